@@ -54,6 +54,18 @@ class RecordOwner {
   // Cleaning has copied live records; the copies are durable. The owner makes durable that the records are there now, then
   // returns; the old places are released then. Nothing is released after an error; cleaning tries again later.
   virtual async::Task<base::Result<>> Moved(std::vector<Move> moves) = 0;
+
+  // What a checkpoint keeps for the owner. `releases` are records that the owner no longer needs once `state` is durable (what
+  // an older state pointed to): the checkpoint records them as released, and only when it is durable are they released in
+  // memory, so that their segments can't be reused while the older state still counts.
+  struct CheckpointState {
+    std::string state;
+    std::vector<Location> releases;
+  };
+  // Called at the start of each checkpoint, on the shard; the answer holds together with all Release() calls made before it.
+  virtual CheckpointState TakeCheckpointState() = 0;
+  // The checkpoint that holds the last answer is durable and its releases are done.
+  virtual void CheckpointDurable() = 0;
 };
 
 // One record to append. Owned by the caller, untouched by it until `done` was called.
@@ -132,9 +144,8 @@ class Volume {
   // Stops at the first error that `visit` returns. Only before Start().
   async::Task<base::Result<>> Scan(Lsn after, std::function<base::Result<>(const RecordView&)> visit);
 
-  // From here on the volume may write, clean and checkpoint by itself. `owner_state` is asked at each checkpoint, on the
-  // shard, for bytes that describe every release made so far.
-  void Start(RecordOwner* owner, std::function<std::string()> owner_state);
+  // From here on the volume may write, clean and checkpoint by itself. The owner is asked for its state at each checkpoint.
+  void Start(RecordOwner* owner);
 
   // Whether a record of this size may be appended now: kNoSpace by the watermark of the stream (docs/format/mffs.md "Space"),
   // kReadOnly. An accepted record is not refused later for space.
