@@ -1,6 +1,8 @@
 #!/usr/bin/env bash
 # A Postfix to measure against, run from build/peers/root (scripts/unpack-peers.sh) with all state in DIR:
 # mail for user0@bench.test .. userN-1@bench.test is delivered by virtual(8) to DIR/mail/userN/ (Maildir, made beforehand).
+# So is mail for Nuser@bench.test, N up to 100 * USERS, into the mailbox of N modulo USERS: `smtp-source -N -t user@bench.test`
+# numbers its recipients so, which spreads its load over all mailboxes.
 # Listens on 127.0.0.1:PORT only. Needs root (Postfix changes users), but no account or file of the system is made or changed:
 # the accounts `daemon` and `mail` that every Debian has stand in for `postfix` and `postdrop`.
 # Usage: peer-postfix.sh start DIR PORT USERS
@@ -45,7 +47,7 @@ inet_interfaces = 127.0.0.1
 inet_protocols = ipv4
 mynetworks = 127.0.0.0/8
 virtual_mailbox_domains = bench.test
-virtual_mailbox_maps = texthash:$1/etc/users
+virtual_mailbox_maps = hash:$1/etc/users
 virtual_mailbox_base = $1/mail
 virtual_mailbox_limit = 0
 virtual_uid_maps = static:65534
@@ -67,10 +69,11 @@ CF
 
 # The maildirs belong to nobody (65534), as virtual_uid_maps says.
 make_mailboxes() { # DIR USERS
-  local user
-  for ((user = 0; user < $2; user++)); do
-    echo "user$user@bench.test user$user/"
-  done >"$1/etc/users"
+  awk -v users="$2" 'BEGIN {
+    for (n = 0; n < users; n++) printf "user%d@bench.test user%d/\n", n, n
+    for (n = 0; n <= 100 * users; n++) printf "%duser@bench.test user%d/\n", n, n % users
+  }' >"$1/etc/users"
+  "$bin/postmap" -c "$1/etc" "hash:$1/etc/users"
   (cd "$1/mail" && seq -f 'user%.0f' 0 $(($2 - 1)) | xargs -I{} echo {}/cur {}/new {}/tmp | xargs -r mkdir -p)
   chown -R 65534:65534 "$1/mail"
 }
@@ -82,6 +85,7 @@ start() { # DIR PORT USERS
   ! listens "$2" || fail "port $2 is taken; give another"
   mkdir -p "$1"/{etc,spool,data,mail,log}
   chmod 755 "$1"
+  runuser -u nobody -- test -x "$1" || fail "the account nobody cannot enter $1; give a folder that all may enter"
   write_configuration "$1" "$2"
   cp -r "$root"/etc/postfix/{postfix-files,postfix-files.d,postfix-script,post-install,dynamicmaps.cf.d} "$1/etc/"
   cp "$root/usr/share/postfix/dynamicmaps.cf" "$1/etc/"

@@ -47,14 +47,15 @@ rm -f ./*.deb
 
 library_path=$root/usr/lib/postfix:$root/usr/lib/dovecot:$root/usr/lib/dovecot/modules/old-stats
 library_path+=:$root/usr/lib/x86_64-linux-gnu:$root/lib/x86_64-linux-gnu
-write_wrapper() { # NAME COMMAND
-  printf '#!/bin/sh\n# Made by scripts/unpack-peers.sh.\nexport LD_LIBRARY_PATH=%s\nexec %s "$@"\n' "$library_path" "$2" >"$peers/bin/$1"
+write_wrapper() { # NAME LINES, the lines of a shell script
+  printf '#!/bin/sh\n# Made by scripts/unpack-peers.sh.\nexport LD_LIBRARY_PATH=%s\n%s\n' "$library_path" "$2" >"$peers/bin/$1"
   chmod +x "$peers/bin/$1"
 }
-for name in smtp-source smtp-sink postfix postconf; do write_wrapper "$name" "$root/usr/sbin/$name"; done
-# dovecot reads its configuration through /usr/bin/doveconf unless doveconf starts it: the one path it does not take from settings.
-write_wrapper dovecot "$root/usr/bin/doveconf -f service=master -m master -e $root/usr/sbin/dovecot"
-write_wrapper doveadm "$root/usr/bin/doveadm"
+for name in smtp-source smtp-sink postfix postconf postmap; do write_wrapper "$name" "exec $root/usr/sbin/$name \"\$@\""; done
+write_wrapper doveadm "exec $root/usr/bin/doveadm \"\$@\""
+# Dovecot looks for its programs and modules in folders that no setting changes: it gets a /usr of its own, in a mount namespace.
+write_wrapper dovecot "[ \"\$(id -u)\" = 0 ] || { echo 'dovecot changes users and so needs root; run this as root' >&2; exit 1; }
+exec unshare --mount --propagation private sh -c 'mount -t overlay overlay -o lowerdir=$root/usr:/usr /usr && exec dovecot \"\$@\"' dovecot \"\$@\""
 
 for program in "${programs[@]}" usr/lib/postfix/sbin/{smtpd,cleanup,virtual,qmgr} usr/lib/dovecot/{imap,lmtp,auth}; do
   lacking=$(LD_LIBRARY_PATH=$library_path ldd "$root/$program" | sed -n 's/=> not found//p' | xargs)
