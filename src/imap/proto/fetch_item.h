@@ -19,12 +19,12 @@ struct FetchSection {
     std::uint32_t size = 0;  // Not 0.
   };
 
-  std::vector<std::uint32_t> path;  // "1.2" of BODY[1.2.TEXT].
+  std::vector<std::uint32_t> path{};  // "1.2" of BODY[1.2.TEXT].
   Part part = Part::kAll;
-  std::vector<std::string> fields;  // Of HEADER.FIELDS and HEADER.FIELDS.NOT, as written.
+  std::vector<std::string> fields{};  // Of HEADER.FIELDS and HEADER.FIELDS.NOT, as written.
   bool peek = false;                // Does not set \Seen.
-  std::optional<Partial> partial;
-  std::string label;  // The item's name in the response when it is not made of the rest: "RFC822.HEADER".
+  std::optional<Partial> partial{};
+  std::string label{};  // The item's name in the response when it is not made of the rest: "RFC822.HEADER".
 };
 
 using FetchItem = std::variant<FetchField, FetchSection>;

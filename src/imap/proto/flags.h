@@ -22,7 +22,7 @@ inline constexpr std::uint8_t kAllSystemFlags = kSeen | kAnswered | kFlagged | k
 
 struct FlagSet {
   std::uint8_t system = 0;            // Bits of SystemFlag.
-  std::vector<std::string> keywords;  // Without duplicates (case-insensitively), in the order of the client.
+  std::vector<std::string> keywords{}; // Without duplicates (case-insensitively), in the order of the client.
 
   // Adds one flag by its wire name. "\Recent" is accepted and left out: clients copy it from what they fetched.
   // Errors: kInvalid (an unknown system flag).

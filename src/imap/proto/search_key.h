@@ -34,14 +34,14 @@ struct SearchKey {
     kText,        // text: in the header or the body.
   };
   Kind kind = Kind::kAnd;
-  std::vector<SearchKey> children;
-  SequenceSet set;
-  std::vector<NumberRange> ranges;  // Of `set`, filled by ResolveSets() when the command runs.
+  std::vector<SearchKey> children{};
+  SequenceSet set{};
+  std::vector<NumberRange> ranges{};  // Of `set`, filled by ResolveSets() when the command runs.
   std::uint8_t flag = 0;
   std::uint32_t number = 0;
   std::chrono::sys_days date{};
-  std::string field;
-  std::string text;           // UTF-8.
+  std::string field{};
+  std::string text{};           // UTF-8.
   std::size_t text_index = 0;  // kBody, kText: which of the command's texts this is, from 0 in the order of the command.
 };
 
