@@ -20,7 +20,7 @@ namespace net {
 struct ListenerOptions {
   std::function<async::Task<void>(std::unique_ptr<Connection>)> session;
   // The line, with its CRLF, that a connection over the limit gets before it is closed. Unused with implicit TLS.
-  std::function<std::string(Refusal)> refusal_line;
+  std::function<std::string(Refusal)> refusal_line = nullptr;
 
   std::string protocol;                               // For log lines: "smtp".
   TlsContext* implicit_tls = nullptr;                 // TLS from the first byte (RFC 8314); null: plain. Borrowed.

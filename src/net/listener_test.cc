@@ -142,6 +142,8 @@ TEST_F(ListenerTest, SpeaksTlsFromTheFirstByteWhenAsked) {
   RunTask(context_, listener_->Stop());
 }
 
+// UBSan's check of virtual calls probes memory through a pipe, and reports a false error when it gets no descriptors.
+#if !__has_feature(undefined_behavior_sanitizer)
 std::string& LoggedText() {
   static std::string text;
   return text;
@@ -190,6 +192,7 @@ TEST_F(ListenerTest, OutOfDescriptorsItWaitsLogsOnceAndGoesOn) {
   EXPECT_NE(LoggedText().find("LimitNOFILE"), std::string::npos);
   EXPECT_EQ(LoggedText().find("accept_failed", first + 1), std::string::npos);
 }
+#endif
 
 TEST(ListenSocket, SharesAPortAmongShardsButNotWithAnotherProgram) {
   const auto ours = ListenSocket::Open({.ip = "127.0.0.1", .port = 0}, 3);
