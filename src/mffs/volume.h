@@ -18,7 +18,7 @@
 namespace mffs {
 
 inline constexpr std::uint32_t kHeadBytesMax = 1024;
-inline constexpr std::uint32_t kBodyBytesMax = 512u << 10;  // A larger mail is parts (log::BodyWriter).
+inline constexpr std::uint32_t kBodyBytesMax = 512u << 10;  // A larger mail is parts (replog::BodyWriter).
 inline constexpr std::uint8_t kOwnTypesFirst = 0xf0;
 
 struct FormatOptions {
