@@ -155,7 +155,7 @@ TEST(SnapshotEnd, IsReadBack) {
 TEST(OwnerState, IsReadBackAndCutBytesFail) {
   const OwnerState state{.mailbox_partitions = 4,
                          .queue_partitions = 2,
-                         .checkpoint_lsn = mffs::Lsn(100),
+                         .settled_lsn = mffs::Lsn(100),
                          .scan_after = mffs::Lsn(50),
                          .partitions = {{PartitionId(3), Epoch(2), Index(8), Index(7), Epoch(1), Place(5)}}};
   const std::string bytes = state.Encode();

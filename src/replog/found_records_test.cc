@@ -10,7 +10,7 @@ constexpr PartitionId kPartition{3};
 mffs::Location At(std::uint32_t n) { return {.segment = n, .generation = 1, .offset = 8, .size = 50, .ordinal = 0}; }
 
 FoundEntry Entry(std::uint64_t epoch, std::uint64_t index, std::uint32_t place, std::uint64_t committed = 0) {
-  FoundEntry entry{Epoch(epoch), Index(index), At(place), mffs::Lsn(place), {}};
+  FoundEntry entry{Epoch(epoch), Index(index), At(place), mffs::Lsn(place), {}, false};
   // The meta makes entries of one epoch and index equal, others different.
   const std::string meta = std::to_string(epoch) + "/" + std::to_string(index);
   EntryHead{.type = 1, .meta_bytes = static_cast<std::uint32_t>(meta.size()), .committed = Index(committed), .meta = meta}.EncodeTo(

@@ -62,7 +62,8 @@ class KeepingMachine final : public StateMachine {
 };
 
 struct RigOptions {
-  std::uint64_t device_bytes = 22u << 20;
+  std::uint64_t device_bytes = 26u << 20;
+  std::optional<std::uint64_t> reorder_seed;
   LogOptions log{.mailbox_partitions = 4, .queue_partitions = 2};
   mffs::VolumeOptions volume;
   mffs::BufferPool::Options pool{.budget_bytes = 16u << 20, .wait_max = std::chrono::milliseconds(10'000)};
@@ -93,6 +94,7 @@ class LogRig {
   base::Result<Committed> Remove(PartitionId partition, Index index);
   base::Result<std::string> Mail(PartitionId partition, Index index);
 
+  const RigOptions options;
   asio::io_context context{1};
   base::SimClock clock;
   mffs::SimDevice device;
@@ -105,8 +107,8 @@ class LogRig {
  private:
   async::Task<base::Result<>> OpenTask();
   async::Task<base::Result<>> CloseTask();
+  mffs::SimDevice::Options DeviceOptions();
 
-  RigOptions options_;
   bool is_new_;
 };
 

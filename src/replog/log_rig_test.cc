@@ -90,22 +90,30 @@ async::Task<base::Result<>> KeepingMachine::Recovered() {
   co_return base::Result<>();
 }
 
-LogRig::LogRig(RigOptions options, MapCoordinator* in_coordinator)
-    : device(context.get_executor(), options.device_bytes),
+LogRig::LogRig(RigOptions in_options, MapCoordinator* in_coordinator)
+    : options(in_options),
+      device(context.get_executor(), mffs::SimImage(options.device_bytes), DeviceOptions()),
       pool(context.get_executor(), options.pool),
       coordinator(in_coordinator),
-      options_(options),
       is_new_(true) {}
 
-LogRig::LogRig(RigOptions options, MapCoordinator* in_coordinator, mffs::SimImage image)
-    : device(context.get_executor(), std::move(image)),
+LogRig::LogRig(RigOptions in_options, MapCoordinator* in_coordinator, mffs::SimImage image)
+    : options(in_options),
+      device(context.get_executor(), std::move(image), DeviceOptions()),
       pool(context.get_executor(), options.pool),
       coordinator(in_coordinator),
-      options_(options),
       is_new_(false) {}
 
 LogRig::~LogRig() {
   if (log != nullptr) Crash();
+}
+
+mffs::SimDevice::Options LogRig::DeviceOptions() {
+  mffs::SimDevice::Options device_options;
+  device_options.reorder_seed = options.reorder_seed;
+  // What was in flight fails then, so that every task of the process comes to its end.
+  device_options.on_power_cut = [this] { asio::post(context, [this] { device.FailWhatWasCut(); }); };
+  return device_options;
 }
 
 base::Result<> LogRig::Open() { return Run(OpenTask()); }
@@ -114,8 +122,8 @@ async::Task<base::Result<>> LogRig::OpenTask() {
   if (is_new_) {
     CO_RETURN_IF_ERROR(co_await mffs::Volume::Format(&device, {.segment_bytes = 1u << 20}));
   }
-  ASSIGN_OR_CO_RETURN(volume, co_await mffs::Volume::Open(&device, &clock, options_.volume));
-  log = std::make_unique<Log>(context.get_executor(), volume.get(), &pool, coordinator, options_.log);
+  ASSIGN_OR_CO_RETURN(volume, co_await mffs::Volume::Open(&device, &clock, options.volume));
+  log = std::make_unique<Log>(context.get_executor(), volume.get(), &pool, coordinator, options.log);
   machine = std::make_unique<KeepingMachine>(log.get());
   co_return co_await log->Recover(machine.get(), machine.get());
 }
@@ -136,6 +144,7 @@ async::Task<base::Result<>> LogRig::CloseTask() {
 void LogRig::Crash() {
   if (!device.PowerWasCut()) device.CutPowerNow();
   device.FailWhatWasCut();
+  if (log == nullptr) return;
   // Everything ends with errors, as it may.
   base::Ignore(Close());
 }
