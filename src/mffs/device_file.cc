@@ -2,6 +2,7 @@
 
 #include <array>
 #include <cerrno>
+#include <fstream>
 #include <utility>
 
 #include <fcntl.h>
@@ -11,6 +12,7 @@
 #include <sys/file.h>
 #include <sys/ioctl.h>
 #include <sys/stat.h>
+#include <sys/sysmacros.h>
 #include <sys/vfs.h>
 #include <unistd.h>
 
@@ -56,6 +58,22 @@ DeviceFile::~DeviceFile() {
   // Explicitly: close() alone keeps the lock for as long as the kernel still refers to the open file elsewhere.
   ::flock(fd_, LOCK_UN);
   ::close(fd_);
+}
+
+bool DeviceFile::HasCheapDsync() const {
+  struct stat status{};
+  if (::fstat(fd_, &status) != 0) return false;
+  const dev_t device = S_ISBLK(status.st_mode) ? status.st_rdev : status.st_dev;
+  const std::string folder = fmt::format("/sys/dev/block/{}:{}", major(device), minor(device));
+  // A partition has no queue of its own; its disk is the folder above.
+  for (const std::string& queue : {folder + "/queue/", folder + "/../queue/"}) {
+    std::string cache;
+    if (!std::getline(std::ifstream(queue + "write_cache"), cache)) continue;
+    std::string fua;
+    std::getline(std::ifstream(queue + "fua"), fua);
+    return cache == "write through" || fua == "1";
+  }
+  return false;
 }
 
 base::Result<> DeviceFile::Lock(bool is_block_device) const {
