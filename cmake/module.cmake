@@ -1,16 +1,24 @@
 # posthorn_module(FOLDER DEPS targets...): src/FOLDER/*.cc is the library posthorn_FOLDER (slashes become underscores),
 # src/FOLDER/*_test.cc the test binary FOLDER_test, src/FOLDER/*_fuzz.cc one libFuzzer binary a file (POSTHORN_FUZZ).
 # TEST_DEPS are linked to the tests only. LABEL is the ctest label, "unit" unless given.
+# All libFuzzer binaries together are the target `fuzzers`.
+if(POSTHORN_FUZZ)
+  add_custom_target(fuzzers)
+endif()
+
 function(posthorn_module folder)
   cmake_parse_arguments(ARG "" "LABEL" "DEPS;TEST_DEPS" ${ARGN})
   string(REPLACE "/" "_" name ${folder})
   set(dir ${CMAKE_SOURCE_DIR}/src/${folder})
   file(GLOB sources CONFIGURE_DEPENDS ${dir}/*.cc)
+  if(NOT sources)
+    return()  # Only folders that have code are built.
+  endif()
   set(tests ${sources})
   set(fuzzers ${sources})
   list(FILTER tests INCLUDE REGEX "_test\\.cc$")
   list(FILTER fuzzers INCLUDE REGEX "_fuzz\\.cc$")
-  list(FILTER sources EXCLUDE REGEX "(_test|_fuzz)\\.cc$")
+  list(FILTER sources EXCLUDE REGEX "((_test|_fuzz)|/main)\\.cc$")
 
   if(sources)
     add_library(posthorn_${name} STATIC ${sources})
@@ -37,6 +45,7 @@ function(posthorn_module folder)
       get_filename_component(target ${file} NAME_WE)
       add_executable(${target} ${file})
       target_link_options(${target} PRIVATE -fsanitize=fuzzer)
+      add_dependencies(fuzzers ${target})
       target_link_libraries(${target} PRIVATE posthorn_${name} ${ARG_TEST_DEPS})
     endforeach()
   endif()
