@@ -6,7 +6,7 @@
 
 namespace mail {
 
-// On disk as one byte (docs/format/log.md): never renumber.
+// On disk as one byte (docs/format/replog.md): never renumber.
 enum class Class : std::uint8_t {
   kNormal = 0,    // Nothing known against it, nothing for it.
   kKnown = 1,     // A correspondent known to be good: goes first.

@@ -1,0 +1,24 @@
+// Charsets to UTF-8, over ICU. Pure functions of hostile bytes; linear in their input.
+#pragma once
+
+#include <string>
+#include <string_view>
+
+namespace mail {
+
+// RFC 3629: no overlong forms, no surrogates, nothing past U+10FFFF.
+bool IsValidUtf8(std::string_view text);
+
+// Converts `bytes` from `charset` (a MIME name, any case; empty = unknown). What cannot be converted becomes U+FFFD.
+// An unknown charset, and us-ascii with 8-bit bytes, is read as UTF-8 when it is valid UTF-8, else as Latin-1.
+// The result is always valid UTF-8.
+std::string ToUtf8(std::string_view bytes, std::string_view charset);
+
+// Lower case by Unicode's rules and in NFC: how user names are compared (RFC 8265 §3.3). For short texts: reordering
+// many combining marks is not linear.
+std::string LowerUtf8(std::string_view text);
+
+// Full case folding (Unicode §3.13), locale-independent and linear; for search, not for display.
+std::string FoldUtf8(std::string_view text);
+
+}  // namespace mail

@@ -1,0 +1,78 @@
+// The words of MFFS that its users share: streams, record keys, locations.
+#pragma once
+
+#include <compare>
+#include <cstdint>
+#include <string_view>
+
+#include "base/bytes.h"
+#include "base/id.h"
+
+namespace mffs {
+
+// Mail that dies together lies together. On disk as one byte (docs/format/mffs.md): never renumber.
+enum class Stream : std::uint8_t {
+  kMeta = 0,     // States, checkpoints, moves.
+  kTransit = 1,  // Normal mail in the queue.
+  kParked = 2,   // Suspect, bulk and held mail.
+  kMailbox = 3,  // Long-lived.
+  kCold = 4,     // Survivors of cleaning.
+  kHistory = 5,  // The trace of each mail, released by age.
+};
+inline constexpr std::size_t kStreamCount = 6;
+std::string_view ToString(Stream stream);
+
+// Log sequence number of a commit block: one order over all streams of a volume. The first block has 1.
+using Lsn = base::Id<struct LsnTag>;
+
+// What a record is, to its owner. MFFS stores and returns it and orders nothing by it.
+// Types from 0xf0 on are MFFS's own.
+struct RecordKey {
+  std::uint8_t type = 0;
+  std::uint32_t partition = 0;
+  std::uint64_t epoch = 0;
+  std::uint64_t index = 0;
+  friend auto operator<=>(const RecordKey&, const RecordKey&) = default;
+};
+
+// Where a record lies. A value that owners store (20 bytes encoded). The generation makes a location of a recycled
+// segment fail instead of reading someone else's mail.
+struct Location {
+  std::uint32_t segment = 0;
+  std::uint32_t generation = 0;  // Of the segment; 0 is never used, so a default Location is "nowhere".
+  std::uint32_t offset = 0;      // Of the record header, in bytes from the start of the segment.
+  std::uint32_t size = 0;        // Record header, head and body, in bytes, without padding.
+  std::uint32_t ordinal = 0;     // Of the record within its segment: its bit in the live map.
+  friend auto operator<=>(const Location&, const Location&) = default;
+
+  static constexpr std::size_t kEncodedSize = 20;
+  bool IsNowhere() const { return generation == 0; }
+  void EncodeTo(base::Encoder& out) const {
+    out.U32(segment);
+    out.U32(generation);
+    out.U32(offset);
+    out.U32(size);
+    out.U32(ordinal);
+  }
+  static Location DecodeFrom(base::Decoder& in) {
+    Location location;
+    location.segment = in.U32();
+    location.generation = in.U32();
+    location.offset = in.U32();
+    location.size = in.U32();
+    location.ordinal = in.U32();
+    return location;
+  }
+};
+
+// A record as recovery and scans hand it out. `head` is a view, valid during the call only.
+struct RecordView {
+  RecordKey key;
+  Location location;
+  Lsn lsn;                   // Of its block; records of one block come in their order.
+  std::string_view head;     // The small payload that summaries repeat.
+  std::uint32_t body_bytes = 0;
+  bool is_live = false;      // Not released, as far as the last checkpoint knows.
+};
+
+}  // namespace mffs

@@ -1,0 +1,57 @@
+// StateMachine: what a partition's log drives. Implemented by queue (in memory) and store (index in RocksDB).
+#pragma once
+
+#include <functional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "async/asio.h"
+#include "base/result.h"
+#include "replog/types.h"
+
+namespace replog {
+
+// Takes a state apart into pieces of at most 256 KiB; the log writes them durably.
+class SnapshotWriter {
+ public:
+  virtual ~SnapshotWriter() = default;
+  virtual async::Task<base::Result<>> Write(std::string piece) = 0;
+};
+
+// Thread: the log's shard. Determinism: the same entries in the same order give the same state; nothing is taken from clocks,
+// epochs or indexes; entries carry decided values (CLUSTER.md "Determinism").
+class StateMachine {
+ public:
+  virtual ~StateMachine() = default;
+
+  // A committed entry, in index order, each exactly once a process (after a restart the entries above the loaded snapshot come again:
+  // is_replay). Never waits: what is slow is queued inside. A body counts as kept until ReleaseBody (Log).
+  // `done` is called on the shard when the entry's effect is visible to reads; its text goes to the proposer (a result that the
+  // apply decided, such as a UID). May be called inside.
+  virtual void Apply(const EntryView& entry, std::function<void(base::Result<std::string>)> done) = 0;
+
+  // Records of these bodies lie elsewhere now (extent `part` of the body). Idempotent; also comes at replay.
+  struct BodyMove {
+    BodyId body;
+    std::uint32_t part = 0;
+    mffs::Location from;
+    mffs::Location to;
+  };
+  virtual void BodiesMoved(PartitionId partition, std::vector<BodyMove> moves) = 0;
+
+  // Writes the state of a partition as of the entries applied when the call starts. Applies go on meanwhile.
+  // `reached` of the answer is the index that the snapshot includes.
+  virtual async::Task<base::Result<Index>> WriteSnapshot(PartitionId partition, SnapshotWriter* writer) = 0;
+
+  // At start, before replay: the pieces of the newest snapshot in order, between Begin and End. The store answers false to Begin
+  // when its own index already holds the state of `reached` or later: the pieces are not read then.
+  virtual bool BeginSnapshot(PartitionId partition, Index reached) = 0;
+  virtual base::Result<> LoadSnapshotPiece(PartitionId partition, std::string_view piece) = 0;
+  virtual async::Task<base::Result<>> EndSnapshot(PartitionId partition) = 0;
+
+  // All replay is done: the partition serves from now on.
+  virtual async::Task<base::Result<>> Recovered() = 0;
+};
+
+}  // namespace replog

@@ -1,0 +1,65 @@
+// The words of the store: accounts, mailboxes, messages, flags.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "base/clock.h"
+#include "base/id.h"
+#include "replog/types.h"
+
+namespace store {
+
+// Both are unique on the node, carry their partition in the high 32 bits, and are never used again.
+using AccountId = base::Id<struct AccountIdTag>;
+using MailboxId = base::Id<struct MailboxIdTag>;
+inline replog::PartitionId PartitionOf(AccountId id) {
+  return replog::PartitionId(static_cast<std::uint32_t>(id.value() >> 32));
+}
+inline replog::PartitionId PartitionOf(MailboxId id) {
+  return replog::PartitionId(static_cast<std::uint32_t>(id.value() >> 32));
+}
+
+struct Account {
+  AccountId id;
+  std::string address;  // Canonical (mail::Address::CanonicalKey).
+  std::uint64_t mails = 0;
+  std::uint64_t bytes = 0;
+};
+
+// Flags of a message. System flags are bits (RFC 3501 §2.3.2); \Recent belongs to sessions, not to the store.
+struct Flags {
+  static constexpr std::uint8_t kSeen = 1, kAnswered = 2, kFlagged = 4, kDeleted = 8, kDraft = 16;
+  std::uint8_t system = 0;
+  std::vector<std::string> keywords;  // As first written, sorted without regard to case, none twice.
+  friend bool operator==(const Flags&, const Flags&) = default;
+};
+inline constexpr std::size_t kKeywordsPerMailboxMax = 256;
+inline constexpr std::size_t kKeywordBytesMax = 128;
+
+struct Mailbox {
+  MailboxId id;
+  std::string name;  // UTF-8, hierarchy separator '/'. "INBOX" is always there, spelt so.
+  bool subscribed = false;
+  bool exists = true;          // False: only subscribed to, or only a parent of others (\NoSelect).
+  std::uint32_t uid_validity = 0;
+  std::uint32_t uid_next = 1;
+  std::uint64_t highest_modseq = 1;
+  std::uint32_t messages = 0;
+  std::uint32_t unseen = 0;
+  std::vector<std::string> keywords;  // Used in this mailbox so far.
+};
+
+struct Message {
+  std::uint32_t uid = 0;
+  std::uint64_t modseq = 0;
+  Flags flags;
+  base::WallTime internal_date;
+  std::uint64_t size_bytes = 0;   // RFC822.SIZE: the prefix and the body.
+  // "Return-Path: ...\r\nDelivered-To: ...\r\n" of delivered mail: bytes that stand before the body, which several recipients share.
+  std::string prefix;
+  replog::BodyRef body;
+};
+
+}  // namespace store
