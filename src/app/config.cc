@@ -1,6 +1,8 @@
 #include "app/config.h"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <charconv>
@@ -164,8 +166,12 @@ std::string InFolder(const NodeConfig& config, const std::string& path, std::str
 
 std::string NodeConfig::VolumePath() const { return InFolder(*this, volume_path, "volume.mffs"); }
 std::string NodeConfig::ControlSocketPath() const { return InFolder(*this, control_socket, "control.sock"); }
-std::string NodeConfig::CertificatePath() const { return InFolder(*this, tls_certificate, "tls/certificate.pem"); }
-std::string NodeConfig::KeyPath() const { return InFolder(*this, tls_key, "tls/key.pem"); }
+std::string NodeConfig::HostName() const {
+  if (!hostname.empty()) return hostname;
+  char name[256] = "localhost";
+  ::gethostname(name, sizeof name - 1);
+  return name;
+}
 
 base::Result<std::uint64_t> ParseBytes(std::string_view text) {
   std::uint64_t number = 0;

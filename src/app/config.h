@@ -59,7 +59,7 @@ struct NodeConfig {
   std::string smtp_path = "auto";
   std::uint64_t deliver_workers = 8;
 
-  std::string tls_certificate;       // Empty: tls/certificate.pem in data_folder, made self-signed when missing.
+  std::string tls_certificate;       // Empty: a self-signed one in data_folder, made when missing.
   std::string tls_key;
   bool plaintext_auth_on_loopback = false;
   std::uint64_t hashing_threads = 1;
@@ -70,8 +70,7 @@ struct NodeConfig {
   // Where things lie once the empty defaults are filled in.
   std::string VolumePath() const;
   std::string ControlSocketPath() const;
-  std::string CertificatePath() const;
-  std::string KeyPath() const;
+  std::string HostName() const;
 };
 
 // One key of the file. `Read` and `Default` work through a pointer to the member.

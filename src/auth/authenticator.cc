@@ -14,6 +14,7 @@
 #include "base/check.h"
 #include "base/guarded.h"
 #include "base/random.h"
+#include "mail/address.h"
 
 namespace auth {
 namespace {
@@ -23,11 +24,10 @@ using base::Errc;
 using base::Error;
 using base::Result;
 
-std::string ToLower(std::string text) {
-  for (char& c : text) {
-    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
-  }
-  return text;
+// The form that the directory knows. A name that is no address stays as it is: no account has it.
+std::string Canonical(std::string name) {
+  const auto address = mail::Address::Parse(name, {.utf8 = true});
+  return address.has_value() ? address->CanonicalKey() : name;
 }
 
 Error Wrong() {
@@ -75,7 +75,7 @@ Authenticator::~Authenticator() = default;
 
 Task<Result<std::string>> Authenticator::Verify(std::string address, std::string password, std::string client_ip) {
   State& state = *state_;
-  const std::string account = ToLower(std::move(address));
+  const std::string account = Canonical(std::move(address));
   const GuessingLimit::Attempt attempt = GuessingLimit::MakeAttempt(account, client_ip);
   ASSIGN_OR_CO_RETURN(const std::chrono::milliseconds delay, state.memory.With([&](State::Memory& memory) {
     return memory.guessing.Reserve(attempt, state.clock->SteadyNow());
@@ -108,7 +108,7 @@ Task<Result<std::string>> Authenticator::Verify(std::string address, std::string
 }
 
 void Authenticator::Forget(const std::string& address) {
-  const std::string account = ToLower(address);
+  const std::string account = Canonical(address);
   state_->memory.With([&](State::Memory& memory) {
     memory.guessing.Forget(account);
     memory.verified.EraseIf([&](const std::string&, const State::Verified& v) { return v.account == account; });

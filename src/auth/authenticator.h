@@ -51,7 +51,7 @@ class Authenticator {
   Authenticator(Directory* directory, const base::Clock* clock, AuthenticatorOptions options);
   ~Authenticator();
 
-  // Verifies, and returns the account's address in its canonical form (ASCII letters in lower case, as the directory is
+  // Verifies, and returns the account's address in its canonical form (mail::Address::CanonicalKey, as the directory is
   // asked for it). A wrong password and an unknown account take the same time.
   // Errors: kDenied (wrong), kBusy (also: too many guesses wait from this network), kIo: try again later.
   async::Task<base::Result<std::string>> Verify(std::string address, std::string password, std::string client_ip);

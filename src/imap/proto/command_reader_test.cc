@@ -1,11 +1,11 @@
 #include "imap/proto/command_reader.h"
 
+#include <random>
+
 #include <fmt/format.h>
 #include <gtest/gtest.h>
 
-#include <random>
-
-namespace imap::proto {
+namespace imap {
 namespace {
 
 // What a session would do: accepts each APPEND unless told otherwise.
@@ -44,7 +44,8 @@ struct Driver {
   }
 };
 
-const ReaderLimits kSmall{.line_bytes_max = 40, .literal_bytes_max = 20, .command_bytes_max = 80, .discard_bytes_max = 300};
+const ReaderLimits kSmall{
+    .line_bytes_max = 40, .literal_bytes_max = 20, .command_bytes_max = 80, .discard_bytes_max = 300};
 
 struct Row {
   std::string_view label;
@@ -70,7 +71,8 @@ std::vector<Row> Rows() {
       {"line too long", "a " + std::string(50, 'x') + "\r\nb NOOP\r\n", "R:a|C:b NOOP|"},
       {"line too long, literals skipped", "a " + std::string(50, 'x') + "{5+}\r\n12345 {2+}\r\n67\r\nb NOOP\r\n",
        "R:a|C:b NOOP|"},
-      {"line too long, then a synchronising literal", "a " + std::string(50, 'x') + "{5}\r\nb NOOP\r\n", "R:a|C:b NOOP|"},
+      {"line too long, then a synchronising literal", "a " + std::string(50, 'x') + "{5}\r\nb NOOP\r\n",
+       "R:a|C:b NOOP|"},
       {"literal too large", "a LOGIN {21}\r\nb NOOP\r\n", "R:a|C:b NOOP|"},
       {"literal too large, coming anyway", "a LOGIN {21+}\r\n123456789012345678901 x\r\nb NOOP\r\n", "R:a|C:b NOOP|"},
       {"literals too large together",
@@ -101,7 +103,7 @@ TEST(CommandReader, ARefusedAppendIsSkippedOnlyWhenItsMessageComesAnyway) {
   driver.Feed("a APPEND x {5+}\r\nhello\r\nb APPEND x {500}\r\nc NOOP\r\n");
   EXPECT_EQ(driver.log, "A:a APPEND x #5+|A:b APPEND x #500|C:c NOOP|");
   driver.Feed("d APPEND x {500+}\r\n" + std::string(500, 'x') + "\r\ne NOOP\r\n");
-  EXPECT_TRUE(driver.log.ends_with("A:d APPEND x #500+|X:*|")) << driver.log;
+  EXPECT_TRUE(driver.log.ends_with("A:d APPEND x #500+|X:d|")) << driver.log;
 }
 
 TEST(CommandReader, DroppingTheRestOfAnAppendStillReportsItsEnd) {
@@ -155,4 +157,4 @@ TEST(CommandReader, SurvivesRandomBytes) {
 }
 
 }  // namespace
-}  // namespace imap::proto
+}  // namespace imap

@@ -5,7 +5,7 @@
 
 #include "imap/proto/date_time.h"
 
-namespace imap::proto {
+namespace imap {
 namespace {
 
 std::string Flags(const FlagSet& flags) {
@@ -22,7 +22,9 @@ std::string Set(const SequenceSet& set) {
   return out;
 }
 
-std::string Day(std::chrono::sys_days day) { return std::to_string(day.time_since_epoch().count()); }
+std::string Day(std::chrono::sys_days day) {
+  return std::to_string(day.time_since_epoch().count());
+}
 
 std::string DescribeKeys(const SearchKey& key, std::string_view separator);
 
@@ -30,25 +32,44 @@ std::string DescribeKeys(const SearchKey& key, std::string_view separator);
 std::string Describe(const SearchKey& key) {
   using Kind = SearchKey::Kind;
   switch (key.kind) {
-    case Kind::kAnd: return "and(" + DescribeKeys(key, " ") + ")";
-    case Kind::kOr: return "or(" + DescribeKeys(key, " ") + ")";
-    case Kind::kNot: return "not(" + DescribeKeys(key, " ") + ")";
-    case Kind::kSequence: return "seq:" + Set(key.set);
-    case Kind::kUid: return "uid:" + Set(key.set);
-    case Kind::kFlag: return "flag:" + std::to_string(key.flag);
-    case Kind::kKeyword: return "keyword:" + key.text;
-    case Kind::kRecent: return "recent";
-    case Kind::kBefore: return "before:" + Day(key.date);
-    case Kind::kOn: return "on:" + Day(key.date);
-    case Kind::kSince: return "since:" + Day(key.date);
-    case Kind::kSentBefore: return "sentbefore:" + Day(key.date);
-    case Kind::kSentOn: return "senton:" + Day(key.date);
-    case Kind::kSentSince: return "sentsince:" + Day(key.date);
-    case Kind::kLarger: return "larger:" + std::to_string(key.number);
-    case Kind::kSmaller: return "smaller:" + std::to_string(key.number);
-    case Kind::kHeader: return "header:" + key.field + ":" + key.text;
-    case Kind::kBody: return fmt::format("body{}:{}", key.text_index, key.text);
-    case Kind::kText: return fmt::format("text{}:{}", key.text_index, key.text);
+    case Kind::kAnd:
+      return "and(" + DescribeKeys(key, " ") + ")";
+    case Kind::kOr:
+      return "or(" + DescribeKeys(key, " ") + ")";
+    case Kind::kNot:
+      return "not(" + DescribeKeys(key, " ") + ")";
+    case Kind::kSequence:
+      return "seq:" + Set(key.set);
+    case Kind::kUid:
+      return "uid:" + Set(key.set);
+    case Kind::kFlag:
+      return "flag:" + std::to_string(key.flag);
+    case Kind::kKeyword:
+      return "keyword:" + key.text;
+    case Kind::kRecent:
+      return "recent";
+    case Kind::kBefore:
+      return "before:" + Day(key.date);
+    case Kind::kOn:
+      return "on:" + Day(key.date);
+    case Kind::kSince:
+      return "since:" + Day(key.date);
+    case Kind::kSentBefore:
+      return "sentbefore:" + Day(key.date);
+    case Kind::kSentOn:
+      return "senton:" + Day(key.date);
+    case Kind::kSentSince:
+      return "sentsince:" + Day(key.date);
+    case Kind::kLarger:
+      return "larger:" + std::to_string(key.number);
+    case Kind::kSmaller:
+      return "smaller:" + std::to_string(key.number);
+    case Kind::kHeader:
+      return "header:" + key.field + ":" + key.text;
+    case Kind::kBody:
+      return fmt::format("body{}:{}", key.text_index, key.text);
+    case Kind::kText:
+      return fmt::format("text{}:{}", key.text_index, key.text);
   }
   return "?";
 }
@@ -121,7 +142,9 @@ struct Describer {
   std::string operator()(const BadCommand&) { return "bad"; }
 };
 
-std::string Describe(const Command& command) { return std::visit(Describer(), command); }
+std::string Describe(const Command& command) {
+  return std::visit(Describer(), command);
+}
 
 struct Row {
   std::string_view text;
@@ -231,8 +254,7 @@ TEST(Command, ReadsStore) {
 
 TEST(Command, ReadsSearchAsATree) {
   const Row kRows[] = {
-      {"A282 SEARCH FLAGGED SINCE 1-Feb-1994 NOT FROM \"Smith\"",
-       "search flag:4 since:8797 not(header:FROM:Smith)"},
+      {"A282 SEARCH FLAGGED SINCE 1-Feb-1994 NOT FROM \"Smith\"", "search flag:4 since:8797 not(header:FROM:Smith)"},
       {"A283 SEARCH TEXT \"string not in mailbox\"", "search text0:string not in mailbox"},
       {"A284 SEARCH CHARSET UTF-8 TEXT {6}\r\nXXXXXX", "search utf-8 text0:XXXXXX"},
       {"a SEARCH ALL", "search and()"},
@@ -245,8 +267,7 @@ TEST(Command, ReadsSearchAsATree) {
       {"a SEARCH KEYWORD a UNKEYWORD b", "search keyword:a not(keyword:b)"},
       {"a SEARCH HEADER X-Spam \"\"", "search header:X-Spam:"},
       {"a SEARCH LARGER 100 SMALLER 0", "search larger:100 smaller:0"},
-      {"a SEARCH SENTON \"1-Jan-1970\" ON 2-Jan-1970 BEFORE 3-Jan-1970",
-       "search senton:0 on:1 before:2"},
+      {"a SEARCH SENTON \"1-Jan-1970\" ON 2-Jan-1970 BEFORE 3-Jan-1970", "search senton:0 on:1 before:2"},
       {"a SEARCH UNANSWERED DELETED UNDRAFT SUBJECT x ", "search not(flag:2) flag:8 not(flag:16) header:SUBJECT:x"},
       {"a SEARCH", "bad"},
       {"a SEARCH ", "bad"},
@@ -347,4 +368,4 @@ TEST(IsDone, IsTheWordInAnyCase) {
 }
 
 }  // namespace
-}  // namespace imap::proto
+}  // namespace imap

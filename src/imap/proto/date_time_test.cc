@@ -2,7 +2,7 @@
 
 #include <gtest/gtest.h>
 
-namespace imap::proto {
+namespace imap {
 namespace {
 
 using namespace std::chrono_literals;
@@ -38,11 +38,11 @@ TEST(DateTime, RefusesWhatIsNoDate) {
 TEST(Date, ReadsTheDaysOfSearch) {
   EXPECT_EQ(*ParseDate("1-Feb-1994"), std::chrono::sys_days(1994y / 2 / 1));
   EXPECT_EQ(*ParseDate("01-feb-1994"), std::chrono::sys_days(1994y / 2 / 1));
-  for (const std::string_view text : {"", "-", "1-Feb", "1-Feb-94", "0-Feb-1994", "31-Apr-1994", "1-2-1994", "001-Feb-1994",
-                                      "1-Feb-1994x"}) {
+  for (const std::string_view text :
+       {"", "-", "1-Feb", "1-Feb-94", "0-Feb-1994", "31-Apr-1994", "1-2-1994", "001-Feb-1994", "1-Feb-1994x"}) {
     EXPECT_FALSE(ParseDate(text).has_value()) << text;
   }
 }
 
 }  // namespace
-}  // namespace imap::proto
+}  // namespace imap

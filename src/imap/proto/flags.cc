@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <array>
 
-namespace imap::proto {
+namespace imap {
 namespace {
 
 struct SystemFlagName {
@@ -18,7 +18,9 @@ constexpr std::array<SystemFlagName, 5> kSystemFlagNames = {{
     {"\\Draft", kDraft},
 }};
 
-char ToLower(char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; }
+char ToLower(char c) {
+  return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c;
+}
 
 }  // namespace
 
@@ -59,4 +61,4 @@ void AppendFlags(std::string& out, const FlagSet& flags, bool recent) {
   out.push_back(')');
 }
 
-}  // namespace imap::proto
+}  // namespace imap

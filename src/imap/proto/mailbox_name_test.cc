@@ -4,7 +4,7 @@
 
 #include "imap/proto/mailbox_pattern.h"
 
-namespace imap::proto {
+namespace imap {
 namespace {
 
 TEST(MailboxName, DecodesAndEncodesModifiedUtf7) {
@@ -32,18 +32,19 @@ TEST(MailboxName, DecodesAndEncodesModifiedUtf7) {
 
 TEST(MailboxName, RefusesEveryEncodingButTheCanonicalOne) {
   for (const std::string_view wire : {
-           "&",             // Not closed.
-           "&APw",          // Not closed.
-           "&AGE-",         // Printable ASCII encoded.
-           "&APw-&APw-",    // RFC 3501 §5.1.3: a superfluous shift.
-           "&APx-",         // Bits left over.
-           "&APwA-",        // A whole sextet left over.
-           "&2D0-",         // High surrogate alone.
-           "&3gA-",         // Low surrogate alone.
-           "&AP/-",         // '/' instead of ','.
-           "&AAA-",         // NUL.
-           "\xc3\xbc",      // Raw UTF-8.
-           "a\tb", "a\r\nb",
+           "&",           // Not closed.
+           "&APw",        // Not closed.
+           "&AGE-",       // Printable ASCII encoded.
+           "&APw-&APw-",  // RFC 3501 §5.1.3: a superfluous shift.
+           "&APx-",       // Bits left over.
+           "&APwA-",      // A whole sextet left over.
+           "&2D0-",       // High surrogate alone.
+           "&3gA-",       // Low surrogate alone.
+           "&AP/-",       // '/' instead of ','.
+           "&AAA-",       // NUL.
+           "\xc3\xbc",    // Raw UTF-8.
+           "a\tb",
+           "a\r\nb",
        }) {
     EXPECT_FALSE(DecodeMailboxName(wire).has_value()) << wire;
   }
@@ -76,12 +77,28 @@ TEST(MailboxPattern, MatchesAsRfc3501Section6_3_8Says) {
     std::string_view name;
     bool expected;
   } kRows[] = {
-      {"*", "a/b/c", true},       {"%", "a", true},         {"%", "a/b", false},       {"a/%", "a/b", true},
-      {"a/%", "a/b/c", false},    {"a/*", "a/b/c", true},   {"a/*", "a", false},       {"a*", "a/b", true},
-      {"%/%", "a/b", true},       {"%/%", "a", false},      {"*c", "a/b/c", true},     {"%c", "a/c", false},
-      {"inbox", "INBOX", true},   {"InBoX/%", "INBOX/x", true}, {"Inbox/X", "INBOX/x", false},
-      {"abc", "ABC", false},      {"", "", true},           {"", "a", false},          {"*%*%", "", true},
-      {"a%b*c", "axxbyy/zc", true}, {"foo", "foobar", false}, {"*in*", "INBOX", false},
+      {"*", "a/b/c", true},
+      {"%", "a", true},
+      {"%", "a/b", false},
+      {"a/%", "a/b", true},
+      {"a/%", "a/b/c", false},
+      {"a/*", "a/b/c", true},
+      {"a/*", "a", false},
+      {"a*", "a/b", true},
+      {"%/%", "a/b", true},
+      {"%/%", "a", false},
+      {"*c", "a/b/c", true},
+      {"%c", "a/c", false},
+      {"inbox", "INBOX", true},
+      {"InBoX/%", "INBOX/x", true},
+      {"Inbox/X", "INBOX/x", false},
+      {"abc", "ABC", false},
+      {"", "", true},
+      {"", "a", false},
+      {"*%*%", "", true},
+      {"a%b*c", "axxbyy/zc", true},
+      {"foo", "foobar", false},
+      {"*in*", "INBOX", false},
   };
   for (const auto& row : kRows) {
     EXPECT_EQ(MatchesPattern(row.pattern, row.name), row.expected) << row.pattern << " over " << row.name;
@@ -95,4 +112,4 @@ TEST(MailboxPattern, HostilePatternsCostNoMoreThanOthers) {
 }
 
 }  // namespace
-}  // namespace imap::proto
+}  // namespace imap

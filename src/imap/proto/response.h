@@ -12,7 +12,7 @@
 
 #include "imap/proto/command.h"
 
-namespace imap::proto {
+namespace imap {
 
 // A quoted string where the text allows it, else a literal. NUL, which no string of IMAP can carry, is left out.
 void AppendString(std::string& out, std::string_view text);
@@ -95,4 +95,4 @@ class FetchLine {
   bool first_ = true;
 };
 
-}  // namespace imap::proto
+}  // namespace imap

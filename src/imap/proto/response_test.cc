@@ -2,7 +2,7 @@
 
 #include <gtest/gtest.h>
 
-namespace imap::proto {
+namespace imap {
 namespace {
 
 TEST(Response, WritesStringsSoThatTheyCanBeReadBack) {
@@ -88,4 +88,4 @@ TEST(Response, BuildsAFetchItemAfterItem) {
 }
 
 }  // namespace
-}  // namespace imap::proto
+}  // namespace imap

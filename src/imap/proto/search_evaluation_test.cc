@@ -4,7 +4,7 @@
 
 #include "imap/proto/command.h"
 
-namespace imap::proto {
+namespace imap {
 namespace {
 
 using namespace std::chrono_literals;
@@ -43,25 +43,41 @@ TEST(SearchEvaluation, DecidesFromWhatTheIndexKnows) {
     std::string key;
     bool expected;
   } kRows[] = {
-      {"ALL", true},           {"SEEN", true},
-      {"UNSEEN", false},       {"DELETED", false},
-      {"FLAGGED SEEN", true},  {"FLAGGED DELETED", false},
-      {"KEYWORD work", true},  {"UNKEYWORD Work", false},
-      {"KEYWORD other", false}, {"NEW", false},
-      {"OLD", true},           {"RECENT", false},
-      {"10", true},            {"*", true},
-      {"1:9", false},          {"UID 400", true},
-      {"UID 500:*", false},    {"UID 350:*", true},
-      {"ON 17-Jul-1996", true}, {"BEFORE 17-Jul-1996", false},
-      {"SINCE 17-Jul-1996", true}, {"SINCE 18-Jul-1996", false},
-      {"LARGER 999", true},    {"LARGER 1000", false},
-      {"SMALLER 1000", false}, {"SMALLER 1001", true},
-      {"OR DELETED SEEN", true}, {"OR DELETED DRAFT", false},
+      {"ALL", true},
+      {"SEEN", true},
+      {"UNSEEN", false},
+      {"DELETED", false},
+      {"FLAGGED SEEN", true},
+      {"FLAGGED DELETED", false},
+      {"KEYWORD work", true},
+      {"UNKEYWORD Work", false},
+      {"KEYWORD other", false},
+      {"NEW", false},
+      {"OLD", true},
+      {"RECENT", false},
+      {"10", true},
+      {"*", true},
+      {"1:9", false},
+      {"UID 400", true},
+      {"UID 500:*", false},
+      {"UID 350:*", true},
+      {"ON 17-Jul-1996", true},
+      {"BEFORE 17-Jul-1996", false},
+      {"SINCE 17-Jul-1996", true},
+      {"SINCE 18-Jul-1996", false},
+      {"LARGER 999", true},
+      {"LARGER 1000", false},
+      {"SMALLER 1000", false},
+      {"SMALLER 1001", true},
+      {"OR DELETED SEEN", true},
+      {"OR DELETED DRAFT", false},
       {"NOT (SEEN DELETED)", true},
       {"BODY \"\"", true},
       // The cheap half decides, wherever it stands.
-      {"BODY x UNSEEN", false}, {"OR BODY x SEEN", true},
-      {"FROM y DELETED", false}, {"OR SENTON 1-Jan-2000 SEEN", true},
+      {"BODY x UNSEEN", false},
+      {"OR BODY x SEEN", true},
+      {"FROM y DELETED", false},
+      {"OR SENTON 1-Jan-2000 SEEN", true},
   };
   for (const auto& row : kRows) {
     const Sample sample;
@@ -88,12 +104,18 @@ TEST(SearchEvaluation, DecidesFromHeaderAndContent) {
     std::string key;
     bool expected;
   } kRows[] = {
-      {"FROM smith", true},          {"SUBJECT lunch", true},
-      {"TO smith", false},           {"HEADER Subject \"\"", true},
-      {"HEADER X-None \"\"", false}, {"SENTON 16-Jul-1996", true},
-      {"SENTBEFORE 16-Jul-1996", false}, {"SENTSINCE 16-Jul-1996", true},
-      {"BODY a", true},              {"BODY a TEXT b", false},
-      {"OR BODY a TEXT b", true},    {"BODY a NOT TEXT b", true},
+      {"FROM smith", true},
+      {"SUBJECT lunch", true},
+      {"TO smith", false},
+      {"HEADER Subject \"\"", true},
+      {"HEADER X-None \"\"", false},
+      {"SENTON 16-Jul-1996", true},
+      {"SENTBEFORE 16-Jul-1996", false},
+      {"SENTSINCE 16-Jul-1996", true},
+      {"BODY a", true},
+      {"BODY a TEXT b", false},
+      {"OR BODY a TEXT b", true},
+      {"BODY a NOT TEXT b", true},
   };
   for (const auto& row : kRows) {
     EXPECT_EQ(Matches(Key(row.key), sample.facts), row.expected ? Match::kYes : Match::kNo) << row.key;
@@ -114,4 +136,4 @@ TEST(SearchEvaluation, CollectsTheTextsByIndex) {
 }
 
 }  // namespace
-}  // namespace imap::proto
+}  // namespace imap

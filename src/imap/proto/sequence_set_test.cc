@@ -2,7 +2,7 @@
 
 #include <gtest/gtest.h>
 
-namespace imap::proto {
+namespace imap {
 namespace {
 
 std::string Resolved(std::string_view text, std::uint32_t largest) {
@@ -58,4 +58,4 @@ TEST(FormatNumbers, JoinsAscendingRunsAndKeepsTheOrder) {
 }
 
 }  // namespace
-}  // namespace imap::proto
+}  // namespace imap
