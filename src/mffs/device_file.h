@@ -31,7 +31,7 @@ class DeviceFile {
  private:
   DeviceFile(int fd, std::string path) : fd_(fd), path_(std::move(path)) {}
   base::Result<> Lock(bool is_block_device) const;
-  base::Result<> CheckDirect() const;
+  base::Result<> CheckDirect(bool is_block_device) const;
   base::Result<> FindSize(bool is_block_device);
 
   int fd_ = -1;

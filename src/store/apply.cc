@@ -8,7 +8,8 @@ namespace store {
 
 namespace {
 
-base::Error Unreadable() { return base::Error(base::Errc::kCorrupt, "an entry of the log cannot be read"); }
+// Not kCorrupt: the entry's checksum was right, so it is what somebody proposed, and every node decides the same.
+base::Error Unreadable() { return base::Error(base::Errc::kInvalid, "an entry of the log cannot be read"); }
 
 template <class Entry>
 base::Result<std::string> DecodeAndApply(Changeset& changes, const replog::EntryView& view) {

@@ -29,7 +29,9 @@ bool KeywordEquals(std::string_view a, std::string_view b) {
 
 base::Result<Flags> NormalizeFlags(Flags flags) {
   if ((flags.system & ~kSystemFlags) != 0) return base::Error(base::Errc::kInvalid, "unknown system flag");
-  std::ranges::stable_sort(flags.keywords, KeywordLess);
+  std::ranges::sort(flags.keywords, [](const std::string& a, const std::string& b) {
+    return KeywordLess(a, b) || (KeywordEquals(a, b) && a < b);
+  });
   const auto repeated = std::ranges::unique(flags.keywords, KeywordEquals);
   flags.keywords.erase(repeated.begin(), repeated.end());
   if (flags.keywords.size() > kKeywordsPerMailboxMax) {
