@@ -128,6 +128,7 @@ std::string MetricsRegistry::Render() const {
 
 std::vector<std::string> MetricsRegistry::Names() const {
   std::vector<std::string> names;
+  names.reserve(families_.size());
   for (const auto& family : families_) names.push_back(family->name);
   return names;
 }

@@ -22,6 +22,10 @@ enum class Stream : std::uint8_t {
 inline constexpr std::size_t kStreamCount = 6;
 std::string_view ToString(Stream stream);
 
+inline constexpr std::uint32_t kHeadBytesMax = 1024;
+inline constexpr std::uint32_t kBodyBytesMax = 512u << 10;  // A larger mail is parts (replog::BodyWriter).
+inline constexpr std::uint8_t kOwnTypesFirst = 0xf0;
+
 // Log sequence number of a commit block: one order over all streams of a volume. The first block has 1.
 using Lsn = base::Id<struct LsnTag>;
 
@@ -70,9 +74,14 @@ struct RecordView {
   RecordKey key;
   Location location;
   Lsn lsn;                   // Of its block; records of one block come in their order.
+  Stream stream = Stream::kMeta;
   std::string_view head;     // The small payload that summaries repeat.
   std::uint32_t body_bytes = 0;
   bool is_live = false;      // Not released, as far as the last checkpoint knows.
+  // Made by cleaning. The original may still exist, and is the one that counts unless the owner has noted the move.
+  bool is_copy = false;
+  // False: sectors of the body are damaged (reported as corruption); head and key are good.
+  bool body_is_readable = true;
 };
 
 }  // namespace mffs

@@ -17,12 +17,17 @@
 
 namespace mffs {
 
-inline constexpr std::uint32_t kHeadBytesMax = 1024;
-inline constexpr std::uint32_t kBodyBytesMax = 512u << 10;  // A larger mail is parts (replog::BodyWriter).
-inline constexpr std::uint8_t kOwnTypesFirst = 0xf0;
 
 struct FormatOptions {
   std::uint32_t segment_bytes = 64u << 20;  // A multiple of 1 MiB; 1 MiB in tests.
+};
+
+// Where recovery starts from. All give the same result while the checkpoints are sound; the slower ones are for `check`,
+// `rescue` and tests.
+enum class RecoveryBase : std::uint8_t {
+  kSuperblock,  // The newest checkpoint, else the previous one, else as below.
+  kScan,        // The newest checkpoint that a scan of the meta segments finds, else as below.
+  kNothing,     // All blocks of all segments; every record counts as live, the owner's state is empty.
 };
 
 struct VolumeOptions {
@@ -34,9 +39,9 @@ struct VolumeOptions {
   std::chrono::seconds write_deadline{30};                // A write that takes longer counts as failed.
   std::uint32_t clean_below_live_percent = 20;
   std::uint64_t clean_bytes_per_second = 32u << 20;       // Without space pressure.
-  std::uint64_t read_cache_bytes = 16u << 20;             // Runs read ahead and not yet asked for.
   bool gathering = true;                                  // Off only in the benchmark that measures its gain.
   bool prefetching = true;                                // The same.
+  RecoveryBase recover_from = RecoveryBase::kSuperblock;
   // Runs after a commit's completions were handed out, before the next block is closed: the owner lets the woken writers
   // queue again. Empty: one pass of the shard's ready handlers.
   std::function<void()> after_commit;
@@ -52,7 +57,10 @@ class RecordOwner {
     Location to;
   };
   // Cleaning has copied live records; the copies are durable. The owner makes durable that the records are there now, then
-  // returns; the old places are released then. Nothing is released after an error; cleaning tries again later.
+  // returns; the old places are released then, by the volume. A record that the owner released while this ran it releases
+  // at its new place too. Nothing is released after an error, and the segment is left alone until the next opening.
+  // After a power cut a copy (RecordView::is_copy) may exist beside its original without the owner's note; the owner then
+  // keeps one and releases the other.
   virtual async::Task<base::Result<>> Moved(std::vector<Move> moves) = 0;
 
   // What a checkpoint keeps for the owner. `releases` are records that the owner no longer needs once `state` is durable (what
@@ -72,10 +80,12 @@ class RecordOwner {
 struct AppendRequest {
   Stream stream = Stream::kMeta;
   bool patient = false;  // May wait `parked_wait` for company; otherwise the record goes with the next write.
+  bool is_copy = false;  // The volume's: made by cleaning.
   RecordKey key;
   std::string_view head;                       // At most kHeadBytesMax.
   std::array<std::string_view, 3> body;        // Written one after the other; in all at most kBodyBytesMax.
-  // On the volume's shard, when the record is durable, or never will be (kIo, kReadOnly). In LSN order.
+  // On the volume's shard, when the record is durable, or never will be (kReadOnly; kNoSpace if Admit was not asked). In
+  // LSN order. The request may be destroyed inside.
   std::move_only_function<void(base::Result<Location>)> done;
   AppendRequest* next = nullptr;               // The volume's.
 };
@@ -156,7 +166,8 @@ class Volume {
   // The same as a task, for callers off the hot path; asks Admit itself. `body` is copied.
   async::Task<base::Result<Location>> AppendCopy(Stream stream, RecordKey key, std::string head, std::string body);
 
-  // Reads a record. Records not yet durable are found in memory. Errors: kNotFound (the segment was reused), kCorrupt, kIo.
+  // Reads a record; its location is known when it is durable. Errors: kNotFound (the segment was freed), kCorrupt (a sector that
+  // the device cannot read counts as damaged).
   async::Task<base::Result<Record>> Read(Location location);
   // Part of a record's body, checked by the sectors' checksums: for windows into large bodies.
   async::Task<base::Result<std::string>> ReadBody(Location location, std::uint32_t offset, std::uint32_t size);
@@ -174,7 +185,8 @@ class Volume {
 
   VolumeStatus Status() const;
 
-  // Finishes what is queued, writes a last checkpoint, ends background work. After it no call but the destructor.
+  // Finishes what is queued, writes a last checkpoint, ends background work. After it no call but the destructor. Must be
+  // awaited before the destructor if Start() was called, also when the volume is read-only (it answers that then).
   async::Task<base::Result<>> Close();
 
  private:

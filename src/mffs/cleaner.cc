@@ -1,0 +1,77 @@
+#include "mffs/cleaner.h"
+
+#include "base/log.h"
+
+namespace mffs {
+
+std::optional<std::uint32_t> Cleaner::Victim(std::uint32_t below_percent) const {
+  std::optional<std::uint32_t> best;
+  for (std::uint32_t i = 0; i < table_->size(); ++i) {
+    const Segment& segment = (*table_)[i];
+    if (segment.state != SegmentState::kSealed || segment.holds > 0) continue;
+    if (std::uint64_t{segment.live_bytes} * 100 >= std::uint64_t{geometry_.segment_bytes} * below_percent) continue;
+    if (best.has_value() && (*table_)[*best].live_bytes <= segment.live_bytes) continue;
+    if (unmovable_.contains({i, segment.generation}) || checkpointer_->IsInUse(i)) continue;
+    best = i;
+  }
+  return best;
+}
+
+async::Task<base::Result<std::uint64_t>> Cleaner::Step(std::uint32_t victim, RecordOwner* owner) {
+  const std::uint32_t generation = (*table_)[victim].generation;
+  Copies copies = co_await Collect(victim);
+  const std::uint64_t bytes = copies.bytes;
+  if (copies.records.empty()) {
+    const Segment& segment = (*table_)[victim];
+    const bool unmovable = segment.generation == generation && segment.live.live() > 0;
+    if (unmovable) unmovable_.insert({victim, generation});
+    co_return 0;
+  }
+  std::vector<RecordKey> keys;
+  for (const OwnedRecord& record : copies.records) keys.push_back(record.key);
+  ASSIGN_OR_CO_RETURN(const auto places, co_await AppendAll(writer_, Stream::kCold, std::move(copies.records)));
+  // Some may have been released while they were copied: their copies are nobody's.
+  std::vector<RecordOwner::Move> moves;
+  for (std::size_t i = 0; i < places.size(); ++i) {
+    if (table_->IsLive(copies.from[i])) {
+      moves.push_back({.key = keys[i], .from = copies.from[i], .to = places[i]});
+    } else {
+      table_->Release(places[i]);
+    }
+  }
+  const std::vector<RecordOwner::Move> moved = moves;
+  auto noted = co_await owner->Moved(std::move(moves));
+  if (!noted.has_value()) {
+    // The note may be durable all the same, so both places stay. No second try in this mount: each would leave copies.
+    unmovable_.insert({victim, generation});
+    co_return std::move(noted).error();
+  }
+  for (const auto& move : moved) table_->Release(move.from);
+  if ((*table_)[victim].state != SegmentState::kSealed) ++segments_cleaned_;
+  co_return bytes;
+}
+
+async::Task<Cleaner::Copies> Cleaner::Collect(std::uint32_t victim) {
+  Copies copies;
+  SegmentCursor cursor(device_, geometry_, victim, (*table_)[victim], Lsn(), deadline_);
+  while (copies.bytes < kStepBytes) {
+    const bool more = co_await cursor.Next();
+    if (!more) break;
+    for (const RecordBatch::Entry& entry : cursor.batch().entries) {
+      if (!table_->IsLive(entry.location)) continue;
+      if (entry.header.key.type >= kOwnTypesFirst || copies.bytes >= kStepBytes) continue;
+      auto record = co_await reader_.Read(entry.location);
+      if (!record.has_value()) {
+        base::LogError("mffs_record_damaged", {{"reason", record.error().message()}});
+        continue;
+      }
+      copies.bytes += entry.location.size;
+      copies.from.push_back(entry.location);
+      copies.records.push_back(
+          {.key = record->key, .head = std::move(record->head), .body = std::move(record->body), .is_copy = true});
+    }
+  }
+  co_return copies;
+}
+
+}  // namespace mffs

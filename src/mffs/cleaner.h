@@ -1,0 +1,60 @@
+// Cleaner: copies the last live records out of mostly dead segments, so that whole segments become free.
+#pragma once
+
+#include <optional>
+#include <set>
+#include <vector>
+
+#include "async/asio.h"
+#include "mffs/append_task.h"
+#include "mffs/checkpointer.h"
+#include "mffs/gathering_writer.h"
+#include "mffs/record_reader.h"
+#include "mffs/segment_cursor.h"
+
+namespace mffs {
+
+// Thread: one shard. Borrows all it is given. One Step() at a time; its task must not be cancelled.
+// Durability: an original is released only when its copy and the owner's note of the move are durable.
+class Cleaner {
+ public:
+  static constexpr std::uint64_t kStepBytes = 2u << 20;  // Copied before the owner is told.
+
+  Cleaner(BlockDevice* device, SegmentTable* table, GatheringWriter* writer, const Checkpointer* checkpointer,
+          const Geometry& geometry, IoDeadline deadline)
+      : device_(device),
+        table_(table),
+        writer_(writer),
+        checkpointer_(checkpointer),
+        geometry_(geometry),
+        deadline_(deadline),
+        reader_(device, geometry, deadline) {}
+
+  // The emptiest sealed segment of which less than `below_percent` is live and that can be cleaned.
+  std::optional<std::uint32_t> Victim(std::uint32_t below_percent) const;
+  // Moves up to kStepBytes of the victim's records. Returns the bytes copied; 0: it is done with.
+  async::Task<base::Result<std::uint64_t>> Step(std::uint32_t victim, RecordOwner* owner);
+
+  std::uint64_t segments_cleaned() const { return segments_cleaned_; }
+
+ private:
+  struct Copies {
+    std::vector<OwnedRecord> records;
+    std::vector<Location> from;
+    std::uint64_t bytes = 0;
+  };
+  async::Task<Copies> Collect(std::uint32_t victim);
+
+  BlockDevice* device_;
+  SegmentTable* table_;
+  GatheringWriter* writer_;
+  const Checkpointer* checkpointer_;
+  Geometry geometry_;
+  IoDeadline deadline_;
+  RecordReader reader_;
+  // Segment and generation of those with records that cannot be read, and so cannot be moved.
+  std::set<std::pair<std::uint32_t, std::uint32_t>> unmovable_;
+  std::uint64_t segments_cleaned_ = 0;
+};
+
+}  // namespace mffs

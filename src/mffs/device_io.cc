@@ -1,0 +1,68 @@
+#include "mffs/device_io.h"
+
+#include <fmt/format.h>
+
+#include <cstdlib>
+#include <cstring>
+#include <optional>
+
+#include "base/check.h"
+
+namespace mffs {
+namespace {
+
+// One operation under way. Owners: the waiting coroutine and the device's callback, whichever lives longer: an overdue
+// operation still uses the memory.
+struct Operation {
+  explicit Operation(async::Executor executor, IoDeadline deadline) : timer(executor, deadline) {}
+  IoMemory memory;
+  std::optional<base::Result<>> result;
+  async::SteadyTimer timer;  // Its expiry is the deadline; its cancellation, the end of the operation.
+};
+
+IoDone EndOf(std::shared_ptr<Operation> operation) {
+  return [operation = std::move(operation)](base::Result<> result) {
+    operation->result.emplace(std::move(result));
+    operation->timer.cancel();
+  };
+}
+
+async::Task<base::Result<>> Await(std::shared_ptr<Operation> operation, std::string what) {
+  co_await operation->timer.async_wait(async::as_result);
+  if (!operation->result.has_value()) co_return base::Error(base::Errc::kTimeout, what + " did not end in time");
+  if (!operation->result->has_value()) co_return std::move(operation->result->error()).In(what);
+  co_return base::Result<>();
+}
+
+}  // namespace
+
+IoMemory::IoMemory(std::size_t bytes) : bytes_(bytes) {
+  CHECK(bytes > 0 && bytes % kSectorBytes == 0);
+  memory_.reset(static_cast<std::byte*>(std::aligned_alloc(kSectorBytes, bytes)));
+  CHECK(memory_ != nullptr);
+  std::memset(memory_.get(), 0, bytes);
+}
+
+void IoMemory::Free::operator()(std::byte* memory) const { std::free(memory); }
+
+async::Task<base::Result<IoMemory>> ReadSectors(BlockDevice* device, std::uint64_t offset, std::uint64_t bytes,
+                                                IoDeadline deadline) {
+  auto operation = std::make_shared<Operation>(co_await asio::this_coro::executor, deadline);
+  operation->memory = IoMemory(bytes);
+  device->Read(offset, operation->memory.span(), EndOf(operation));
+  device->Submit();
+  CO_RETURN_IF_ERROR(co_await Await(operation, fmt::format("read {} bytes at {} of {}", bytes, offset, device->name())));
+  co_return std::move(operation->memory);
+}
+
+async::Task<base::Result<>> WriteDurably(BlockDevice* device, std::uint64_t offset, IoMemory memory,
+                                         IoDeadline deadline) {
+  auto operation = std::make_shared<Operation>(co_await asio::this_coro::executor, deadline);
+  operation->memory = std::move(memory);
+  const std::string what = fmt::format("write {} bytes at {} of {}", operation->memory.size(), offset, device->name());
+  device->Write(offset, operation->memory.span(), Sync::kYes, EndOf(operation));
+  device->Submit();
+  co_return co_await Await(std::move(operation), what);
+}
+
+}  // namespace mffs

@@ -1,0 +1,44 @@
+// Awaitable reads and writes of a BlockDevice, with deadlines, for everything off the hot path.
+#pragma once
+
+#include <chrono>
+#include <memory>
+
+#include "async/asio.h"
+#include "base/bytes.h"
+#include "base/result.h"
+#include "mffs/block_device.h"
+
+namespace mffs {
+
+// Memory that a device can use: aligned to a sector, zeroed. Movable; an empty one has no memory.
+class IoMemory {
+ public:
+  IoMemory() = default;
+  explicit IoMemory(std::size_t bytes);
+
+  std::byte* data() { return memory_.get(); }
+  const std::byte* data() const { return memory_.get(); }
+  std::size_t size() const { return bytes_; }
+  base::MutableByteSpan span() { return {memory_.get(), bytes_}; }
+  base::ByteSpan span() const { return {memory_.get(), bytes_}; }
+
+ private:
+  struct Free {
+    void operator()(std::byte* memory) const;
+  };
+  std::unique_ptr<std::byte, Free> memory_;
+  std::size_t bytes_ = 0;
+};
+
+using IoDeadline = std::chrono::steady_clock::duration;
+
+// Reads whole sectors. Errors: kIo, kTimeout (the operation goes on; its memory lives until it ends).
+async::Task<base::Result<IoMemory>> ReadSectors(BlockDevice* device, std::uint64_t offset, std::uint64_t bytes,
+                                                IoDeadline deadline);
+
+// Writes `memory` durably. Errors: as above; after kTimeout the write may still land at any time.
+async::Task<base::Result<>> WriteDurably(BlockDevice* device, std::uint64_t offset, IoMemory memory,
+                                         IoDeadline deadline);
+
+}  // namespace mffs

@@ -1,0 +1,300 @@
+#include "mffs/engine.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "base/check.h"
+#include "base/log.h"
+#include "mffs/volume_scan.h"
+
+namespace mffs {
+namespace {
+
+// Segments that new records leave alone; docs/format/mffs.md, "Space".
+constexpr std::int64_t kReserveForNew = 6;
+constexpr std::int64_t kReserveForParked = 8;
+constexpr std::uint32_t kCleanBelowUnderPressure = 95;
+constexpr std::chrono::milliseconds kLookAgain{1000};  // How long a loop sleeps at most.
+
+std::uint64_t FreePercentMin(Stream stream) {
+  switch (stream) {
+    case Stream::kParked: return 12;
+    case Stream::kTransit:
+    case Stream::kMailbox:
+    case Stream::kHistory: return 7;
+    case Stream::kMeta:
+    case Stream::kCold: return 0;
+  }
+  return 7;
+}
+
+// Margins that fit small volumes too.
+std::int64_t SmallOrLarge(const Geometry& geometry, std::int64_t least, std::int64_t most) {
+  return std::min<std::int64_t>(most, least + geometry.segment_count / 16);
+}
+
+}  // namespace
+
+Volume::Engine::Engine(async::Executor executor, BlockDevice* device, const base::Clock* clock, VolumeOptions options,
+                       Recovered recovered)
+    : device_(device),
+      clock_(clock),
+      options_(std::move(options)),
+      geometry_(recovered.superblock.geometry),
+      report_(recovered.report),
+      table_(std::move(recovered.table)),
+      writer_(executor, device, &table_, geometry_, &options_, recovered.lsns,
+              {.sealed = [this](SealedSegment segment) { sealer_.Add(std::move(segment)); },
+               .space_wanted =
+                   [this] {
+                     checkpoint_wanted_.Set();
+                     cleaning_wanted_.Set();
+                   },
+               .block_durable = [this] { OnBlockDurable(); },
+               .read_only = [this] { checkpoint_wanted_.Set(); }}),
+      reader_(device, geometry_, options_.write_deadline),
+      checkpointer_(device, &table_, &writer_, options_.write_deadline, recovered),
+      cleaner_(device, &table_, &writer_, &checkpointer_, geometry_, options_.write_deadline),
+      sealer_(executor, device, &table_, geometry_, options_.write_deadline),
+      last_checkpoint_at_(clock->SteadyNow()),
+      checkpoint_wanted_(executor),
+      checkpoint_done_(executor),
+      cleaning_wanted_(executor),
+      checkpoint_task_(executor, "mffs checkpoints"),
+      cleaning_task_(executor, "mffs cleaning"),
+      sealing_task_(executor, "mffs summaries") {
+  for (const std::string& corruption : report_.corruptions) base::LogError("mffs_corrupt", {{"what", corruption}});
+}
+
+async::Task<base::Result<>> Volume::Engine::Scan(Lsn after, std::function<base::Result<>(const RecordView&)> visit) {
+  CHECK(!is_started_);
+  std::vector<std::string> damage;
+  auto result = co_await ScanVolume(device_, &table_, geometry_, after, std::move(visit), &damage,
+                                    options_.write_deadline);
+  for (std::string& place : damage) {
+    base::LogError("mffs_corrupt", {{"what", place}});
+    report_.corruptions.push_back(std::move(place));
+  }
+  co_return result;
+}
+
+void Volume::Engine::Start(RecordOwner* owner) {
+  CHECK(!is_started_);
+  owner_ = owner;
+  is_started_ = true;
+  checkpoint_task_.Spawn(CheckpointLoop());
+  cleaning_task_.Spawn(CleanLoop());
+  sealing_task_.Spawn(sealer_.Run());
+}
+
+// --- Space ---
+
+std::int64_t Volume::Engine::AvailableSegments() const {
+  const auto queued = static_cast<std::int64_t>(writer_.pending_bytes() / geometry_.segment_bytes);
+  return std::int64_t{table_.free_count()} + table_.empty_count() - queued;
+}
+
+base::Result<> Volume::Engine::Admit(Stream stream, std::uint64_t bytes) const {
+  if (writer_.read_only()) return base::Error(base::Errc::kReadOnly, writer_.read_only_reason());
+  const std::uint64_t capacity = std::uint64_t{geometry_.segment_count} * geometry_.segment_bytes;
+  const std::uint64_t used = table_.live_bytes() + writer_.pending_bytes() + bytes;
+  const bool keeps_share = used <= capacity && (capacity - used) * 100 >= capacity * FreePercentMin(stream);
+  std::int64_t needed = stream == Stream::kParked ? kReserveForParked : kReserveForNew;
+  if (stream == Stream::kMeta || stream == Stream::kCold) needed = 0;
+  if (!writer_.HasOpenSegment(stream)) ++needed;
+  if (keeps_share && AvailableSegments() >= needed) return {};
+  return base::Error(base::Errc::kNoSpace,
+                     fmt::format("{} has no room for stream {}: {} of {} bytes are live, {} segments can be taken; "
+                                 "remove mail or use a larger volume",
+                                 device_->name(), ToString(stream), table_.live_bytes(), capacity, AvailableSegments()));
+}
+
+bool Volume::Engine::IsUnderPressure() const {
+  return writer_.IsStalled() || AvailableSegments() < SmallOrLarge(geometry_, kReserveForNew, 12);
+}
+
+void Volume::Engine::Release(const Location& location) {
+  const std::uint32_t empty_before = table_.empty_count();
+  table_.Release(location);
+  if (table_.empty_count() != empty_before && CheckpointIsDue()) checkpoint_wanted_.Set();
+}
+
+// --- Reading ---
+
+base::Error Volume::Engine::Explain(const Location& location, base::Error error) {
+  if (!table_.IsCurrent(location)) {
+    return base::Error(base::Errc::kNotFound, "the record is gone: its segment was freed");
+  }
+  if (error.code() == base::Errc::kCorrupt) {
+    ++corrupt_reads_;
+    base::LogError("mffs_corrupt", {{"what", error.message()}});
+  }
+  return error;
+}
+
+async::Task<base::Result<Record>> Volume::Engine::Read(Location location) {
+  if (!table_.IsCurrent(location)) co_return base::Error(base::Errc::kNotFound, "there is no such record any more");
+  auto record = co_await reader_.Read(location);
+  if (!record.has_value()) co_return Explain(location, std::move(record).error());
+  co_return record;
+}
+
+async::Task<base::Result<std::string>> Volume::Engine::ReadBody(Location location, std::uint32_t offset,
+                                                                std::uint32_t size) {
+  if (!table_.IsCurrent(location)) co_return base::Error(base::Errc::kNotFound, "there is no such record any more");
+  auto text = co_await reader_.ReadBody(location, offset, size);
+  if (!text.has_value()) co_return Explain(location, std::move(text).error());
+  co_return text;
+}
+
+async::Task<base::Result<RecordReader::Run>> Volume::Engine::ReadRun(Location location, std::uint32_t bytes) {
+  if (!table_.IsCurrent(location)) co_return base::Error(base::Errc::kNotFound, "there is no such record any more");
+  const std::uint32_t end_sector = table_[location.segment].end_sector;
+  auto run = co_await reader_.ReadRun(location, options_.prefetching ? bytes : 0, end_sector);
+  if (!run.has_value()) co_return Explain(location, std::move(run).error());
+  std::erase_if(*run, [&](const auto& entry) {
+    return entry.first != location &&
+           (entry.second.key.type >= kOwnTypesFirst || !table_.IsLive(entry.first));
+  });
+  co_return run;
+}
+
+async::Task<base::Result<Location>> Volume::Engine::AppendCopy(Stream stream, OwnedRecord record) {
+  CHECK(is_started_);
+  CO_RETURN_IF_ERROR(Admit(stream, RecordHeader::kEncodedSize + record.head.size() + record.body.size()));
+  std::vector<OwnedRecord> records;
+  records.push_back(std::move(record));
+  ASSIGN_OR_CO_RETURN(const auto places, co_await AppendAll(&writer_, stream, std::move(records)));
+  co_return places.front();
+}
+
+VolumeStatus Volume::Engine::Status() const {
+  VolumeStatus status;
+  status.space.capacity_bytes = std::uint64_t{geometry_.segment_count} * geometry_.segment_bytes;
+  status.space.live_bytes = table_.live_bytes();
+  status.space.free_segments = table_.free_count() + table_.empty_count();
+  status.space.segments = geometry_.segment_count;
+  status.read_only = writer_.read_only();
+  status.read_only_reason = writer_.read_only_reason();
+  status.durable_lsn = writer_.durable_lsn();
+  status.commits = writer_.commits();
+  status.records = writer_.records();
+  status.bytes_written = writer_.bytes_written();
+  status.segments_cleaned = cleaner_.segments_cleaned();
+  status.corrupt_blocks = report_.corruptions.size() + corrupt_reads_;
+  for (std::size_t i = 0; i < kStreamCount; ++i) {
+    status.live_bytes_by_stream[i] = table_.live_bytes(static_cast<Stream>(i));
+  }
+  return status;
+}
+
+// --- Checkpoints ---
+
+void Volume::Engine::OnBlockDurable() {
+  if (is_started_ && CheckpointIsDue()) checkpoint_wanted_.Set();
+}
+
+bool Volume::Engine::CheckpointIsDue() const {
+  if (checkpoints_served_ < checkpoints_asked_) return true;
+  if (writer_.read_only()) return false;
+  const std::uint64_t written = writer_.bytes_written() - bytes_at_checkpoint_;
+  if (written >= options_.checkpoint_bytes) return true;
+  const std::int64_t scarce =
+      SmallOrLarge(geometry_, GatheringWriter::kReserveForMeta + GatheringWriter::kReserveForCleaning, 8);
+  if (table_.empty_count() > 0 && (writer_.IsStalled() || table_.free_count() < scarce)) return true;
+  return written > 0 && clock_->SteadyNow() - last_checkpoint_at_ >= options_.checkpoint_interval;
+}
+
+async::Task<void> Volume::Engine::CheckpointLoop() {
+  // What recovery found becomes durable at once.
+  co_await RunCheckpoint();
+  while (!is_closed_) {
+    if (CheckpointIsDue()) {
+      co_await RunCheckpoint();
+      continue;
+    }
+    ResolveStall();
+    co_await checkpoint_wanted_.WaitFor(std::min<std::chrono::milliseconds>(options_.checkpoint_interval, kLookAgain));
+  }
+}
+
+async::Task<void> Volume::Engine::RunCheckpoint() {
+  const std::uint64_t asked = checkpoints_asked_;
+  last_checkpoint_ = co_await checkpointer_.Run(owner_);
+  if (!last_checkpoint_.has_value()) {
+    base::LogError("mffs_checkpoint_failed", {{"reason", last_checkpoint_.error().message()}});
+  }
+  // Its own blocks are no reason for another one.
+  bytes_at_checkpoint_ = writer_.bytes_written();
+  last_checkpoint_at_ = clock_->SteadyNow();
+  checkpoints_served_ = asked;
+  checkpoint_done_.NotifyAll();
+}
+
+void Volume::Engine::ResolveStall() {
+  if (!writer_.IsStalled()) return;
+  if (table_.free_count() > GatheringWriter::kReserveForMeta + GatheringWriter::kReserveForCleaning) {
+    writer_.Kick();
+    return;
+  }
+  const bool cleaning_helps = is_cleaning_ || (!is_closing_ && cleaner_.Victim(kCleanBelowUnderPressure).has_value());
+  writer_.FailStalled(cleaning_helps);
+}
+
+async::Task<base::Result<>> Volume::Engine::Checkpoint() {
+  CHECK(is_started_);
+  // One that is under way took its image before this call, so the next one counts.
+  const std::uint64_t ticket = ++checkpoints_asked_;
+  checkpoint_wanted_.Set();
+  while (checkpoints_served_ < ticket) co_await checkpoint_done_.Wait();
+  co_return last_checkpoint_;
+}
+
+// --- Cleaning ---
+
+async::Task<void> Volume::Engine::CleanLoop() {
+  while (!is_closing_) {
+    const std::chrono::milliseconds pause = co_await CleanOnce();
+    if (is_closing_) break;
+    if (pause.count() > 0) co_await cleaning_wanted_.WaitFor(pause);
+  }
+}
+
+// Returns how long to wait before the next step.
+async::Task<std::chrono::milliseconds> Volume::Engine::CleanOnce() {
+  if (owner_ == nullptr || writer_.read_only()) co_return kLookAgain;
+  const bool pressure = IsUnderPressure();
+  const auto victim = cleaner_.Victim(pressure ? kCleanBelowUnderPressure : options_.clean_below_live_percent);
+  if (!victim.has_value()) co_return kLookAgain;
+  is_cleaning_ = true;
+  const auto copied = co_await cleaner_.Step(*victim, owner_);
+  is_cleaning_ = false;
+  checkpoint_wanted_.Set();
+  if (!copied.has_value()) {
+    base::LogWarning("mffs_cleaning_failed", {{"segment", *victim}, {"reason", copied.error().message()}});
+    co_return kLookAgain;
+  }
+  if (pressure || *copied == 0) co_return std::chrono::milliseconds(0);
+  co_return std::chrono::milliseconds(*copied * 1000 / std::max<std::uint64_t>(options_.clean_bytes_per_second, 1));
+}
+
+// --- The end ---
+
+async::Task<base::Result<>> Volume::Engine::Close() {
+  if (!is_started_ || is_closed_) co_return base::Result<>();
+  is_closing_ = true;
+  cleaning_wanted_.Set();
+  co_await cleaning_task_.Join();
+  co_await writer_.Drain();
+  if (!writer_.read_only()) writer_.SealOpenSegments();
+  sealer_.Stop();
+  co_await sealing_task_.Join();
+  auto result = co_await Checkpoint();
+  is_closed_ = true;
+  checkpoint_wanted_.Set();
+  co_await checkpoint_task_.Join();
+  co_return result;
+}
+
+}  // namespace mffs

@@ -1,0 +1,91 @@
+// Volume::Engine: the parts of an opened volume, and the tasks that work in the background.
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "async/task_group.h"
+#include "mffs/checkpointer.h"
+#include "mffs/cleaner.h"
+#include "mffs/gathering_writer.h"
+#include "mffs/record_reader.h"
+#include "mffs/recovery.h"
+#include "mffs/segment_sealer.h"
+#include "mffs/volume.h"
+#include "mffs/wake_signal.h"
+
+namespace mffs {
+
+// Thread: one shard. Owns all parts; borrows device, clock and owner. The background tasks are ended by Close(), never
+// cancelled: a checkpoint or a copy under way is finished or fails.
+class Volume::Engine {
+ public:
+  Engine(async::Executor executor, BlockDevice* device, const base::Clock* clock, VolumeOptions options,
+         Recovered recovered);
+  Engine(const Engine&) = delete;
+  Engine& operator=(const Engine&) = delete;
+
+  const RecoveryReport& recovery() const { return report_; }
+  const std::string& owner_state() const { return checkpointer_.owner_state(); }
+  async::Task<base::Result<>> Scan(Lsn after, std::function<base::Result<>(const RecordView&)> visit);
+  void Start(RecordOwner* owner);
+  base::Result<> Admit(Stream stream, std::uint64_t bytes) const;
+  void Append(AppendRequest* request) { writer_.Append(request); }
+  async::Task<base::Result<Location>> AppendCopy(Stream stream, OwnedRecord record);
+  async::Task<base::Result<Record>> Read(Location location);
+  async::Task<base::Result<std::string>> ReadBody(Location location, std::uint32_t offset, std::uint32_t size);
+  async::Task<base::Result<RecordReader::Run>> ReadRun(Location location, std::uint32_t bytes);
+  void Release(const Location& location);
+  bool IsLive(const Location& location) const { return table_.IsLive(location); }
+  async::Task<base::Result<>> Checkpoint();
+  VolumeStatus Status() const;
+  async::Task<base::Result<>> Close();
+
+ private:
+  // Free or soon free, less what is queued: what new records may still take.
+  std::int64_t AvailableSegments() const;
+  bool IsUnderPressure() const;
+  // After a failed read: the segment may have been reused meanwhile, which is the caller's error, not damage.
+  base::Error Explain(const Location& location, base::Error error);
+
+  async::Task<void> CheckpointLoop();
+  bool CheckpointIsDue() const;
+  async::Task<void> RunCheckpoint();
+  void ResolveStall();
+  async::Task<void> CleanLoop();
+  async::Task<std::chrono::milliseconds> CleanOnce();
+  void OnBlockDurable();
+
+  BlockDevice* device_;
+  const base::Clock* clock_;
+  VolumeOptions options_;
+  Geometry geometry_;
+  RecoveryReport report_;
+  SegmentTable table_;
+  GatheringWriter writer_;
+  RecordReader reader_;
+  Checkpointer checkpointer_;
+  Cleaner cleaner_;
+  SegmentSealer sealer_;
+  RecordOwner* owner_ = nullptr;         // Null before Start().
+  bool is_started_ = false;
+  bool is_closing_ = false;              // No more cleaning.
+  bool is_closed_ = false;               // No more checkpoints.
+  bool is_cleaning_ = false;
+  std::uint64_t checkpoints_asked_ = 0;  // Tickets of Checkpoint().
+  std::uint64_t checkpoints_served_ = 0;
+  base::Result<> last_checkpoint_;
+  std::uint64_t bytes_at_checkpoint_ = 0;
+  base::SteadyTime last_checkpoint_at_;
+  std::uint64_t corrupt_reads_ = 0;
+  WakeSignal checkpoint_wanted_;
+  async::Notifier checkpoint_done_;
+  WakeSignal cleaning_wanted_;
+  async::TaskGroup checkpoint_task_;
+  async::TaskGroup cleaning_task_;
+  async::TaskGroup sealing_task_;
+};
+
+}  // namespace mffs

@@ -1,0 +1,189 @@
+// GatheringWriter: the lazy gathering write. Many records become one large durable write.
+#pragma once
+
+#include <array>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "async/asio.h"
+#include "async/notifier.h"
+#include "mffs/block_builder.h"
+#include "mffs/request_list.h"
+#include "mffs/segment_table.h"
+#include "mffs/volume.h"
+#include "mffs/write_buffers.h"
+
+namespace mffs {
+
+// LSNs of this mount: docs/format/mffs.md, "Commit block".
+struct MountLsns {
+  Lsn first{1};
+  Lsn cut;
+};
+
+// A segment that its lane has left: every block of it is durable.
+struct SealedSegment {
+  std::uint32_t segment = 0;
+  std::uint32_t generation = 0;
+  std::string summary;         // Empty: none.
+};
+
+// Works in rounds. A round is one block for each stream that has records, all written at once; while it is in flight,
+// new records are copied into the next round's blocks. Each stream has a lane: its open segment, its next block, and the
+// queue of what does not fit into that.
+//
+// Thread: one shard. Borrows device, table and options. Durability: `done` is called when the record's block and all
+// blocks with lower LSNs are durable.
+// Errors: a failed or overdue write is tried once more, in a fresh segment; if that fails, the writer is read-only.
+class GatheringWriter {
+ public:
+  // Free segments that lanes leave untouched: two each for checkpoints and for cleaning.
+  static constexpr std::uint32_t kReserveForMeta = 2;
+  static constexpr std::uint32_t kReserveForCleaning = 2;
+
+  struct Hooks {
+    std::function<void(SealedSegment)> sealed;
+    std::function<void()> space_wanted;  // A lane waits for a free segment; Kick() when there is one.
+    std::function<void()> block_durable;
+    std::function<void()> read_only;
+  };
+
+  GatheringWriter(async::Executor executor, BlockDevice* device, SegmentTable* table, const Geometry& geometry,
+                  const VolumeOptions* options, MountLsns lsns, Hooks hooks);
+  ~GatheringWriter();
+  GatheringWriter(const GatheringWriter&) = delete;
+  GatheringWriter& operator=(const GatheringWriter&) = delete;
+
+  void Append(AppendRequest* request);
+  // Free segments appeared.
+  void Kick();
+  // Records that wait for a segment that cannot come get kNoSpace: those of all lanes, or only of those that may use the
+  // reserve, which nothing refills if it is used up.
+  void FailStalled(bool only_reserve_lanes);
+  // Returns when nothing is queued or in flight.
+  async::Task<void> Drain();
+  // Seals all open segments. Only when drained.
+  void SealOpenSegments();
+  // From now on every append fails; what is pending fails now.
+  void Latch(std::string reason);
+
+  bool read_only() const { return read_only_; }
+  const std::string& read_only_reason() const { return read_only_reason_; }
+  Lsn durable_lsn() const { return durable_lsn_; }
+  // Queued or in flight.
+  std::uint64_t pending_bytes() const { return pending_bytes_; }
+  std::uint64_t commits() const { return commits_; }
+  std::uint64_t records() const { return records_; }
+  std::uint64_t bytes_written() const { return bytes_written_; }
+  bool HasOpenSegment(Stream stream) const { return lanes_[static_cast<std::size_t>(stream)].segment.has_value(); }
+  bool IsStalled() const;
+
+ private:
+  struct Lane {
+    Stream stream = Stream::kMeta;
+    std::optional<std::uint32_t> segment;
+    std::uint32_t next_sector = 1;
+    std::uint32_t next_ordinal = 0;
+    std::uint32_t summary_bytes = 0;  // What a summary of all submitted blocks takes.
+    std::string summary;              // Of the durable blocks, while it is not too large.
+    WriteBuffers::Ref filling;
+    RequestList filled;               // The records in `filling`.
+    RequestList queue;                // What found no room there.
+    bool has_impatient = false;       // Among both.
+    bool wants_fresh = false;         // The block being filled does not fit into the rest of the segment.
+    bool stalled = false;
+  };
+  // A write under way. Owners: its block and the device's callback.
+  struct WriteOperation {
+    GatheringWriter* writer = nullptr;  // Null: nobody wants to know any more.
+    WriteBuffers::Ref buffer;
+    std::size_t block = 0;       // In round_.
+    std::uint32_t segment = 0;
+    int ticks = 0;               // Of the deadline timer.
+    bool overdue = false;        // Given up. The segment is held until the write has ended.
+  };
+  struct Block {
+    Lane* lane = nullptr;
+    WriteBuffers::Ref buffer;
+    RequestList requests;
+    Lsn lsn;
+    std::uint16_t flags = 0;
+    bool is_done = false;
+    std::shared_ptr<WriteOperation> operation;
+  };
+  using FinishedBlocks = std::vector<Block>;
+
+  Lane& LaneOf(Stream stream) { return lanes_[static_cast<std::size_t>(stream)]; }
+  bool InFlight() const { return !round_.empty(); }
+  BlockRoom RoomOf(const Lane& lane) const;
+  BlockRoom FreshRoom() const;
+  void Fill(Lane& lane);
+  bool IsNearlyFull(const Lane& lane) const;
+  bool IsDue(const Lane& lane, bool company) const;
+
+  void SchedulePump();
+  void Pump();
+  void StartRound(bool cover);
+  bool EnsureSegment(Lane& lane);
+  bool OpenSegment(Lane& lane, Lsn first_lsn, std::uint32_t reserve);
+  void SealLane(Lane& lane, bool with_summary);
+  void AddToRound(Lane& lane, std::uint16_t flags);
+  void StartWrite(std::size_t index);
+
+  void OnWriteEnd(const std::shared_ptr<WriteOperation>& operation, base::Result<> result);
+  void FinishBlocks();
+  void NoteDurable(Block& block);
+  void HandOut(FinishedBlocks finished);
+  void AfterCommit();
+  void OnFailure(std::size_t index, const std::string& reason);
+  void FailEverything(base::Errc code, const std::string& reason);
+  void FailList(RequestList list, base::Errc code, const std::string& reason);
+
+  void ArmDeadlineTimer();
+  void OnDeadlineTick();
+  void ArmCoverTimer();
+  void OnCoverTimer();
+  void ArmPatienceTimer();
+
+  async::Executor executor_;
+  BlockDevice* device_;
+  SegmentTable* table_;
+  Geometry geometry_;
+  const VolumeOptions* options_;
+  MountLsns lsns_;
+  Hooks hooks_;
+  WriteBuffers buffers_;
+  std::array<Lane, kStreamCount> lanes_;
+  std::vector<Block> round_;         // In LSN order. Empty: idle.
+  std::size_t round_finished_ = 0;   // Blocks of the round that are handed out.
+  std::vector<std::shared_ptr<WriteOperation>> overdue_;
+
+  Lsn next_lsn_;
+  Lsn durable_lsn_;
+  Lane* last_lane_ = nullptr;        // Of the last block: a covering block goes there.
+  bool covered_ = true;              // Nothing was written, or the last block was a covering one.
+  bool patience_over_ = false;
+  bool pump_scheduled_ = false;
+  bool handing_out_ = false;
+  bool read_only_ = false;           // Never cleared.
+  std::string read_only_reason_;
+  std::uint64_t pending_bytes_ = 0;
+  std::uint64_t commits_ = 0;
+  std::uint64_t records_ = 0;
+  std::uint64_t bytes_written_ = 0;
+
+  async::SteadyTimer deadline_timer_;
+  async::SteadyTimer cover_timer_;
+  async::SteadyTimer patience_timer_;
+  bool deadline_armed_ = false;
+  bool cover_armed_ = false;
+  bool patience_armed_ = false;
+  std::uint64_t commits_at_cover_ = 0;
+  async::Notifier drained_;
+  std::shared_ptr<GatheringWriter*> self_;  // Owners: this, and posted handlers, which find null after the destructor.
+};
+
+}  // namespace mffs

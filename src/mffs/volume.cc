@@ -1,0 +1,96 @@
+#include "mffs/volume.h"
+
+#include <fmt/format.h>
+
+#include "base/check.h"
+#include "base/random.h"
+#include "mffs/engine.h"
+#include "mffs/recovery.h"
+#include "mffs/superblock.h"
+
+namespace mffs {
+namespace {
+
+constexpr std::chrono::seconds kFormatDeadline{30};
+
+base::Result<Geometry> PlanGeometry(const BlockDevice& device, const FormatOptions& options) {
+  if (options.segment_bytes < kMiB || options.segment_bytes > kSegmentBytesMax || options.segment_bytes % kMiB != 0) {
+    return base::Error(base::Errc::kInvalid,
+                       fmt::format("a segment of {} bytes is not possible: take a multiple of 1 MiB up to 1 GiB",
+                                   options.segment_bytes));
+  }
+  Geometry geometry;
+  geometry.segment_bytes = options.segment_bytes;
+  geometry.end = device.size_bytes() / kMiB * kMiB;
+  const std::uint64_t segments = geometry.end < 2 * kMiB ? 0 : (geometry.end - 2 * kMiB) / options.segment_bytes;
+  if (segments < kSegmentsMin || segments > 0xfffffffe) {
+    return base::Error(base::Errc::kNoSpace,
+                       fmt::format("{} has {} bytes, room for {} segments of {} bytes, but a volume needs at least {}: "
+                                   "take smaller segments or a larger device",
+                                   device.name(), device.size_bytes(), segments, options.segment_bytes, kSegmentsMin));
+  }
+  geometry.segment_count = static_cast<std::uint32_t>(segments);
+  base::SecureRandom(geometry.uuid);
+  return geometry;
+}
+
+}  // namespace
+
+async::Task<base::Result<>> Volume::Format(BlockDevice* device, FormatOptions options) {
+  Superblock superblock;
+  ASSIGN_OR_CO_RETURN(superblock.geometry, PlanGeometry(*device, options));
+  superblock.sequence = 1;
+  // Segments need not be wiped: nothing in them has a checksum that fits the new UUID.
+  co_return co_await StoreSuperblock(device, superblock, kFormatDeadline);
+}
+
+async::Task<base::Result<std::unique_ptr<Volume>>> Volume::Open(BlockDevice* device, const base::Clock* clock,
+                                                                VolumeOptions options) {
+  const auto begun = clock->SteadyNow();
+  auto recovered = co_await Recover(device, options.write_deadline, options.recover_from);
+  if (!recovered.has_value()) co_return std::move(recovered).error().In("open the volume");
+  recovered->report.took = std::chrono::duration_cast<std::chrono::milliseconds>(clock->SteadyNow() - begun);
+  auto engine = std::make_unique<Engine>(co_await asio::this_coro::executor, device, clock, std::move(options),
+                                         std::move(*recovered));
+  co_return std::unique_ptr<Volume>(new Volume(std::move(engine)));
+}
+
+Volume::Volume(std::unique_ptr<Engine> engine) : engine_(std::move(engine)) {}
+Volume::~Volume() = default;
+
+const RecoveryReport& Volume::recovery() const { return engine_->recovery(); }
+const std::string& Volume::owner_state() const { return engine_->owner_state(); }
+
+async::Task<base::Result<>> Volume::Scan(Lsn after, std::function<base::Result<>(const RecordView&)> visit) {
+  return engine_->Scan(after, std::move(visit));
+}
+
+void Volume::Start(RecordOwner* owner) { engine_->Start(owner); }
+
+base::Result<> Volume::Admit(Stream stream, std::uint64_t bytes) const { return engine_->Admit(stream, bytes); }
+
+void Volume::Append(AppendRequest* request) { engine_->Append(request); }
+
+async::Task<base::Result<Location>> Volume::AppendCopy(Stream stream, RecordKey key, std::string head,
+                                                       std::string body) {
+  return engine_->AppendCopy(stream, {.key = key, .head = std::move(head), .body = std::move(body)});
+}
+
+async::Task<base::Result<Record>> Volume::Read(Location location) { return engine_->Read(location); }
+
+async::Task<base::Result<std::string>> Volume::ReadBody(Location location, std::uint32_t offset, std::uint32_t size) {
+  return engine_->ReadBody(location, offset, size);
+}
+
+async::Task<base::Result<std::vector<std::pair<Location, Record>>>> Volume::ReadRun(Location location,
+                                                                                    std::uint32_t bytes) {
+  return engine_->ReadRun(location, bytes);
+}
+
+void Volume::Release(const Location& location) { engine_->Release(location); }
+bool Volume::IsLive(const Location& location) const { return engine_->IsLive(location); }
+async::Task<base::Result<>> Volume::Checkpoint() { return engine_->Checkpoint(); }
+VolumeStatus Volume::Status() const { return engine_->Status(); }
+async::Task<base::Result<>> Volume::Close() { return engine_->Close(); }
+
+}  // namespace mffs

@@ -1,0 +1,21 @@
+// VolumeScan: the records of all segments, merged into LSN order.
+#pragma once
+
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "async/asio.h"
+#include "mffs/segment_table.h"
+#include "mffs/volume.h"
+
+namespace mffs {
+
+// Thread: one shard. Nothing may be written meanwhile. At any time only the cursors of segments that overlap in LSN are
+// open: about one a stream. `damage` gets a sentence for each damaged place.
+// Errors: the first that `visit` returns.
+async::Task<base::Result<>> ScanVolume(BlockDevice* device, const SegmentTable* table, Geometry geometry, Lsn after,
+                                       std::function<base::Result<>(const RecordView&)> visit,
+                                       std::vector<std::string>* damage, std::chrono::milliseconds deadline);
+
+}  // namespace mffs

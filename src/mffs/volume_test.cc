@@ -1,0 +1,47 @@
+#include "mffs/volume.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "mffs/volume_testing.h"
+
+namespace mffs {
+namespace {
+
+RecordKey Key(std::uint64_t index) { return {.type = ModelOwner::kRecordType, .partition = 7, .epoch = 1, .index = index}; }
+
+SimImage Formatted() {
+  TestMachine machine{SimImage(TestMachine::kDiskBytes)};
+  CHECK(machine.Format().has_value());
+  return machine.device.Snapshot();
+}
+
+TEST(Volume, KeepsRecordsOverAReopening) {
+  ModelOwner owner;
+  TestMachine first(Formatted());
+  ASSERT_TRUE(first.Open());
+  EXPECT_THAT(first.Scan(), testing::IsEmpty());
+  first.Start(&owner);
+  const auto one = first.Append(Stream::kTransit, Key(1), "head one", "body one");
+  const auto two = first.Append(Stream::kMailbox, Key(2), "head two", std::string(300'000, 'x'));
+  ASSERT_TRUE(one && two);
+  EXPECT_EQ(first.Read(*one)->body, "body one");
+  EXPECT_EQ(first.Read(*two)->head, "head two");
+  first.volume->Release(*one);
+  ASSERT_TRUE(first.Close());
+
+  TestMachine second(first.device.Snapshot());
+  ASSERT_TRUE(second.Open());
+  EXPECT_THAT(second.volume->recovery().corruptions, testing::IsEmpty());
+  EXPECT_FALSE(second.volume->recovery().torn_tail);
+  const auto seen = second.Scan();
+  ASSERT_EQ(seen.size(), 1u);  // The other one's segment is free.
+  EXPECT_EQ(seen[0].key, Key(2));
+  EXPECT_EQ(seen[0].location, *two);
+  EXPECT_TRUE(seen[0].is_live);
+  EXPECT_EQ(second.Read(*two)->body, std::string(300'000, 'x'));
+  EXPECT_EQ(second.Read(*one).error().code(), base::Errc::kNotFound);
+}
+
+}  // namespace
+}  // namespace mffs

@@ -1,0 +1,151 @@
+// For tests: a volume on a simulated disk, an owner that keeps a model of what it wrote, and crashes.
+#pragma once
+
+#include <map>
+#include <memory>
+#include <optional>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "async/testing.h"
+#include "base/check.h"
+#include "base/clock.h"
+#include "mffs/sim_device.h"
+#include "mffs/volume.h"
+
+namespace mffs {
+
+// One record as the test knows it.
+struct ModelRecord {
+  std::string head;
+  std::string body;
+  std::optional<Location> location;    // Acknowledged.
+  bool release_begun = false;
+  bool release_is_durable = false;     // A checkpoint that began after the release has succeeded.
+};
+
+// Keeps the model in step with what the volume acknowledged. Outlives crashes.
+class ModelOwner final : public RecordOwner {
+ public:
+  static constexpr std::uint8_t kRecordType = 1;
+  static constexpr std::uint8_t kMoveType = 2;
+
+  async::Task<base::Result<>> Moved(std::vector<Move> moves) override {
+    std::string text;
+    base::Encoder out(text);
+    for (const Move& move : moves) {
+      move.from.EncodeTo(out);
+      move.to.EncodeTo(out);
+    }
+    CO_RETURN_IF_ERROR(co_await volume->AppendCopy(Stream::kMeta, {.type = kMoveType}, "", text));
+    for (const Move& move : moves) {
+      ModelRecord& record = records.at(move.key.index);
+      record.location = move.to;
+      if (record.release_begun) volume->Release(move.to);
+    }
+    co_return base::Result<>();
+  }
+  CheckpointState TakeCheckpointState() override {
+    releases_in_image.clear();
+    for (const auto& [index, record] : records) {
+      if (record.release_begun) releases_in_image.push_back(index);
+    }
+    return {.state = "state " + std::to_string(++states_taken), .releases = {}};
+  }
+  void CheckpointDurable() override {
+    for (const std::uint64_t index : releases_in_image) records.at(index).release_is_durable = true;
+    states_durable = states_taken;
+  }
+
+  Volume* volume = nullptr;
+  std::map<std::uint64_t, ModelRecord> records;
+  std::vector<std::uint64_t> releases_in_image;
+  int states_taken = 0;
+  int states_durable = 0;
+};
+
+// A record as a scan after recovery showed it.
+struct SeenRecord {
+  RecordKey key;
+  Location location;
+  Lsn lsn;
+  Stream stream;
+  std::string head;
+  bool is_live;
+  bool is_copy;
+  friend auto operator<=>(const SeenRecord&, const SeenRecord&) = default;
+};
+
+// One computer: an executor, a disk, perhaps a volume on it. A crash makes the next one from the image.
+class TestMachine {
+ public:
+  static constexpr std::uint64_t kDiskBytes = 18 * (1u << 20);  // 16 segments of 1 MiB.
+
+  explicit TestMachine(SimImage image, std::optional<std::uint64_t> reorder_seed = {})
+      : device(context.get_executor(), std::move(image),
+               {.reorder_seed = reorder_seed, .on_power_cut = [this] { context.stop(); }}) {}
+  ~TestMachine() { Shutdown(); }
+
+  static VolumeOptions Options() {
+    VolumeOptions options;
+    // Far away: tests that want one of these set it.
+    options.cover_after = std::chrono::hours(1);
+    options.checkpoint_interval = std::chrono::hours(1);
+    options.parked_wait = std::chrono::milliseconds(1);
+    return options;
+  }
+
+  base::Result<> Format(std::uint32_t segment_bytes = 1u << 20) {
+    return async::RunTask(context, Volume::Format(&device, {.segment_bytes = segment_bytes}));
+  }
+  base::Result<> Open(VolumeOptions options = Options()) {
+    auto opened = async::RunTask(context, Volume::Open(&device, &clock, std::move(options)));
+    if (!opened.has_value()) return std::move(opened).error();
+    volume = *std::move(opened);
+    return {};
+  }
+  void Start(ModelOwner* owner) {
+    owner->volume = volume.get();
+    started = true;
+    volume->Start(owner);
+  }
+  std::vector<SeenRecord> Scan(Lsn after = Lsn()) {
+    std::vector<SeenRecord> seen;
+    const auto result = async::RunTask(context, volume->Scan(after, [&seen](const RecordView& view) {
+      seen.push_back({view.key, view.location, view.lsn, view.stream, std::string(view.head), view.is_live, view.is_copy});
+      return base::Result<>();
+    }));
+    CHECK(result.has_value());
+    return seen;
+  }
+  base::Result<Location> Append(Stream stream, RecordKey key, std::string head, std::string body) {
+    return async::RunTask(context, volume->AppendCopy(stream, key, std::move(head), std::move(body)));
+  }
+  base::Result<Record> Read(Location location) { return async::RunTask(context, volume->Read(location)); }
+  base::Result<> Checkpoint() { return async::RunTask(context, volume->Checkpoint()); }
+  base::Result<> Close() {
+    started = false;
+    return async::RunTask(context, volume->Close());
+  }
+  // Ends the volume's tasks, whatever state the disk is in.
+  void Shutdown() {
+    if (!volume) return;
+    if (started) {
+      if (device.PowerWasCut()) device.FailWhatWasCut();
+      device.ClearFaults();
+      device.Unhang();
+      device.HoldSyncs(false);
+      base::Ignore(Close());
+    }
+    volume.reset();
+  }
+
+  asio::io_context context;
+  base::SystemClock clock;
+  SimDevice device;
+  std::unique_ptr<Volume> volume;
+  bool started = false;
+};
+
+}  // namespace mffs

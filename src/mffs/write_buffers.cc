@@ -1,0 +1,43 @@
+#include "mffs/write_buffers.h"
+
+#include <sys/mman.h>
+
+#include "base/check.h"
+
+namespace mffs {
+namespace {
+
+std::shared_ptr<void> MapMemory(std::size_t bytes) {
+  void* memory = mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  CHECK(memory != MAP_FAILED);
+  return {memory, [bytes](void* m) { munmap(m, bytes); }};
+}
+
+WriteBuffers::Ref MakeBuffer(const std::shared_ptr<void>& memory, std::size_t offset, std::uint32_t volume_seed) {
+  const base::MutableByteSpan span(static_cast<std::byte*>(memory.get()) + offset, BlockBuilder::kMemoryBytes);
+  return std::make_shared<WriteBuffers::Buffer>(BlockBuilder(span, volume_seed), memory);
+}
+
+}  // namespace
+
+WriteBuffers::WriteBuffers(BlockDevice* device, std::size_t count, std::uint32_t volume_seed)
+    : volume_seed_(volume_seed) {
+  const std::size_t bytes = count * BlockBuilder::kMemoryBytes;
+  const auto memory = MapMemory(bytes);
+  device->RegisterBuffers({static_cast<std::byte*>(memory.get()), bytes});
+  for (std::size_t i = count; i > 0; --i) {
+    free_.push_back(MakeBuffer(memory, (i - 1) * BlockBuilder::kMemoryBytes, volume_seed));
+  }
+}
+
+WriteBuffers::Ref WriteBuffers::Take() {
+  if (free_.empty()) return MakeBuffer(MapMemory(BlockBuilder::kMemoryBytes), 0, volume_seed_);
+  Ref buffer = std::move(free_.back());
+  free_.pop_back();
+  buffer->builder.Clear();
+  return buffer;
+}
+
+void WriteBuffers::GiveBack(Ref buffer) { free_.push_back(std::move(buffer)); }
+
+}  // namespace mffs
