@@ -66,9 +66,7 @@ async::Task<base::Result<>> OpenVolume(Node::Parts* parts) {
     CO_RETURN_IF_ERROR(co_await mffs::Volume::Format(
         device, {.segment_bytes = static_cast<std::uint32_t>(parts->config.volume_segment_bytes)}));
   }
-  mffs::VolumeOptions options;
-  options.zeroer = parts->volume_file.zeroer.get();
-  auto volume = co_await mffs::Volume::Open(device, parts->world.clock, options);
+  auto volume = co_await mffs::Volume::Open(device, parts->world.clock, mffs::VolumeOptions{});
   if (!volume) co_return std::move(volume).error().In("open the volume " + device->name());
   parts->volume = *std::move(volume);
   ReportRecovery(parts->volume->recovery());
@@ -146,6 +144,7 @@ async::Task<base::Result<>> MakeDevAccounts(Node::Parts* parts) {
 // From the outside in: no new work, then the log, then the volume.
 async::Task<base::Result<>> StopParts(Node::Parts* parts) {
   if (parts->listeners) co_await parts->listeners->Stop();
+  if (parts->control) co_await parts->control->Stop();
   if (parts->dispatcher) co_await parts->dispatcher->Stop();
   if (parts->log_runs) co_await parts->log->Stop();
   base::Result<> closed;
