@@ -128,9 +128,9 @@ async::Task<base::Result<>> MakeDevAccounts(Node::Parts* parts) {
     auto address = mail::Address::Parse(account.address, {.utf8 = true});
     if (!address) co_return std::move(address).error().In("[[account]] " + account.address);
     const std::string key = address->CanonicalKey();
-    const auto found = co_await parts->store->FindAccount(key);
+    auto found = co_await parts->store->FindAccount(key);
     if (found) continue;
-    if (found.error().code() != base::Errc::kNotFound) co_return found.error();
+    if (found.error().code() != base::Errc::kNotFound) co_return std::move(found).error();
     auto hash = co_await parts->file_worker.Run([password = account.password] { return auth::HashPassword(password); });
     CO_RETURN_IF_ERROR(hash);
     CO_RETURN_IF_ERROR(*hash);

@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include "async/task_group.h"
+#include "replog/format.h"
 #include "replog/log_rig.h"
 
 namespace replog {
