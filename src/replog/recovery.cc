@@ -22,6 +22,7 @@ async::Task<base::Result<>> Recovery::Run() {
   CO_RETURN_IF_ERROR(LoadState());
   CO_RETURN_IF_ERROR(co_await Scan());
   CO_RETURN_IF_ERROR(co_await LoadMoves());
+  TellEnds();
   for (Partition* partition : context_->partitions.All()) {
     CO_RETURN_IF_ERROR(co_await LoadSnapshot(partition));
   }
@@ -33,6 +34,17 @@ async::Task<base::Result<>> Recovery::Run() {
   if (replay_error_.has_value()) co_return base::Error(*replay_error_);
   ReleaseOrphans();
   co_return base::Result<>();
+}
+
+void Recovery::TellEnds() {
+  for (Partition* partition : context_->partitions.All()) {
+    Index last = partition->in_force.reached;
+    const auto found = found_.entries.find(partition->id);
+    if (found != found_.entries.end()) {
+      for (const FoundEntry& entry : found->second) last = std::max(last, entry.index);
+    }
+    if (last != Index(0)) context_->MachineOf(partition->id)->BeginReplay(partition->id, last);
+  }
 }
 
 base::Result<> Recovery::LoadState() {
@@ -101,6 +113,7 @@ async::Task<base::Result<>> Recovery::LoadSnapshot(Partition* partition) {
   partition->commit.Durable(kSelf, snapshot.reached);
   partition->applied = snapshot.reached;
   partition->applied_epoch = snapshot.epoch;
+  partition->last_told = snapshot.reached;
   if (snapshot.reached == Index(0)) co_return base::Result<>();
   snapshot.end = context_->moved.Resolve(snapshot.end);
   base::Result<mffs::Record> record = co_await context_->volume->Read(snapshot.end);
@@ -221,6 +234,7 @@ void Recovery::Replay(Partition* partition, const FoundEntry& entry, const Entry
   partition->applied_epoch = entry.epoch;
   context_->counters.replayed_entries += 1;
   if (head.type == 0) return;
+  partition->last_told = entry.index;
   const EntryView view{.partition = partition->id,
                        .epoch = entry.epoch,
                        .index = entry.index,

@@ -1,0 +1,16 @@
+#include "imap/server/conversation.h"
+
+namespace imap {
+
+async::Task<void> TellChanges(Conversation* c, MailboxView::Expunges expunges) {
+  if (!c->selected.has_value()) co_return;
+  const auto changes = co_await c->store()->ChangesSince(c->selected->id, c->selected->view.modseq());
+  const bool not_found = !changes.has_value() && changes.error().code() == base::Errc::kNotFound;
+  if (not_found || (changes.has_value() && changes->mailbox_gone)) {
+    c->selected->gone = true;
+  } else if (changes.has_value()) {
+    c->selected->view.Apply(*changes, expunges, c->out.buffer());
+  }
+}
+
+}  // namespace imap
