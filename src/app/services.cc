@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include "admin/node_metrics.h"
+#include "app/version.h"
 #include "imap/server/session.h"
 #include "pop3/server/session.h"
 #include "smtp/server/session.h"
@@ -193,7 +194,7 @@ base::Result<> OpenAdmin(Node::Parts* parts) {
                        .authenticator = parts->authenticator.get(),
                        .hashing = &parts->file_worker,
                        .clock = parts->world.clock,
-                       .version = POSTHORN_VERSION,
+                       .version = std::string(Build().version),
                        .hostname = parts->config.HostName(),
                        .domains = parts->config.domains,
                        .recipient_delimiter = parts->config.recipient_delimiter.front(),

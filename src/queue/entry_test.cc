@@ -162,7 +162,7 @@ TEST(QueuePartition, ASnapshotShowsTheStateOfItsBeginning) {
   }
   partition.set_reached(replog::Index(10));
   partition.BeginSnapshot();
-  std::vector<SavedMail> all = DecodePiece(partition.NextPiece(1)).value();
+  std::vector<SavedMail> all = DecodePiece(partition.NextPiece(2)).value();
   ASSERT_EQ(all.size(), 1u);
   // Behind the writer's back: one that is written, one changed twice, one removed, a new one.
   partition.Control({.mail = replog::Index(1), .operation = Operation::kHold, .now = kNow});

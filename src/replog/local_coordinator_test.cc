@@ -79,7 +79,7 @@ TEST_F(LocalCoordinatorTest, AnUnwritableFolderIsAnErrorAndNoEpoch) {
   LocalCoordinator coordinator(context_.get_executor(), &worker_, folder_ + "/missing/epochs");
   const auto epoch = async::RunTask(context_, coordinator.TakeEpoch(PartitionId(0), Epoch(0)));
   ASSERT_FALSE(epoch.has_value());
-  EXPECT_EQ(epoch.error().code(), base::Errc::kIo);
+  EXPECT_NE(epoch.error().message().find("/missing/epochs"), std::string::npos) << epoch.error().message();
 }
 
 TEST_F(LocalCoordinatorTest, ADamagedFileIsNamed) {

@@ -98,6 +98,8 @@ class CommandReader {
   ReadEvent EndOfLine();
   ReadEvent BeginLiteral(const LiteralMark& mark);
   ReadEvent PassAppend(std::string_view& input);
+  ReadEvent PassAppendTail(std::string_view& input);
+  void KeepEndOfLine(std::string_view piece);
   ReadEvent DiscardLine(std::string_view& input);
   ReadEvent EndOfDiscardedLine();
   ReadEvent ReadLiteral(std::string_view& input);

@@ -194,6 +194,7 @@ void Session::Lost(const base::Error& error) {
   end_reason_ = error.message();
   if (error.code() != base::Errc::kTimeout) return;
   end_reason_ = "timeout";
+  connection_->SetDeadline(std::chrono::seconds(1));  // The expired one would refuse the last words.
   connection_->TryWrite(StatusLine("*", Condition::kBye, "", "nothing was heard for too long; closing"));
 }
 
