@@ -12,8 +12,8 @@
 
 namespace admin {
 
-// A value: what a client sent beside the name of the command. Every call answers kInvalid with a sentence that names the
-// argument and what is allowed.
+// A value: what a client sent beside the name of the command. Every call answers kInvalid with a sentence that names
+// the argument and what is allowed.
 class Arguments {
  public:
   explicit Arguments(boost::json::object members) : members_(std::move(members)) {}

@@ -68,10 +68,16 @@ std::string TargetOf(const json::object& arguments) {
 
 void LogChange(std::string_view command, std::string_view target, const Caller& caller,
                const Result<json::object>& result) {
-  base::LogInfo("admin_command",
-                {LogField("command", command), LogField("target", target), LogField("uid", caller.user_id),
-                 LogField("pid", caller.process_id), LogField("result", result ? "ok" : ToString(result.error().code())),
-                 LogField("error", result ? "" : result.error().message())});
+  const LogField name("command", command);
+  const LogField what("target", target);
+  const LogField user("uid", caller.user_id);
+  const LogField process("pid", caller.process_id);
+  if (result) {
+    base::LogInfo("admin_command", {name, what, user, process, LogField("result", "ok")});
+  } else {
+    base::LogInfo("admin_command", {name, what, user, process, LogField("result", ToString(result.error().code())),
+                                    LogField("error", result.error().message())});
+  }
 }
 
 }  // namespace

@@ -1,5 +1,5 @@
-// CommandTable: the control protocol without its socket: a request line in, an answer line out. docs/cli.md, "The control
-// socket".
+// CommandTable: the control protocol without its socket: a request line in, an answer line out. docs/cli.md, "The
+// control socket".
 #pragma once
 
 #include <cstdint>

@@ -47,8 +47,7 @@ class CommandTableTest : public testing::Test {
   ~CommandTableTest() override { base::SetLogSink(nullptr); }
 
   std::string Answer(std::string line) {
-    return async::RunTask(context_,
-                          table_.Answer(std::move(line), {.user_id = 1234, .group_id = 1, .process_id = 77}));
+    return async::RunTask(context_, table_.Answer(std::move(line), {.user_id = 1234, .group_id = 1, .process_id = 77}));
   }
 
   asio::io_context context_;

@@ -25,7 +25,7 @@ struct NodeParts {
   async::WorkerPool* hashing;  // auth::HashPassword takes a tenth of a second.
   const base::Clock* clock;
 
-  std::string version;               // Of the program.
+  std::string version;  // Of the program.
   std::string hostname;
   std::vector<std::string> domains;  // Canonical (mail::CanonicalDomain): the only ones that may have accounts.
   char recipient_delimiter = '+';    // What follows it in an address is a detail, not part of an account's name.

@@ -32,9 +32,10 @@ Error ConnectError(const std::string& path, int code) {
                                               path));
     case EACCES:
     case EPERM:
-      return Error(Errc::kDenied, fmt::format("you may not use {}; run this as root, as the node's user or as a member of the "
-                                              "socket's group",
-                                              path));
+      return Error(Errc::kDenied,
+                   fmt::format("you may not use {}; run this as root, as the node's user or as a member of the "
+                               "socket's group",
+                               path));
     default:
       return base::ErrnoError("connect to the node at " + path, code);
   }

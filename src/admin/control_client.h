@@ -13,7 +13,7 @@
 namespace admin {
 
 struct ControlClientOptions {
-  std::chrono::seconds wait_max{120};         // For one answer: a commit on a slow disk, the hashing of a password.
+  std::chrono::seconds wait_max{120};  // For one answer: a commit on a slow disk, the hashing of a password.
   std::size_t answer_bytes_max = 64u << 20;
 };
 

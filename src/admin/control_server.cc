@@ -91,8 +91,9 @@ void ControlServer::Admit(Socket socket) {
   const auto caller = CallerOf(descriptor);
   if (!caller || !MayCommand(descriptor, *caller, file_.path())) {
     base::LogWarning("control_refused", {LogField("uid", caller ? caller->user_id : -1)});
-    Refuse(descriptor, Errc::kDenied, "you may not give commands to this node; run this as root, as the node's user or as a "
-                                      "member of the socket's group");
+    Refuse(descriptor, Errc::kDenied,
+           "you may not give commands to this node; run this as root, as the node's user or as a "
+           "member of the socket's group");
     return;
   }
   if (sessions_.size() >= options_.connections_max) {

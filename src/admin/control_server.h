@@ -20,8 +20,8 @@ namespace admin {
 struct ControlServerOptions {
   std::size_t request_bytes_max = 64u << 10;  // One line, its end included.
   std::uint32_t connections_max = 64;
-  std::chrono::milliseconds idle_max{30'000};            // For a whole request to come, and for an answer to be taken.
-  std::chrono::milliseconds accept_error_delay{100};     // After an error that another accept at once would meet again.
+  std::chrono::milliseconds idle_max{30'000};         // For a whole request to come, and for an answer to be taken.
+  std::chrono::milliseconds accept_error_delay{100};  // After an error that another accept at once would meet again.
 };
 
 // Answers the requests of a connection one after the other, in their order. A command is not cut short by a deadline or
@@ -30,7 +30,8 @@ struct ControlServerOptions {
 // Thread: one shard, the node's. Borrows the table, which outlives it. Stop() is awaited before destruction.
 class ControlServer {
  public:
-  ControlServer(async::Executor executor, ControlSocket socket, const CommandTable* table, ControlServerOptions options);
+  ControlServer(async::Executor executor, ControlSocket socket, const CommandTable* table,
+                ControlServerOptions options);
 
   void Start() { tasks_.Spawn(AcceptLoop()); }
   async::Task<void> Stop();

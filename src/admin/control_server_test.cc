@@ -35,7 +35,9 @@ Task<Result<json::object>> Echo(Arguments arguments) {
   co_return answer;
 }
 
-Task<Result<json::object>> Fail(Arguments) { co_return Error(Errc::kNoSpace, "the volume is full; delete something"); }
+Task<Result<json::object>> Fail(Arguments) {
+  co_return Error(Errc::kNoSpace, "the volume is full; delete something");
+}
 
 // A plain blocking socket, for what no well-behaved client sends.
 class RawClient {
@@ -149,8 +151,9 @@ TEST_F(ControlServerTest, RefusesALineOverTheLimitAndCloses) {
   StartServer({.request_bytes_max = 100});
   RawClient client(path_);
   client.Send(std::string(101, 'x'));
-  EXPECT_EQ(client.ReadAll(),
-            "{\"ok\":false,\"code\":\"no_space\",\"error\":\"a request has at most 100 bytes; send a shorter line\"}\n");
+  EXPECT_EQ(
+      client.ReadAll(),
+      "{\"ok\":false,\"code\":\"no_space\",\"error\":\"a request has at most 100 bytes; send a shorter line\"}\n");
 }
 
 TEST_F(ControlServerTest, ClosesAClientThatIsSilentOrDribbles) {

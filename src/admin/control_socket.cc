@@ -31,9 +31,10 @@ Result<sockaddr_un> ToAddress(const std::string& path) {
   sockaddr_un address{};
   address.sun_family = AF_UNIX;
   if (path.empty() || path.size() >= sizeof address.sun_path) {
-    return Error(Errc::kInvalid, fmt::format("the path of the control socket, \"{}\", must have 1 to {} bytes; set a shorter "
-                                             "control_socket in the configuration",
-                                             path, sizeof address.sun_path - 1));
+    return Error(Errc::kInvalid,
+                 fmt::format("the path of the control socket, \"{}\", must have 1 to {} bytes; set a shorter "
+                             "control_socket in the configuration",
+                             path, sizeof address.sun_path - 1));
   }
   std::memcpy(address.sun_path, path.c_str(), path.size() + 1);
   return address;
@@ -57,8 +58,9 @@ Result<> RemoveStale(const std::string& path, const sockaddr_un& address) {
   ::close(probe);
   // EAGAIN: somebody listens whose backlog is full.
   if (code == 0 || code == EAGAIN) {
-    return Error(Errc::kBusy,
-                 fmt::format("a node listens on {} already; stop it or set another control_socket and data_folder", path));
+    return Error(
+        Errc::kBusy,
+        fmt::format("a node listens on {} already; stop it or set another control_socket and data_folder", path));
   }
   if (code != ECONNREFUSED) return base::ErrnoError("look whether a node listens on " + path, code);
   if (::unlink(path.c_str()) != 0) return base::ErrnoError("remove the old control socket " + path, errno);

@@ -16,7 +16,8 @@ namespace admin {
 class ControlSocket {
  public:
   // A socket file that nobody listens on (of a node that was killed) is replaced.
-  // Errors: kBusy (a node listens there), kInvalid (the path is too long, or is something else), kDenied, kNotFound, kIo.
+  // Errors: kBusy (a node listens there), kInvalid (the path is too long, or is something else), kDenied, kNotFound,
+  // kIo.
   static base::Result<ControlSocket> Open(const std::string& path);
 
   ControlSocket(ControlSocket&& other) noexcept;

@@ -47,8 +47,8 @@ Request FromMessage(const http::request<http::empty_body>& message) {
           .keep_alive = message.keep_alive()};
 }
 
-// Reads one request; what follows it stays in `buffer`. Nothing: the connection has ended or timed out. Both live in the
-// frame of Serve(), which awaits this.
+// Reads one request; what follows it stays in `buffer`. Nothing: the connection has ended or timed out. Both live in
+// the frame of Serve(), which awaits this.
 Task<Result<Request>> ReadRequest(net::Connection* connection, std::string* buffer, std::uint32_t header_bytes_max) {
   http::request_parser<http::empty_body> parser;
   parser.header_limit(header_bytes_max);

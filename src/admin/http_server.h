@@ -13,14 +13,14 @@
 namespace admin {
 
 struct HttpServerOptions {
-  std::uint32_t header_bytes_max = 8u << 10;        // Request line and fields; past it 431. Bodies are refused.
+  std::uint32_t header_bytes_max = 8u << 10;         // Request line and fields; past it 431. Bodies are refused.
   std::uint32_t requests_per_connection_max = 1000;  // Then the connection is closed: kept ones don't live for ever.
-  std::chrono::seconds request_max{30};             // From the last answer until a whole request is there.
-  std::chrono::seconds answer_max{30};              // For the client to take an answer.
+  std::chrono::seconds request_max{30};              // From the last answer until a whole request is there.
+  std::chrono::seconds answer_max{30};               // For the client to take an answer.
 };
 
-// Thread: the shard of the connections. Borrows pages and clock, which outlive it; outlives its sessions, which belong to
-// the listener. Connections in all and a client are the listener's limit (net::ConnectionLimit).
+// Thread: the shard of the connections. Borrows pages and clock, which outlive it; outlives its sessions, which belong
+// to the listener. Connections in all and a client are the listener's limit (net::ConnectionLimit).
 class HttpServer {
  public:
   HttpServer(const HttpPages* pages, const base::Clock* clock, HttpServerOptions options)

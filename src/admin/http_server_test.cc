@@ -27,7 +27,9 @@ Task<std::string> ReadAll(net::Connection* connection) {
   }
 }
 
-std::string StatusLine(const std::string& answer) { return answer.substr(0, answer.find("\r\n")); }
+std::string StatusLine(const std::string& answer) {
+  return answer.substr(0, answer.find("\r\n"));
+}
 std::string BodyOf(const std::string& answer) {
   const auto end = answer.find("\r\n\r\n");
   return end == std::string::npos ? "no end of the header" : answer.substr(end + 4);
@@ -64,17 +66,20 @@ class HttpServerTest : public testing::Test {
 };
 
 TEST_F(HttpServerTest, AnswersInFull) {
-  EXPECT_EQ(Exchange("GET /healthz HTTP/1.1\r\nHost: node\r\nConnection: close\r\n\r\n"),
-            "HTTP/1.1 200 OK\r\nDate: Fri, 15 Jan 2027 08:00:00 GMT\r\nContent-Type: text/plain; charset=utf-8\r\n"
-            "Content-Length: 3\r\nCache-Control: no-store\r\nX-Content-Type-Options: nosniff\r\nConnection: close\r\n\r\n"
-            "ok\n");
+  EXPECT_EQ(
+      Exchange("GET /healthz HTTP/1.1\r\nHost: node\r\nConnection: close\r\n\r\n"),
+      "HTTP/1.1 200 OK\r\nDate: Fri, 15 Jan 2027 08:00:00 GMT\r\nContent-Type: text/plain; charset=utf-8\r\n"
+      "Content-Length: 3\r\nCache-Control: no-store\r\nX-Content-Type-Options: nosniff\r\nConnection: close\r\n\r\n"
+      "ok\n");
 }
 
 TEST_F(HttpServerTest, ServesMetricsAsOpenMetricsText) {
   const std::string answer = Exchange("GET /metrics HTTP/1.0\r\n\r\n");
-  EXPECT_NE(answer.find("Content-Type: application/openmetrics-text; version=1.0.0; charset=utf-8\r\n"), std::string::npos);
-  EXPECT_EQ(BodyOf(answer),
-            "# HELP posthorn_smtp_bytes Bytes.\n# TYPE posthorn_smtp_bytes counter\nposthorn_smtp_bytes_total 5\n# EOF\n");
+  EXPECT_NE(answer.find("Content-Type: application/openmetrics-text; version=1.0.0; charset=utf-8\r\n"),
+            std::string::npos);
+  EXPECT_EQ(
+      BodyOf(answer),
+      "# HELP posthorn_smtp_bytes Bytes.\n# TYPE posthorn_smtp_bytes counter\nposthorn_smtp_bytes_total 5\n# EOF\n");
 }
 
 TEST_F(HttpServerTest, IsReadyOrSaysWhyNot) {
@@ -104,14 +109,16 @@ TEST_F(HttpServerTest, AnswersEachRequestByTheTable) {
       {"DELETE / HTTP/1.1\r\n" + fields, "405 Method Not Allowed"},
       {"BREW / HTTP/1.1\r\n" + fields, "405 Method Not Allowed"},
       {"POST / HTTP/1.1\r\nHost: node\r\nContent-Length: 5\r\n\r\nhello", "413 Payload Too Large"},
-      {"POST / HTTP/1.1\r\nHost: node\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n", "413 Payload Too Large"},
+      {"POST / HTTP/1.1\r\nHost: node\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n",
+       "413 Payload Too Large"},
       {"GET / HTTP/1.1\r\n\r\n", "400 Bad Request"},
       {"GET / HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n", "400 Bad Request"},
       {"GET / HTTP/1.1\r\nHost : node\r\n\r\n", "400 Bad Request"},
       {"GET /\r\n\r\n", "400 Bad Request"},
       {"GET / HTTP/3.7\r\n\r\n", "505 HTTP Version Not Supported"},
       {"\x16\x03\x01\x02 hello TLS\r\n\r\n", "400 Bad Request"},
-      {"GET / HTTP/1.1\r\nHost: node\r\nX: " + std::string(3000, 'x') + "\r\n\r\n", "431 Request Header Fields Too Large"},
+      {"GET / HTTP/1.1\r\nHost: node\r\nX: " + std::string(3000, 'x') + "\r\n\r\n",
+       "431 Request Header Fields Too Large"},
       {"GET /" + std::string(5000, 'x'), "431 Request Header Fields Too Large"},
   };
   for (const auto& row : rows) {
@@ -135,7 +142,8 @@ TEST_F(HttpServerTest, KeepsAConnectionForAFewRequests) {
   const std::string one = "GET /healthz HTTP/1.1\r\nHost: node\r\n\r\n";
   const std::string answers = Exchange(one + one + one + one);
   std::size_t count = 0;
-  for (std::size_t at = answers.find("HTTP/1.1 200"); at != std::string::npos; at = answers.find("HTTP/1.1 200", at + 1)) {
+  for (std::size_t at = answers.find("HTTP/1.1 200"); at != std::string::npos;
+       at = answers.find("HTTP/1.1 200", at + 1)) {
     ++count;
   }
   EXPECT_EQ(count, 3u);
@@ -156,10 +164,9 @@ TEST_F(HttpServerTest, ServesOverALoopbackSocket) {
   net::ConnectionLimit limit({});
   auto sockets = net::ListenSocket::Open({.ip = "127.0.0.1", .port = 0}, 1);
   ASSERT_TRUE(sockets.has_value()) << sockets.error().message();
-  net::ListenerOptions options{.session = [this](std::unique_ptr<net::Connection> connection) {
-                                 return server_.Serve(std::move(connection));
-                               },
-                               .protocol = "http"};
+  net::ListenerOptions options{
+      .session = [this](std::unique_ptr<net::Connection> connection) { return server_.Serve(std::move(connection)); },
+      .protocol = "http"};
   net::Listener listener(context_.get_executor(), std::move(sockets->front()), &limit, &sweep_, std::move(options));
   listener.Start();
   auto client = RunTask(context_, net::ConnectTcp("127.0.0.1", listener.address().port, &sweep_));

@@ -57,7 +57,8 @@ std::vector<std::string> MetricsPageFaults(std::string_view page, std::string_vi
     }
   }
   for (const auto& [name, type] : documented) {
-    if (is_whole && !exposed.contains(name)) faults.push_back(fmt::format("docs/metrics.md has {}, the code has not", name));
+    if (is_whole && !exposed.contains(name))
+      faults.push_back(fmt::format("docs/metrics.md has {}, the code has not", name));
   }
   return faults;
 }

@@ -51,7 +51,8 @@ void RegisterNodeMetrics(base::MetricsRegistry* registry, NodeReadings readings)
                         [read = readings.buffers_used_bytes] { return static_cast<double>(read()); });
   for (SessionCount& sessions : readings.sessions) {
     registry->AddCallback(
-        "posthorn_sessions", "Sessions open.", [read = std::move(sessions.open)] { return static_cast<double>(read()); },
+        "posthorn_sessions", "Sessions open.",
+        [read = std::move(sessions.open)] { return static_cast<double>(read()); },
         fmt::format("protocol=\"{}\"", sessions.protocol));
   }
 }

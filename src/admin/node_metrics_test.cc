@@ -21,14 +21,16 @@ std::string MetricsPage() {
 class NodeMetricsTest : public testing::Test {
  protected:
   NodeMetricsTest() {
-    RegisterNodeMetrics(&registry_, {.volume = [this] { return volume_; },
-                                     .log = [] { return replog::LogStatus{.entries_committed = 12}; },
-                                     .queue = [] {
-                                       return queue::QueueStatus{
-                                           .mails = 3, .recipients_waiting = 4, .recipients_claimed = 5, .recipients_held = 6};
-                                     },
-                                     .buffers_used_bytes = [] { return 8192u; },
-                                     .sessions = {{"imap", [] { return 2u; }}, {"smtp", [] { return 9u; }}}});
+    RegisterNodeMetrics(&registry_,
+                        {.volume = [this] { return volume_; },
+                         .log = [] { return replog::LogStatus{.entries_committed = 12}; },
+                         .queue =
+                             [] {
+                               return queue::QueueStatus{
+                                   .mails = 3, .recipients_waiting = 4, .recipients_claimed = 5, .recipients_held = 6};
+                             },
+                         .buffers_used_bytes = [] { return 8192u; },
+                         .sessions = {{"imap", [] { return 2u; }}, {"smtp", [] { return 9u; }}}});
   }
 
   mffs::VolumeStatus volume_{.space = {.capacity_bytes = 1u << 30, .live_bytes = 1u << 20}, .commits = 7};
@@ -59,8 +61,9 @@ TEST(MetricsPage, FindsWhatDiffers) {
   registry.AddCounter("posthorn_a", "A.");
   registry.AddGauge("posthorn_b", "B.");
   registry.AddGauge("posthorn_c", "C.");
-  const std::string page = "| Family | Type |\n| --- | --- |\n| `posthorn_b` | counter | x |\n| `posthorn_c` | gauge | x |\n"
-                           "| `posthorn_d` | gauge | x |\n";
+  const std::string page =
+      "| Family | Type |\n| --- | --- |\n| `posthorn_b` | counter | x |\n| `posthorn_c` | gauge | x |\n"
+      "| `posthorn_d` | gauge | x |\n";
   EXPECT_THAT(MetricsPageFaults(page, registry.Render(), false),
               testing::ElementsAre("posthorn_a has no row in docs/metrics.md",
                                    "posthorn_b is a gauge, docs/metrics.md calls it a counter"));

@@ -44,10 +44,14 @@ Error NoMail(QueueId id) {
 
 std::string_view ToText(RecipientState state) {
   switch (state) {
-    case RecipientState::kWaiting: return "waiting";
-    case RecipientState::kClaimed: return "claimed";
-    case RecipientState::kDelivered: return "delivered";
-    case RecipientState::kHeld: return "held";
+    case RecipientState::kWaiting:
+      return "waiting";
+    case RecipientState::kClaimed:
+      return "claimed";
+    case RecipientState::kDelivered:
+      return "delivered";
+    case RecipientState::kHeld:
+      return "held";
   }
   return "unknown";
 }
@@ -82,9 +86,8 @@ void QueueCommands::AddTo(CommandTable* table) {
   table->Add("queue.list", {.effect = Effect::kReads,
                             .arguments = {"after", "limit"},
                             .handler = std::bind_front(&QueueCommands::List, this)});
-  table->Add("queue.show", {.effect = Effect::kReads,
-                            .arguments = {"id"},
-                            .handler = std::bind_front(&QueueCommands::Show, this)});
+  table->Add("queue.show",
+             {.effect = Effect::kReads, .arguments = {"id"}, .handler = std::bind_front(&QueueCommands::Show, this)});
   const std::pair<std::string_view, Control> controls[] = {{"queue.hold", &queue::MailQueue::Hold},
                                                            {"queue.release", &queue::MailQueue::Release},
                                                            {"queue.requeue", &queue::MailQueue::Requeue},
@@ -141,15 +144,16 @@ json::object QueuedMailSummary(const QueuedMail& mail, base::WallTime now) {
   out["bytes"] = mail.size_bytes;
   out["sender"] = JsonText(mail.envelope.sender);
   out["recipients"] = mail.recipients.size();
-  for (const auto state : {RecipientState::kWaiting, RecipientState::kClaimed, RecipientState::kDelivered,
-                           RecipientState::kHeld}) {
+  for (const auto state :
+       {RecipientState::kWaiting, RecipientState::kClaimed, RecipientState::kDelivered, RecipientState::kHeld}) {
     out[ToText(state)] = CountOf(mail, state);
   }
   if (const RecipientStatus* const next = NextDue(mail)) {
     out["next_attempt"] = JsonTime(next->next_attempt);
   }
-  const auto answered = std::ranges::find_if(
-      mail.recipients, [](const RecipientStatus& r) { return r.state != RecipientState::kDelivered && !r.last_answer.empty(); });
+  const auto answered = std::ranges::find_if(mail.recipients, [](const RecipientStatus& r) {
+    return r.state != RecipientState::kDelivered && !r.last_answer.empty();
+  });
   if (answered != mail.recipients.end()) out["last_answer"] = JsonText(answered->last_answer);
   return out;
 }

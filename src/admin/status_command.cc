@@ -18,9 +18,8 @@ constexpr std::size_t kCorruptionsShownMax = 100;
 }  // namespace
 
 void StatusCommand::AddTo(CommandTable* table) {
-  table->Add("status", {.effect = Effect::kReads,
-                        .arguments = {},
-                        .handler = std::bind_front(&StatusCommand::Status, this)});
+  table->Add("status",
+             {.effect = Effect::kReads, .arguments = {}, .handler = std::bind_front(&StatusCommand::Status, this)});
 }
 
 async::Task<base::Result<json::object>> StatusCommand::Status(Arguments) {

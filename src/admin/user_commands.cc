@@ -46,9 +46,9 @@ void UserCommands::AddTo(CommandTable* table) {
   table->Add("user.passwd", {.effect = Effect::kChanges,
                              .arguments = {"address", "password"},
                              .handler = std::bind_front(&UserCommands::SetPassword, this)});
-  table->Add("user.remove", {.effect = Effect::kChanges,
-                             .arguments = {"address"},
-                             .handler = std::bind_front(&UserCommands::Remove, this)});
+  table->Add(
+      "user.remove",
+      {.effect = Effect::kChanges, .arguments = {"address"}, .handler = std::bind_front(&UserCommands::Remove, this)});
   table->Add("user.list", {.effect = Effect::kReads,
                            .arguments = {"after", "limit"},
                            .handler = std::bind_front(&UserCommands::List, this)});
@@ -61,7 +61,8 @@ UserCommands::Answer UserCommands::Add(Arguments arguments) {
   ASSIGN_OR_CO_RETURN(std::string hash, co_await Hash(password));
   const auto account = co_await parts_.store->CreateAccount(address, std::move(hash));
   if (!account && account.error().code() == Errc::kExists) {
-    co_return Error(Errc::kExists, fmt::format("the account {} exists; `posthorn user passwd` sets its password", address));
+    co_return Error(Errc::kExists,
+                    fmt::format("the account {} exists; `posthorn user passwd` sets its password", address));
   }
   CO_RETURN_IF_ERROR(account);
   parts_.authenticator->Forget(address);
@@ -118,8 +119,8 @@ Result<std::string> AccountAddress(std::string_view text, const std::vector<std:
                                    char recipient_delimiter) {
   auto parsed = mail::Address::Parse(text, {.utf8 = true});
   if (!parsed) {
-    return Error(Errc::kInvalid, fmt::format("\"{}\" is no address ({}); write it as name@domain", text,
-                                             parsed.error().message()));
+    return Error(Errc::kInvalid,
+                 fmt::format("\"{}\" is no address ({}); write it as name@domain", text, parsed.error().message()));
   }
   if (std::ranges::find(domains, parsed->domain) == domains.end()) {
     const std::string ours = domains.empty() ? "it has none yet" : fmt::format("it has {}", fmt::join(domains, ", "));
@@ -128,9 +129,10 @@ Result<std::string> AccountAddress(std::string_view text, const std::vector<std:
                                              parsed->domain, ours));
   }
   if (!parsed->Detail(recipient_delimiter).empty() || *parsed != parsed->WithoutDetail(recipient_delimiter)) {
-    return Error(Errc::kInvalid, fmt::format("\"{}\" in {} starts a sub-address, which has no account of its own; use {}",
-                                             recipient_delimiter, parsed->ToString(),
-                                             parsed->WithoutDetail(recipient_delimiter).ToString()));
+    return Error(
+        Errc::kInvalid,
+        fmt::format("\"{}\" in {} starts a sub-address, which has no account of its own; use {}", recipient_delimiter,
+                    parsed->ToString(), parsed->WithoutDetail(recipient_delimiter).ToString()));
   }
   return parsed->CanonicalKey();
 }

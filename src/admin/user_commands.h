@@ -14,7 +14,8 @@
 
 namespace admin {
 
-// Thread: the node's shard; hashes on the worker pool. Errors: sentences for the operator; the store's errors as they are.
+// Thread: the node's shard; hashes on the worker pool. Errors: sentences for the operator; the store's errors as they
+// are.
 class UserCommands {
  public:
   // As in NodeParts.

@@ -43,11 +43,12 @@ int RunCommandLine(int argc, const char* const* argv, Terminal terminal) {
   CLI::App root("Posthorn: a mail system on a file system of its own", "posthorn");
   root.fallthrough();  // Inherited: the common options may stand after the command.
   root.require_subcommand(1);
-  root.footer("Examples:\n"
-              "  posthorn serve --config config/dev.toml\n"
-              "  posthorn user add alice@example.test\n"
-              "  posthorn queue list\n"
-              "`posthorn COMMAND --help` tells more. Exit codes: 0 done, 1 failed, 2 wrong usage, 75 the node is not running.");
+  root.footer(
+      "Examples:\n"
+      "  posthorn serve --config config/dev.toml\n"
+      "  posthorn user add alice@example.test\n"
+      "  posthorn queue list\n"
+      "`posthorn COMMAND --help` tells more. Exit codes: 0 done, 1 failed, 2 wrong usage, 75 the node is not running.");
   Invocation invocation(terminal);
   invocation.AddOptions(&root);
   AddServe(&root, &invocation);

@@ -12,9 +12,10 @@ namespace app {
 void Invocation::AddOptions(CLI::App* root) {
   root->add_option("--config", config_path_, std::string("Configuration file (default ") + kDefaultConfig + ")")
       ->type_name("FILE");
-  root->add_option("--socket", socket_path_,
-                   "Control socket of the node (default: the one in --config, else $POSTHORN_SOCKET, else the one in the "
-                   "default configuration)")
+  root->add_option(
+          "--socket", socket_path_,
+          "Control socket of the node (default: the one in --config, else $POSTHORN_SOCKET, else the one in the "
+          "default configuration)")
       ->type_name("PATH");
   root->add_flag("--json", is_json_, "Print JSON: one object, or one object a line for lists");
 }

@@ -35,8 +35,8 @@ class Invocation {
   const Terminal& terminal() const { return terminal_; }
   std::ostream& out() const { return *terminal_.out; }
 
-  // A connection to the node. Its socket: --socket, else the one in --config, else $POSTHORN_SOCKET, else the one in the
-  // default configuration, else the default one.
+  // A connection to the node. Its socket: --socket, else the one in --config, else $POSTHORN_SOCKET, else the one in
+  // the default configuration, else the default one.
   base::Result<admin::ControlClient> ConnectToNode() const;
 
   // Prints the error's sentence and returns the exit code that goes with it.

@@ -33,7 +33,8 @@ base::Result<> ForEachRow(admin::ControlClient* node, PagedCommand command,
                           const std::function<void(const json::object&)>& visit) {
   std::string after;
   for (;;) {
-    ASSIGN_OR_RETURN(const json::object page, node->Call(command.command, {{"after", after}, {"limit", command.page_size}}));
+    ASSIGN_OR_RETURN(const json::object page,
+                     node->Call(command.command, {{"after", after}, {"limit", command.page_size}}));
     const json::value* const rows = page.if_contains(command.rows);
     if (rows != nullptr && rows->is_array()) {
       for (const json::value& row : rows->get_array()) {

@@ -96,7 +96,8 @@ Result<std::string> AskForPassword(const std::string& address) {
 
 Result<> AskToConfirm(const std::string& question) {
   const File terminal = OpenTerminal();
-  if (terminal == nullptr) return Error(Errc::kInvalid, "there is no terminal to confirm this on; give --yes if you mean it");
+  if (terminal == nullptr)
+    return Error(Errc::kInvalid, "there is no terminal to confirm this on; give --yes if you mean it");
   if (AskLine(terminal.get(), question + " Type yes to confirm: ") == "yes") return {};
   return Error(Errc::kDenied, "not confirmed; nothing was changed");
 }

@@ -37,14 +37,16 @@ std::string SenderOf(const json::object& mail) {
 }
 
 TextTable RecipientTable(const json::object& mail) {
-  TextTable table({{"RECIPIENT"}, {"STATE"}, {"ATTEMPTS", TextTable::Align::kRight}, {"NEXT ATTEMPT"}, {"LAST ANSWER"}});
+  TextTable table(
+      {{"RECIPIENT"}, {"STATE"}, {"ATTEMPTS", TextTable::Align::kRight}, {"NEXT ATTEMPT"}, {"LAST ANSWER"}});
   const json::value* const recipients = mail.if_contains("recipients");
   if (recipients == nullptr || !recipients->is_array()) return table;
   for (const json::value& row : recipients->get_array()) {
     if (!row.is_object()) continue;
     const json::object& recipient = row.get_object();
-    table.AddRow({TextOf(recipient, "address"), TextOf(recipient, "state"), std::to_string(NumberOf(recipient, "attempts")),
-                  TextOf(recipient, "next_attempt"), TextOf(recipient, "last_answer")});
+    table.AddRow({TextOf(recipient, "address"), TextOf(recipient, "state"),
+                  std::to_string(NumberOf(recipient, "attempts")), TextOf(recipient, "next_attempt"),
+                  TextOf(recipient, "last_answer")});
   }
   return table;
 }
@@ -53,10 +55,12 @@ TextTable RecipientTable(const json::object& mail) {
 
 QueueSubcommands::QueueSubcommands(CLI::App* root, Invocation* invocation) : invocation_(invocation) {
   static constexpr Control kHold{"hold", "queue.hold", "Stop delivering a mail until it is released", "held"};
-  static constexpr Control kRelease{"release", "queue.release", "Deliver the held recipients of a mail now", "released"};
+  static constexpr Control kRelease{"release", "queue.release", "Deliver the held recipients of a mail now",
+                                    "released"};
   static constexpr Control kRequeue{"requeue", "queue.requeue", "Try the waiting recipients of a mail now", "requeued"};
   static constexpr Control kRemove{"remove", "queue.remove", "Remove a mail, undelivered, for ever", "removed"};
-  CLI::App* const group = root->add_subcommand("queue", "Mail that is not yet delivered: list, show, hold, release, ...");
+  CLI::App* const group =
+      root->add_subcommand("queue", "Mail that is not yet delivered: list, show, hold, release, ...");
   group->require_subcommand(1);
   group->footer("Examples:\n  posthorn queue list\n  posthorn queue show 80000001-2a");
   CLI::App* const list = group->add_subcommand("list", "List the mails in the queue");
@@ -91,16 +95,15 @@ int QueueSubcommands::List() {
                    {"SENDER"},
                    {"RECIPIENTS"},
                    {"LAST ANSWER"}});
-  const auto listed = ForEachRow(&*node, {.command = "queue.list", .rows = "mails", .page_size = 200},
-                                 [&](const json::object& mail) {
-                                   if (invocation_->is_json()) {
-                                     invocation_->PrintJson(mail);
-                                     return;
-                                   }
-                                   table.AddRow({TextOf(mail, "id"), TextOf(mail, "class"), AgeOf(mail),
-                                                 ReadableBytes(NumberOf(mail, "bytes")), SenderOf(mail), StatesOf(mail),
-                                                 TextOf(mail, "last_answer")});
-                                 });
+  const auto listed =
+      ForEachRow(&*node, {.command = "queue.list", .rows = "mails", .page_size = 200}, [&](const json::object& mail) {
+        if (invocation_->is_json()) {
+          invocation_->PrintJson(mail);
+          return;
+        }
+        table.AddRow({TextOf(mail, "id"), TextOf(mail, "class"), AgeOf(mail), ReadableBytes(NumberOf(mail, "bytes")),
+                      SenderOf(mail), StatesOf(mail), TextOf(mail, "last_answer")});
+      });
   if (!listed) return invocation_->Fail(listed.error());
   if (invocation_->is_json()) return kExitOk;
   invocation_->out() << (table.size() == 0 ? "the queue is empty\n" : table.ToString());

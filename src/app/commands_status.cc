@@ -21,9 +21,9 @@ std::string VolumeLine(const json::object& volume) {
   const std::uint64_t capacity = NumberOf(volume, "capacity_bytes");
   const std::uint64_t live = NumberOf(volume, "live_bytes");
   const double percent = capacity == 0 ? 0 : 100.0 * static_cast<double>(live) / static_cast<double>(capacity);
-  std::string line = fmt::format("{} of {} used ({:.1f} %), {} of {} segments free", ReadableBytes(live),
-                                 ReadableBytes(capacity), percent, NumberOf(volume, "free_segments"),
-                                 NumberOf(volume, "segments"));
+  std::string line =
+      fmt::format("{} of {} used ({:.1f} %), {} of {} segments free", ReadableBytes(live), ReadableBytes(capacity),
+                  percent, NumberOf(volume, "free_segments"), NumberOf(volume, "segments"));
   if (FlagOf(volume, "read_only")) line += "; READ-ONLY: " + TextOf(volume, "read_only_reason");
   return line;
 }
@@ -38,7 +38,8 @@ std::string WrittenLine(const json::object& volume) {
 std::string RecoveryLine(const json::object& recovery) {
   std::string line = fmt::format("took {} ms, {} records in {} blocks", NumberOf(recovery, "took_milliseconds"),
                                  NumberOf(recovery, "records_found"), NumberOf(recovery, "blocks_scanned"));
-  if (FlagOf(recovery, "torn_tail")) line += "; the last unacknowledged write was incomplete (normal after a power cut)";
+  if (FlagOf(recovery, "torn_tail"))
+    line += "; the last unacknowledged write was incomplete (normal after a power cut)";
   if (FlagOf(recovery, "ambiguous_tail")) line += "; THE LAST BLOCK IS DAMAGED";
   return line;
 }
@@ -98,9 +99,11 @@ int Status(const Invocation& invocation) {
 }  // namespace
 
 void AddStatusSubcommand(CLI::App* root, Invocation* invocation) {
-  CLI::App* const status = root->add_subcommand("status", "Show how a running node does: space, sessions, queue, recovery");
-  status->footer("Examples:\n  posthorn status\n  posthorn status --json\n"
-                 "Exit code 75: the node is not running.");
+  CLI::App* const status =
+      root->add_subcommand("status", "Show how a running node does: space, sessions, queue, recovery");
+  status->footer(
+      "Examples:\n  posthorn status\n  posthorn status --json\n"
+      "Exit code 75: the node is not running.");
   invocation->SetAction(status, [invocation] { return Status(*invocation); });
 }
 

@@ -44,7 +44,8 @@ Ran RunPosthorn(std::vector<const char*> arguments, const std::string& input = "
   std::ostringstream err;
   arguments.insert(arguments.begin(), "posthorn");
   Ran ran;
-  ran.exit_code = RunCommandLine(static_cast<int>(arguments.size()), arguments.data(), {.in = &in, .out = &out, .err = &err});
+  ran.exit_code =
+      RunCommandLine(static_cast<int>(arguments.size()), arguments.data(), {.in = &in, .out = &out, .err = &err});
   ran.out = out.str();
   ran.err = err.str();
   return ran;
@@ -69,7 +70,8 @@ Task<Result<json::object>> ListUsers(Arguments arguments) {
                           {{"address", "bob@example.test"}, {"mails", 12'000}, {"bytes", 5'000'000}}};
     answer["next"] = "bob@example.test";
   } else {
-    answer["accounts"] = json::array{json::object{{"address", "\xc3\xa9ric\x1b@example.test"}, {"mails", 0}, {"bytes", 0}}};
+    answer["accounts"] =
+        json::array{json::object{{"address", "\xc3\xa9ric\x1b@example.test"}, {"mails", 0}, {"bytes", 0}}};
   }
   co_return answer;
 }
@@ -181,8 +183,9 @@ TEST_F(CommandsTest, ShowsTheStatusWithItsAlarms) {
   EXPECT_EQ(ran.exit_code, 0) << ran.err;
   EXPECT_THAT(ran.out, HasSubstr("node      mx, version 9.9, up for 5 min\n"));
   EXPECT_THAT(ran.out, HasSubstr("sessions  imap 3, smtp 0\n"));
-  EXPECT_THAT(ran.out,
-              HasSubstr("volume    512.0 MiB of 1.0 GiB used (50.0 %), 8 of 16 segments free; READ-ONLY: write failed\n"));
+  EXPECT_THAT(
+      ran.out,
+      HasSubstr("volume    512.0 MiB of 1.0 GiB used (50.0 %), 8 of 16 segments free; READ-ONLY: write failed\n"));
   EXPECT_THAT(ran.out, HasSubstr("segment 3 is damaged\n"));
   const json::value as_json = json::parse(RunPosthorn({"status", "--json"}).out);
   EXPECT_EQ(as_json.at("queue").at("mails").as_int64(), 4);
@@ -214,9 +217,14 @@ TEST_F(CommandsTest, SaysThatNoNodeRunsAndHowToStartIt) {
 }
 
 TEST(CommandLine, WrongUsageIsCodeTwoAndPointsToHelp) {
-  const std::vector<std::vector<const char*>> rows = {
-      {}, {"fly"}, {"user"}, {"user", "add"}, {"user", "add", "a@example.test", "--password", "x"},
-      {"queue", "show"}, {"queue", "show", "1", "2"}, {"status", "--nothing"}};
+  const std::vector<std::vector<const char*>> rows = {{},
+                                                      {"fly"},
+                                                      {"user"},
+                                                      {"user", "add"},
+                                                      {"user", "add", "a@example.test", "--password", "x"},
+                                                      {"queue", "show"},
+                                                      {"queue", "show", "1", "2"},
+                                                      {"status", "--nothing"}};
   for (const auto& row : rows) {
     const Ran ran = RunPosthorn(row);
     EXPECT_EQ(ran.exit_code, 2) << testing::PrintToString(row);
@@ -227,12 +235,25 @@ TEST(CommandLine, WrongUsageIsCodeTwoAndPointsToHelp) {
 }
 
 TEST(CommandLine, EveryCommandHasHelpWithAnExample) {
-  const std::vector<std::vector<const char*>> rows = {
-      {"--help"},          {"serve", "--help"},        {"user", "--help"},          {"user", "add", "--help"},
-      {"user", "passwd", "--help"}, {"user", "remove", "--help"}, {"user", "list", "--help"}, {"queue", "--help"},
-      {"queue", "list", "--help"},  {"queue", "show", "--help"},  {"queue", "hold", "--help"}, {"queue", "release", "--help"},
-      {"queue", "requeue", "--help"}, {"queue", "remove", "--help"}, {"status", "--help"}, {"version", "--help"},
-      {"mffs", "--help"}, {"mffs", "format", "--help"}, {"mffs", "info", "--help"}};
+  const std::vector<std::vector<const char*>> rows = {{"--help"},
+                                                      {"serve", "--help"},
+                                                      {"user", "--help"},
+                                                      {"user", "add", "--help"},
+                                                      {"user", "passwd", "--help"},
+                                                      {"user", "remove", "--help"},
+                                                      {"user", "list", "--help"},
+                                                      {"queue", "--help"},
+                                                      {"queue", "list", "--help"},
+                                                      {"queue", "show", "--help"},
+                                                      {"queue", "hold", "--help"},
+                                                      {"queue", "release", "--help"},
+                                                      {"queue", "requeue", "--help"},
+                                                      {"queue", "remove", "--help"},
+                                                      {"status", "--help"},
+                                                      {"version", "--help"},
+                                                      {"mffs", "--help"},
+                                                      {"mffs", "format", "--help"},
+                                                      {"mffs", "info", "--help"}};
   for (const auto& row : rows) {
     const Ran ran = RunPosthorn(row);
     EXPECT_EQ(ran.exit_code, 0) << testing::PrintToString(row);
@@ -242,8 +263,10 @@ TEST(CommandLine, EveryCommandHasHelpWithAnExample) {
 }
 
 TEST(CommandLine, PrintsTheVersion) {
-  EXPECT_THAT(RunPosthorn({"version"}).out, testing::StartsWith("posthorn " + std::string(Build().version) + "\ncompiler: "));
-  EXPECT_EQ(json::parse(RunPosthorn({"version", "--json"}).out).at("version").as_string(), std::string(Build().version));
+  EXPECT_THAT(RunPosthorn({"version"}).out,
+              testing::StartsWith("posthorn " + std::string(Build().version) + "\ncompiler: "));
+  EXPECT_EQ(json::parse(RunPosthorn({"version", "--json"}).out).at("version").as_string(),
+            std::string(Build().version));
 }
 
 TEST(CommandLine, FormatsAVolumeOnceAndTellsOfIt) {
@@ -286,7 +309,9 @@ TEST(CommandText, SizesAndDurationsAreReadable) {
 
 TEST(CommandText, NothingFromOutsideControlsTheTerminal) {
   EXPECT_EQ(Printable("a\x1b[2Jb\r\n\x7f"), "a?[2Jb???");
-  EXPECT_EQ(Printable("\xc2\x9b" "2J \xc2\xa0 \xc3\xa9"), "?2J \xc2\xa0 \xc3\xa9");
+  EXPECT_EQ(Printable("\xc2\x9b"
+                      "2J \xc2\xa0 \xc3\xa9"),
+            "?2J \xc2\xa0 \xc3\xa9");
 }
 
 }  // namespace

@@ -94,7 +94,8 @@ int UserSubcommands::List() {
                                  });
   if (!listed) return invocation_->Fail(listed.error());
   if (invocation_->is_json()) return kExitOk;
-  invocation_->out() << (table.size() == 0 ? "there is no account yet; `posthorn user add` makes one\n" : table.ToString());
+  invocation_->out() << (table.size() == 0 ? "there is no account yet; `posthorn user add` makes one\n"
+                                           : table.ToString());
   return kExitOk;
 }
 

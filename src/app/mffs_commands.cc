@@ -103,15 +103,19 @@ MffsSubcommands::MffsSubcommands(CLI::App* root, Invocation* invocation) : invoc
   CLI::App* const format = group->add_subcommand("format", "Make an empty volume in a file or on a block device");
   format->add_option("PATH", format_.path, "File, made when it is missing, or block device")->required()->type_name("");
   format->add_option("--size", size_text_, "Size of a file that is made (default 16GiB)")->type_name("SIZE");
-  format->add_option("--segment-size", segment_text_, "Segment size, a multiple of 1MiB (default 64MiB)")->type_name("SIZE");
+  format->add_option("--segment-size", segment_text_, "Segment size, a multiple of 1MiB (default 64MiB)")
+      ->type_name("SIZE");
   format->add_flag("--force", format_.force, "Format what exists, and destroy what is on it");
-  format->footer("Examples:\n  posthorn mffs format /var/lib/posthorn/volume.mffs --size 64GiB\n"
-                 "  posthorn mffs format /dev/sdb --force");
+  format->footer(
+      "Examples:\n  posthorn mffs format /var/lib/posthorn/volume.mffs --size 64GiB\n"
+      "  posthorn mffs format /dev/sdb --force");
   invocation->SetAction(format, [this] { return Format(); });
-  CLI::App* const info = group->add_subcommand("info", "Show the space of a volume and what recovery finds; writes nothing");
+  CLI::App* const info =
+      group->add_subcommand("info", "Show the space of a volume and what recovery finds; writes nothing");
   info->add_option("PATH", info_.path, "File or block device")->required()->type_name("");
-  info->footer("Examples:\n  posthorn mffs info /var/lib/posthorn/volume.mffs\n"
-               "  posthorn mffs info /var/lib/posthorn/volume.mffs --json");
+  info->footer(
+      "Examples:\n  posthorn mffs info /var/lib/posthorn/volume.mffs\n"
+      "  posthorn mffs info /var/lib/posthorn/volume.mffs --json");
   invocation->SetAction(info, [this] { return MffsInfo(*invocation_, info_); });
 }
 
@@ -162,7 +166,8 @@ int MffsInfo(const Invocation& invocation, const MffsInfoOptions& options) {
       recovery.blocks_scanned, recovery.took.count(), recovery.torn_tail ? "; the last write was incomplete" : "",
       recovery.ambiguous_tail ? "; THE LAST BLOCK IS DAMAGED" : "");
   PrintStreams(invocation, facts->status);
-  for (const std::string& sentence : recovery.corruptions) invocation.out() << "damaged: " << Printable(sentence) << '\n';
+  for (const std::string& sentence : recovery.corruptions)
+    invocation.out() << "damaged: " << Printable(sentence) << '\n';
   return recovery.corruptions.empty() ? kExitOk : kExitFailed;
 }
 

@@ -6,7 +6,7 @@
 namespace app {
 
 struct BuildFacts {
-  std::string_view version;     // CMake's project version.
+  std::string_view version;  // CMake's project version.
   std::string_view compiler;
   std::string_view build_type;  // "RelWithDebInfo".
 };
