@@ -15,7 +15,7 @@ import subprocess
 import sys
 import time
 
-from bench_lib import ACCOUNTS, BIN, ROOT, WORK, Results, cpu_seconds, load, median, spread
+from bench_lib import ACCOUNTS, BIN, ROOT, WORK, Results, cpu_seconds, load, median, spread, wait_until_listening
 from node import BenchNode
 
 SESSIONS = 20
@@ -36,8 +36,9 @@ class Sink:
     port = 12626
 
     def __enter__(self):
-        self.process = subprocess.Popen([os.path.join(BIN, "smtp-sink"), f"127.0.0.1:{self.port}", "1000"], stderr=subprocess.DEVNULL)
-        time.sleep(0.5)
+        user = ["-u", "daemon"] if os.geteuid() == 0 else []  # It refuses to run as root.
+        self.process = subprocess.Popen([os.path.join(BIN, "smtp-sink"), *user, f"127.0.0.1:{self.port}", "1000"])
+        wait_until_listening(self.port)
         return self
 
     def __exit__(self, *_):
