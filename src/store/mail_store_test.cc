@@ -307,6 +307,35 @@ TEST(MailStoreRestart, ADamagedIndexIsRebuilt) {
   EXPECT_EQ(DigestOf(node), digest);
 }
 
+TEST(MailStoreRestart, ReleasesAreRepeatedWhenTheIndexIsAhead) {
+  TestNode node;
+  const Account alice = node.AddAccount(kAlice);
+  const MailboxId inbox = InboxOf(node, alice.id);
+  node.Deliver(kAlice, std::string(3000, 'm') + "\r\n");
+  node.Deliver(kAlice, "stays\r\n");
+  node.Do(node.log().SnapshotNow(store::PartitionOf(inbox)));
+  const mffs::Location place = node.Do(node.store().FindMessage(inbox, 1)).body.extents.front();
+  node.Do(node.store().Expunge(inbox, {1}, false));
+  EXPECT_FALSE(node.volume().IsLive(place));
+  // The volume forgets the release, since no checkpoint followed; the index has the expunge and will not apply it again.
+  node.Crash(1, TestIndex::kFlushed);
+  EXPECT_FALSE(node.volume().IsLive(place));
+  EXPECT_EQ(node.Do(node.store().ListUids(inbox)), std::vector<std::uint32_t>{2});
+  EXPECT_TRUE(node.volume().IsLive(node.Do(node.store().FindMessage(inbox, 2)).body.extents.front()));
+}
+
+TEST(MailStoreRestart, AnIndexOfAnotherVolumeIsForgotten) {
+  TestNode node;
+  DoMixedWork(node, 5);
+  node.ReplaceVolume();
+  EXPECT_TRUE(node.Do(node.store().ListAccounts("", 100)).empty());
+  node.AddAccount(kAlice);
+  node.Deliver(kAlice, "x\r\n");
+  const std::uint32_t digest = DigestOf(node);
+  node.Restart(TestIndex::kDeleted);
+  EXPECT_EQ(DigestOf(node), digest);
+}
+
 TEST(MailStoreRestart, DeletedMailboxesArePurgedAlsoAfterACrash) {
   TestNode node;
   const Account alice = node.AddAccount(kAlice);

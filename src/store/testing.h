@@ -111,8 +111,9 @@ class NoQueue final : public replog::StateMachine {
   async::Task<base::Result<>> Recovered() override { co_return base::Result<>(); }
 };
 
-// What becomes of the RocksDB folder at a restart.
-enum class TestIndex { kKept, kDeleted };
+// What becomes of the RocksDB folder at a restart or crash. kFlushed: at a crash, RocksDB has written all it was given to its files, so that
+// it is ahead of the volume's last checkpoint.
+enum class TestIndex { kKept, kDeleted, kFlushed };
 
 struct TestNodeOptions {
   std::uint64_t device_bytes = 64u << 20;
@@ -177,9 +178,17 @@ class TestNode {
     device_->FailWhatWasCut();
     Shut();
     device_ = std::make_unique<mffs::SimDevice>(executor(), std::move(image));
-    std::filesystem::remove_all(index_folder());
+    if (index != TestIndex::kFlushed) std::filesystem::remove_all(index_folder());
     if (index == TestIndex::kKept) std::filesystem::rename(copy, index_folder());
     std::filesystem::remove_all(copy);
+    Start();
+  }
+
+  // Another, empty volume in the place of this one; the index stays.
+  void ReplaceVolume() {
+    Shut();
+    device_ = std::make_unique<mffs::SimDevice>(executor(), options_.device_bytes);
+    Must(Run(mffs::Volume::Format(device_.get(), mffs::FormatOptions{.segment_bytes = 1u << 20})));
     Start();
   }
 
