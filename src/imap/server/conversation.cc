@@ -9,6 +9,8 @@ void TakeOver(Conversation* c, const base::Result<store::Changes>& changes, Mail
     c->selected->gone = true;
   } else if (changes.has_value()) {
     c->selected->view.Apply(*changes, expunges, c->out.buffer());
+    // What this client has been told of is not recent for those who come later.
+    if (!c->selected->read_only) c->services->recent->Claim(c->selected->id, c->selected->view.last_uid() + 1);
   }
 }
 

@@ -121,6 +121,7 @@ async::Task<void> Session::Converse() {
       StatusLine("*", Condition::kOk, "CAPABILITY " + Capabilities(), settings_->hostname + " Posthorn ready"));
   co_await conversation_.out.Flush();
   while (!closing_ && !lost_ && !conversation_.out.failed()) {
+    conversation_.out.Release();
     auto event = co_await input_.Next();
     if (!event.has_value()) {
       Lost(event.error());

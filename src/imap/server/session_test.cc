@@ -404,6 +404,16 @@ TEST(Session, TellsWhatAnotherSessionChanged) {
   EXPECT_EQ(one.Do("FETCH 1 UID"), "* 1 FETCH (UID 2)\r\nt OK FETCH completed\r\n");
 }
 
+TEST(Session, AMessageIsRecentForTheFirstSessionThatHearsOfIt) {
+  TestBed bed;
+  TestClient& one = bed.ConnectAndSelect();
+  bed.node().Deliver(std::string(kTestAddress), std::string(kSimple));
+  EXPECT_EQ(one.Do("NOOP"), "* 1 EXISTS\r\n* 1 RECENT\r\nt OK NOOP completed\r\n");
+  EXPECT_EQ(one.Do("SEARCH NEW"), "* SEARCH 1\r\nt OK SEARCH completed\r\n");
+  TestClient& two = bed.ConnectAndSelect();
+  EXPECT_EQ(two.Do("SEARCH RECENT"), "* SEARCH\r\nt OK SEARCH completed\r\n");
+}
+
 TEST(Session, EndsWhenItsMailboxIsDeletedByAnother) {
   TestBed bed;
   TestClient& one = bed.Connect();
