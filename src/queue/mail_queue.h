@@ -87,7 +87,12 @@ struct MailQueueOptions {
   RetrySchedule retry;
   std::uint32_t claims_per_destination_max = 20;
   std::uint32_t mails_max = 10'000'000;   // Past it Enqueue answers kBusy.
+  std::uint32_t recipients_max = 1'000;   // Of one mail; past it kInvalid.
 };
+
+enum class Operation : std::uint8_t;
+class MailState;
+class QueuePartition;
 
 struct QueueStatus {
   std::uint64_t mails = 0;
@@ -145,6 +150,15 @@ class MailQueue final : public replog::StateMachine {
 
  private:
   class State;
+
+  Claim MakeClaim(std::uint32_t item, base::WallTime now) const;
+  // `due`: when it comes again, unless an entry that was applied says it.
+  void EndClaim(const Claim& claim, std::optional<base::WallTime> due);
+  async::Task<base::Result<>> Control(QueueId id, Operation operation, mail::Class cls);
+  base::Result<> ApplyEntry(const replog::EntryView& entry, QueuePartition* partition);
+  void AfterChange(replog::PartitionId id, QueuePartition* partition, MailState* mail);
+  void Erase(replog::PartitionId id, QueuePartition* partition, MailState* mail);
+
   std::unique_ptr<State> state_;
 };
 

@@ -113,6 +113,7 @@ async::Task<base::Result<>> Recovery::LoadSnapshot(Partition* partition) {
   partition->commit.Durable(kSelf, snapshot.reached);
   partition->applied = snapshot.reached;
   partition->applied_epoch = snapshot.epoch;
+  partition->last_told = snapshot.reached;
   if (snapshot.reached == Index(0)) co_return base::Result<>();
   snapshot.end = context_->moved.Resolve(snapshot.end);
   base::Result<mffs::Record> record = co_await context_->volume->Read(snapshot.end);
@@ -233,6 +234,7 @@ void Recovery::Replay(Partition* partition, const FoundEntry& entry, const Entry
   partition->applied_epoch = entry.epoch;
   context_->counters.replayed_entries += 1;
   if (head.type == 0) return;
+  partition->last_told = entry.index;
   const EntryView view{.partition = partition->id,
                        .epoch = entry.epoch,
                        .index = entry.index,

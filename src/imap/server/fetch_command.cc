@@ -71,6 +71,7 @@ class Fetcher {
   std::vector<FetchItem> items_;
   Needs needs_;
   std::size_t missing_ = 0;
+  std::vector<std::uint32_t> newly_seen_;  // Of this batch, by UID: their flags are told although nobody asked.
   bool line_has_left_ = false;  // A part of the line that is being built has been sent.
 };
 
@@ -103,6 +104,7 @@ async::Task<void> Fetcher::MarkSeen(std::vector<store::Message>* messages) {
   for (const store::Message& message : *messages) {
     if ((message.flags.system & store::Flags::kSeen) == 0) unseen.push_back(message.uid);
   }
+  newly_seen_.clear();
   if (unseen.empty()) co_return;
   const auto changed = co_await c_->store()->StoreFlags(c_->selected->id, std::move(unseen), store::FlagsChange::kAdd,
                                                         store::Flags{.system = store::Flags::kSeen, .keywords = {}});
@@ -112,8 +114,7 @@ async::Task<void> Fetcher::MarkSeen(std::vector<store::Message>* messages) {
     if (before == messages->end() || before->uid != now.uid) continue;
     before->flags = now.flags;
     before->modseq = now.modseq;
-    // The change is not told by an item of its own but together with the fetched ones, so it is told for sure.
-    if (!needs_.flags) TellFlags(c_, now);
+    if (!needs_.flags) newly_seen_.push_back(now.uid);
   }
 }
 
@@ -139,6 +140,10 @@ async::Task<Result<>> Fetcher::Send(const store::Message* message, std::uint32_t
       }
       co_return sent;
     }
+  }
+  // Within the same response (RFC 3501 §6.4.5): curl takes a FETCH response of its own for the mail it asked for.
+  if (std::ranges::binary_search(newly_seen_, message->uid)) {
+    CO_RETURN_IF_ERROR(co_await SendField(FetchField::kFlags, message, &reader, &line));
   }
   line.End();
   co_return Result<>();
