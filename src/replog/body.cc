@@ -63,8 +63,7 @@ struct BodyWriter::State {
 };
 
 void BodyWriter::State::Grow(mffs::Buffer larger) {
-  // The first buffer grows out of none, whose data() is null.
-  if (buffer.size() > 0) std::memcpy(larger.data(), buffer.data(), buffer.size());
+  std::copy_n(buffer.data(), buffer.size(), larger.data());  // Not memcpy: the first buffer replaces none, a null.
   larger.set_size(buffer.size());
   if (buffer.capacity() == mffs::BufferPool::kMediumBytes) head = std::move(buffer);
   buffer = std::move(larger);

@@ -4,6 +4,7 @@
 #include <optional>
 #include <string>
 
+#include "imap/server/change_feed.h"
 #include "imap/server/mailbox_view.h"
 #include "imap/server/output.h"
 #include "imap/server/settings.h"
@@ -35,10 +36,13 @@ struct Conversation {
   std::string address;  // Of the account; empty: not logged in.
   store::AccountId account;
   std::optional<Selected> selected;
+  std::optional<ChangeFeed> feed;  // There while the session runs.
 };
 
-// Takes over what others changed in the selected mailbox and tells the client (into the output buffer). Does nothing
+// Takes over what has changed in the selected mailbox and tells the client (into the output buffer). Does nothing
 // without a selected mailbox. When the store fails the changes stay for the next time.
 async::Task<void> TellChanges(Conversation* c, MailboxView::Expunges expunges);
+// The same for commands that must be answered whatever the store does: it is waited for a moment only.
+async::Task<void> TellChangesInTime(Conversation* c, MailboxView::Expunges expunges);
 
 }  // namespace imap

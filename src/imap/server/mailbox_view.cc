@@ -1,7 +1,6 @@
 #include "imap/server/mailbox_view.h"
 
 #include <algorithm>
-#include <ranges>
 
 #include "base/check.h"
 #include "imap/proto/response.h"
@@ -68,12 +67,13 @@ void MailboxView::Apply(const store::Changes& changes, Expunges expunges, std::s
 }
 
 void MailboxView::TellExpunged(std::string& out) {
+  if (gone_.empty()) return;
   // From the end, so that no number that is still to be told changes.
-  for (std::size_t i = uids_.size(); i > 0 && !gone_.empty(); --i) {
-    if (gone_.erase(uids_[i - 1]) == 0) continue;
-    uids_.erase(uids_.begin() + static_cast<std::ptrdiff_t>(i) - 1);
-    out += CountLine(static_cast<std::uint32_t>(i), "EXPUNGE");
+  for (std::uint32_t number = size(); number > 0; --number) {
+    if (gone_.contains(uid(number))) out += CountLine(number, "EXPUNGE");
   }
+  std::erase_if(uids_, [this](std::uint32_t uid) { return gone_.contains(uid); });
+  gone_.clear();
 }
 
 void MailboxView::TellChanged(const store::Message& message, std::uint32_t sequence, std::string& out) {

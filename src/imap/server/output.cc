@@ -14,12 +14,15 @@ async::Task<void> Output::Flush() {
     failed_ = !written.has_value();
   }
   buffer_.clear();
-  // One large response must not cost an idle session its memory for hours.
-  if (buffer_.capacity() > 2 * kFlushBytes) buffer_.shrink_to_fit();
 }
 
 async::Task<void> Output::FlushIfLarge() {
   if (IsLarge()) co_await Flush();
+}
+
+void Output::Release() {
+  constexpr std::size_t kKeptBytes = 4u << 10;
+  if (buffer_.empty() && buffer_.capacity() > kKeptBytes) buffer_.shrink_to_fit();
 }
 
 }  // namespace imap

@@ -24,6 +24,9 @@ class Output {
   async::Task<void> Flush();
   async::Task<void> FlushIfLarge();
 
+  // Gives the memory of a large response back: an idle session must not keep it for hours.
+  void Release();
+
   // The stream cannot be continued in a way the client would understand (a literal was cut short).
   void Break() { failed_ = true; }
   bool failed() const { return failed_; }

@@ -65,10 +65,17 @@ MailboxView::Expunges ExpungesAfter(const Command& command) {
   return by_sequence ? MailboxView::Expunges::kHeldBack : MailboxView::Expunges::kAllowed;
 }
 
-// Their effect on the selected mailbox is their own report, or there is none.
-bool TellsItself(const Command& command) {
-  return std::holds_alternative<Select>(command) || std::holds_alternative<Idle>(command) ||
-         std::holds_alternative<Logout>(command);
+// How changes of the selected mailbox are told after a command.
+enum class Telling { kNone, kInTime, kFully };
+
+Telling TellingAfter(const Command& command) {
+  if (std::holds_alternative<Select>(command) || std::holds_alternative<Idle>(command) ||
+      std::holds_alternative<Logout>(command) || std::holds_alternative<BadCommand>(command)) {
+    return Telling::kNone;
+  }
+  const bool needs_no_store = std::holds_alternative<Noop>(command) || std::holds_alternative<Check>(command) ||
+                              std::holds_alternative<Capability>(command);
+  return needs_no_store ? Telling::kInTime : Telling::kFully;
 }
 
 }  // namespace
@@ -82,15 +89,18 @@ Session::Session(std::unique_ptr<net::Connection> connection, const Settings* se
              {.idle = settings->idle_timeout, .transfer = settings->transfer_timeout}) {}
 
 async::Task<void> Session::Run() {
+  const async::Executor executor = co_await asio::this_coro::executor;
+  conversation_.feed.emplace(executor, services_->store);
   std::exception_ptr cancelled;
   try {
     co_await Converse();
   } catch (...) {
     cancelled = std::current_exception();
   }
-  // The tasks of an IDLE end before the session they refer to, also when the session was cancelled.
+  // The session's tasks end before the session they refer to, also when it was cancelled.
   co_await asio::this_coro::reset_cancellation_state(asio::disable_cancellation());
   co_await StopIdling();
+  co_await conversation_.feed->Stop();
   if (cancelled) end_reason_ = "shutdown";
   if (conversation_.logged_in()) {
     base::LogInfo("imap_logout", {{"account", conversation_.address},
@@ -111,6 +121,7 @@ async::Task<void> Session::Converse() {
       StatusLine("*", Condition::kOk, "CAPABILITY " + Capabilities(), settings_->hostname + " Posthorn ready"));
   co_await conversation_.out.Flush();
   while (!closing_ && !lost_ && !conversation_.out.failed()) {
+    conversation_.out.Release();
     auto event = co_await input_.Next();
     if (!event.has_value()) {
       Lost(event.error());
@@ -149,9 +160,10 @@ async::Task<void> Session::HandleCommand(TaggedCommand command) {
   ++commands_;
   if (services_->metrics.commands != nullptr) services_->metrics.commands->Add();
   const MailboxView::Expunges expunges = ExpungesAfter(command.command);
-  const bool tells_itself = TellsItself(command.command);
+  const Telling telling = TellingAfter(command.command);
   Reply reply = co_await Execute(std::move(command.command));
-  if (!tells_itself && reply.condition != Condition::kBad && !lost_) co_await TellChanges(&conversation_, expunges);
+  if (telling == Telling::kInTime) co_await TellChangesInTime(&conversation_, expunges);
+  if (telling == Telling::kFully && !lost_) co_await TellChanges(&conversation_, expunges);
   co_await Finish(std::move(command.tag), std::move(reply));
 }
 

@@ -233,7 +233,8 @@ TEST(Session, FetchSetsSeenUnlessPeeking) {
   TestBed bed;
   bed.node().Deliver(std::string(kTestAddress), std::string(kSimple));
   TestClient& client = bed.ConnectAndSelect();
-  EXPECT_THAT(client.Do("FETCH 1 BODY.PEEK[TEXT]"), StartsWith("* 1 FETCH (BODY[TEXT] {13}\r\nHello Alice\r\n)\r\nt OK"));
+  EXPECT_THAT(client.Do("FETCH 1 BODY.PEEK[TEXT]"),
+              StartsWith("* 1 FETCH (BODY[TEXT] {13}\r\nHello Alice\r\n)\r\nt OK"));
   EXPECT_THAT(client.Do("FETCH 1 FLAGS"), HasSubstr("FLAGS (\\Recent)"));
   EXPECT_THAT(client.Do("FETCH 1 (FLAGS RFC822.TEXT)"),
               StartsWith("* 1 FETCH (FLAGS (\\Seen \\Recent) RFC822.TEXT {13}\r\nHello Alice\r\n)\r\nt OK"));
@@ -255,10 +256,12 @@ TEST(Session, FetchesEnvelopeStructureAndSections) {
                 "From: a@example.test\r\nSubject: outer\r\nContent-Type: multipart/mixed; boundary=b\r\n\r\n"
                 "--b\r\n\r\nhi\r\n--b\r\nContent-Type: message/rfc822\r\n\r\nSubject: inner\r\n\r\nbody\r\n--b--\r\n");
   client.Do("SELECT INBOX");
-  EXPECT_THAT(client.Do("FETCH 1 ENVELOPE"), StartsWith("* 1 FETCH (ENVELOPE (NIL \"outer\" ((NIL NIL \"a\" \"example.test\"))"));
-  EXPECT_THAT(client.Do("FETCH 1 BODY"),
-              StartsWith("* 1 FETCH (BODY ((\"text\" \"plain\" NIL NIL NIL \"7bit\" 2 1)(\"message\" \"rfc822\" NIL NIL NIL "
-                         "\"7bit\" 22 (NIL \"inner\" NIL"));
+  EXPECT_THAT(client.Do("FETCH 1 ENVELOPE"),
+              StartsWith("* 1 FETCH (ENVELOPE (NIL \"outer\" ((NIL NIL \"a\" \"example.test\"))"));
+  EXPECT_THAT(
+      client.Do("FETCH 1 BODY"),
+      StartsWith("* 1 FETCH (BODY ((\"text\" \"plain\" NIL NIL NIL \"7bit\" 2 1)(\"message\" \"rfc822\" NIL NIL NIL "
+                 "\"7bit\" 22 (NIL \"inner\" NIL"));
   EXPECT_THAT(client.Do("FETCH 1 BODYSTRUCTURE"), HasSubstr("\"mixed\" (\"boundary\" \"b\") NIL NIL NIL))\r\n"));
   EXPECT_THAT(client.Do("FETCH 1 BODY.PEEK[2.HEADER.FIELDS (subject)]"),
               StartsWith("* 1 FETCH (BODY[2.HEADER.FIELDS (subject)] {18}\r\nSubject: inner\r\n\r\n)"));
@@ -272,9 +275,11 @@ TEST(Session, FetchesEnvelopeStructureAndSections) {
 }
 
 TEST(Session, StreamsAndTakesApartALargeMessage) {
-  std::string message = "Subject: large\r\nContent-Type: multipart/mixed; boundary=b\r\n\r\n--b\r\n\r\nneedle\r\n--b\r\n"
-                        "Content-Type: application/octet-stream\r\nContent-Transfer-Encoding: base64\r\n\r\n";
-  for (int i = 0; i < 30'000; ++i) message += fmt::format("{:08}ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuv\r\n", i);
+  std::string message =
+      "Subject: large\r\nContent-Type: multipart/mixed; boundary=b\r\n\r\n--b\r\n\r\nneedle\r\n--b\r\n"
+      "Content-Type: application/octet-stream\r\nContent-Transfer-Encoding: base64\r\n\r\n";
+  for (int i = 0; i < 30'000; ++i)
+    message += fmt::format("{:08}ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuv\r\n", i);
   message += "--b--\r\n";
   TestBed bed;
   TestClient& client = bed.Connect();
@@ -282,12 +287,14 @@ TEST(Session, StreamsAndTakesApartALargeMessage) {
   ASSERT_THAT(client.Append("INBOX", message), StartsWith("t OK"));
   client.Do("SELECT INBOX");
   const std::string fetched = client.Do("FETCH 1 BODY.PEEK[]");
-  ASSERT_EQ(fetched.size(), fmt::format("* 1 FETCH (BODY[] {{{}}}\r\n)\r\nt OK FETCH completed\r\n", message.size()).size() +
-                                message.size());
+  ASSERT_EQ(
+      fetched.size(),
+      fmt::format("* 1 FETCH (BODY[] {{{}}}\r\n)\r\nt OK FETCH completed\r\n", message.size()).size() + message.size());
   EXPECT_TRUE(fetched.find(message) != std::string::npos);
   EXPECT_THAT(client.Do("FETCH 1 BODY.PEEK[2]<1000000.16>"),
               HasSubstr("BODY[2]<1000000> {16}\r\n" + message.substr(message.find("00000000ABC") + 1'000'000, 16)));
-  EXPECT_THAT(client.Do("FETCH 1 BODY"), HasSubstr("(\"application\" \"octet-stream\" NIL NIL NIL \"base64\" 1739998) \"mixed\""));
+  EXPECT_THAT(client.Do("FETCH 1 BODY"),
+              HasSubstr("(\"application\" \"octet-stream\" NIL NIL NIL \"base64\" 1739998) \"mixed\""));
   EXPECT_THAT(client.Do("SEARCH BODY NEEDLE"), StartsWith("* SEARCH 1\r\n"));
 }
 
@@ -370,8 +377,7 @@ TEST(Session, SearchesIndexHeaderAndDecodedText) {
       {"UID 2:*", "* SEARCH 2"},
   };
   for (const auto& row : kRows) {
-    EXPECT_EQ(client.Do("SEARCH " + std::string(row.keys)),
-              std::string(row.expected) + "\r\nt OK SEARCH completed\r\n")
+    EXPECT_EQ(client.Do("SEARCH " + std::string(row.keys)), std::string(row.expected) + "\r\nt OK SEARCH completed\r\n")
         << row.keys;
   }
   EXPECT_THAT(client.Do("SEARCH CHARSET KOI8-R ALL"), StartsWith("t NO [BADCHARSET (US-ASCII UTF-8)]"));
@@ -396,6 +402,16 @@ TEST(Session, TellsWhatAnotherSessionChanged) {
   EXPECT_EQ(one.Do("FETCH 1 FLAGS"), "t OK [EXPUNGEISSUED] some messages are gone\r\n");
   EXPECT_EQ(one.Do("NOOP"), "* 1 EXPUNGE\r\nt OK NOOP completed\r\n");
   EXPECT_EQ(one.Do("FETCH 1 UID"), "* 1 FETCH (UID 2)\r\nt OK FETCH completed\r\n");
+}
+
+TEST(Session, AMessageIsRecentForTheFirstSessionThatHearsOfIt) {
+  TestBed bed;
+  TestClient& one = bed.ConnectAndSelect();
+  bed.node().Deliver(std::string(kTestAddress), std::string(kSimple));
+  EXPECT_EQ(one.Do("NOOP"), "* 1 EXISTS\r\n* 1 RECENT\r\nt OK NOOP completed\r\n");
+  EXPECT_EQ(one.Do("SEARCH NEW"), "* SEARCH 1\r\nt OK SEARCH completed\r\n");
+  TestClient& two = bed.ConnectAndSelect();
+  EXPECT_EQ(two.Do("SEARCH RECENT"), "* SEARCH\r\nt OK SEARCH completed\r\n");
 }
 
 TEST(Session, EndsWhenItsMailboxIsDeletedByAnother) {
@@ -459,6 +475,41 @@ TEST(Session, CancellingEndsIdleAndEverythingElse) {
   EXPECT_EQ(bed.sessions(), 0u);
   EXPECT_THAT(idle.ReadToEnd(), HasSubstr("* BYE [UNAVAILABLE] the server is shutting down\r\n<closed>"));
   EXPECT_THAT(quiet.ReadToEnd(), HasSubstr("* BYE [UNAVAILABLE]"));
+}
+
+// ---- Trouble ----
+
+TEST(Session, AnswersNoopWhileTheStoreStandsStill) {
+  TestBed bed;
+  TestClient& selected = bed.ConnectAndSelect();
+  bed.node().store().HoldWorkers(true);
+  for (int i = 0; i < 3; ++i) {
+    const auto begin = std::chrono::steady_clock::now();
+    EXPECT_EQ(selected.Do("NOOP"), "t OK NOOP completed\r\n");
+    EXPECT_LT(std::chrono::steady_clock::now() - begin, 500ms);  // Not five seconds; the machine may be busy.
+  }
+  bed.node().store().HoldWorkers(false);
+  bed.node().Deliver(std::string(kTestAddress), std::string(kSimple));
+  std::string answer;
+  while (answer.find("EXISTS") == std::string::npos) answer += selected.Do("NOOP");
+  EXPECT_THAT(answer, HasSubstr("* 1 EXISTS\r\n"));
+}
+
+TEST(Session, AFullVolumeIsANoAndReadingGoesOn) {
+  TestBed bed;
+  TestClient& client = bed.ConnectAndSelect();
+  const std::string large(3u << 20, 'x');
+  std::string answer;
+  int appended = 0;
+  for (; appended < 100; ++appended) {
+    answer = client.Append("INBOX", large);
+    if (answer.find("t OK") == std::string::npos) break;
+  }
+  ASSERT_GT(appended, 0);
+  EXPECT_THAT(answer, HasSubstr("t NO [OVERQUOTA]"));
+  EXPECT_THAT(client.Do("FETCH 1 RFC822.SIZE"), HasSubstr("RFC822.SIZE 3145728"));
+  EXPECT_THAT(client.Do("FETCH 1 BODY[]<0.3>"), HasSubstr("BODY[]<0> {3}\r\nxxx"));
+  EXPECT_THAT(client.Do("STATUS INBOX (MESSAGES)"), HasSubstr(fmt::format("MESSAGES {}", appended)));
 }
 
 // ---- Framing ----

@@ -1,13 +1,13 @@
 // For tests of sessions: a node with a real store on a simulated disk, and clients over memory connections.
 #pragma once
 
-#include <fmt/format.h>
-
 #include <list>
 #include <memory>
 #include <string>
 #include <string_view>
 #include <utility>
+
+#include <fmt/format.h>
 
 #include "async/deadline.h"
 #include "async/task_group.h"
@@ -113,8 +113,7 @@ class TestBed {
   explicit TestBed(TestBedOptions options = {})
       : options_(std::move(options)),
         sweep_(node_.executor(), &node_.clock()),
-        authenticator_(&directory_, &node_.clock(),
-                       {.failures_free = 100, .delay_min = std::chrono::milliseconds(0)}),
+        authenticator_(&directory_, &node_.clock(), {.failures_free = 100, .delay_min = std::chrono::milliseconds(0)}),
         sessions_(std::make_unique<async::TaskGroup>(node_.executor(), "test sessions")) {
     account_ = node_.AddAccount(std::string(kTestAddress)).id;
     services_ = {.store = &node_.store(),
