@@ -63,7 +63,8 @@ struct BodyWriter::State {
 };
 
 void BodyWriter::State::Grow(mffs::Buffer larger) {
-  std::memcpy(larger.data(), buffer.data(), buffer.size());
+  // The first buffer grows out of none, whose data() is null.
+  if (buffer.size() > 0) std::memcpy(larger.data(), buffer.data(), buffer.size());
   larger.set_size(buffer.size());
   if (buffer.capacity() == mffs::BufferPool::kMediumBytes) head = std::move(buffer);
   buffer = std::move(larger);
