@@ -293,6 +293,17 @@ TEST(CommandLine, FormatsAVolumeOnceAndTellsOfIt) {
   std::filesystem::remove_all(folder);
 }
 
+TEST(CommandLine, AVolumeThatCannotBeMadeLeavesNoFile) {
+  char name[] = "/var/tmp/posthorn-format-XXXXXX";
+  const std::string folder = ::mkdtemp(name);
+  const std::string path = folder + "/volume.mffs";
+  const Ran ran = RunPosthorn({"mffs", "format", path.c_str(), "--size", "8MiB", "--segment-size", "4MiB"});
+  EXPECT_EQ(ran.exit_code, 1);
+  EXPECT_THAT(ran.err, HasSubstr("segments"));
+  EXPECT_FALSE(std::filesystem::exists(path));
+  std::filesystem::remove_all(folder);
+}
+
 TEST(CommandText, SizesAndDurationsAreReadable) {
   EXPECT_EQ(ReadableBytes(0), "0 B");
   EXPECT_EQ(ReadableBytes(1023), "1023 B");

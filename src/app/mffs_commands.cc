@@ -65,15 +65,14 @@ Task<Result<VolumeFacts>> FormatDevice(mffs::BlockDevice* device, std::uint32_t 
   co_return co_await ReadFacts(device, 0);
 }
 
-// Makes the file, or makes sure that what exists may be destroyed.
-Result<> PrepareFormat(const MffsFormatOptions& options) {
+// Makes the file and answers true, or makes sure that what exists may be destroyed.
+Result<bool> PrepareFormat(const MffsFormatOptions& options) {
   std::error_code code;
   if (!std::filesystem::exists(options.path, code)) {
-    ASSIGN_OR_RETURN([[maybe_unused]] const bool is_zeroed,
-                     mffs::PreallocateFile(options.path, options.size_bytes, {}));
-    return {};
+    RETURN_IF_ERROR(mffs::PreallocateFile(options.path, options.size_bytes, {}));
+    return true;
   }
-  if (options.force) return {};
+  if (options.force) return false;
   return Error(Errc::kExists, fmt::format("{} exists; give --force to destroy what is on it", options.path));
 }
 
@@ -140,10 +139,16 @@ int MffsFormat(const Invocation& invocation, const MffsFormatOptions& options) {
     invocation.Fail(Error(Errc::kInvalid, "--segment-size must be a multiple of 1MiB, at most 1GiB"));
     return kExitUsage;
   }
-  if (const auto ready = PrepareFormat(options); !ready) return invocation.Fail(ready.error());
+  const auto is_made = PrepareFormat(options);
+  if (!is_made) return invocation.Fail(is_made.error());
   const auto facts =
       WithDevice<VolumeFacts>(options.path, FormatDevice, static_cast<std::uint32_t>(options.segment_bytes));
-  if (!facts) return invocation.Fail(facts.error());
+  if (!facts) {
+    // A file without a volume would stand in the way of the next try.
+    std::error_code ignored;
+    if (*is_made) std::filesystem::remove(options.path, ignored);
+    return invocation.Fail(facts.error());
+  }
   if (invocation.is_json()) return invocation.PrintJson(ToJson(*facts));
   invocation.out() << fmt::format("formatted {}: {} in {} segments of {}\n", facts->name,
                                   ReadableBytes(facts->status.space.capacity_bytes), facts->status.space.segments,
