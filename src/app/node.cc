@@ -66,7 +66,7 @@ async::Task<base::Result<>> OpenVolume(Node::Parts* parts) {
     CO_RETURN_IF_ERROR(co_await mffs::Volume::Format(
         device, {.segment_bytes = static_cast<std::uint32_t>(parts->config.volume_segment_bytes)}));
   }
-  auto volume = co_await mffs::Volume::Open(device, parts->world.clock, mffs::VolumeOptions{});
+  auto volume = co_await mffs::Volume::Open(device, parts->world.clock, parts->world.volume_options);
   if (!volume) co_return std::move(volume).error().In("open the volume " + device->name());
   parts->volume = *std::move(volume);
   ReportRecovery(parts->volume->recovery());
