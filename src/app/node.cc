@@ -66,9 +66,7 @@ async::Task<base::Result<>> OpenVolume(Node::Parts* parts) {
     CO_RETURN_IF_ERROR(co_await mffs::Volume::Format(
         device, {.segment_bytes = static_cast<std::uint32_t>(parts->config.volume_segment_bytes)}));
   }
-  mffs::VolumeOptions options;
-  options.zeroer = parts->volume_file.zeroer.get();
-  auto volume = co_await mffs::Volume::Open(device, parts->world.clock, options);
+  auto volume = co_await mffs::Volume::Open(device, parts->world.clock, parts->world.volume_options);
   if (!volume) co_return std::move(volume).error().In("open the volume " + device->name());
   parts->volume = *std::move(volume);
   ReportRecovery(parts->volume->recovery());
@@ -130,9 +128,9 @@ async::Task<base::Result<>> MakeDevAccounts(Node::Parts* parts) {
     auto address = mail::Address::Parse(account.address, {.utf8 = true});
     if (!address) co_return std::move(address).error().In("[[account]] " + account.address);
     const std::string key = address->CanonicalKey();
-    const auto found = co_await parts->store->FindAccount(key);
+    auto found = co_await parts->store->FindAccount(key);
     if (found) continue;
-    if (found.error().code() != base::Errc::kNotFound) co_return found.error();
+    if (found.error().code() != base::Errc::kNotFound) co_return std::move(found).error();
     auto hash = co_await parts->file_worker.Run([password = account.password] { return auth::HashPassword(password); });
     CO_RETURN_IF_ERROR(hash);
     CO_RETURN_IF_ERROR(*hash);
@@ -146,6 +144,7 @@ async::Task<base::Result<>> MakeDevAccounts(Node::Parts* parts) {
 // From the outside in: no new work, then the log, then the volume.
 async::Task<base::Result<>> StopParts(Node::Parts* parts) {
   if (parts->listeners) co_await parts->listeners->Stop();
+  if (parts->control) co_await parts->control->Stop();
   if (parts->dispatcher) co_await parts->dispatcher->Stop();
   if (parts->log_runs) co_await parts->log->Stop();
   base::Result<> closed;

@@ -14,9 +14,17 @@ std::unique_ptr<BlockDevice> MakeSimReordering(async::Executor executor, const s
   return std::make_unique<SimDevice>(executor, SimImage(1024 * kSectorBytes), SimDevice::Options{.reorder_seed = 7});
 }
 
-std::unique_ptr<BlockDevice> MakeUring(async::Executor executor, const std::string& path) {
-  auto device = OpenDevice(executor, path, {.choice = DeviceChoice::kUring});
+std::unique_ptr<BlockDevice> MakeUring(async::Executor executor, const std::string& path, UringDevice::DurableBy by) {
+  auto device = OpenDevice(executor, path, {.choice = DeviceChoice::kUring, .uring = {.durable_by = by}});
   return device ? *std::move(device) : nullptr;
+}
+
+std::unique_ptr<BlockDevice> MakeUringDsync(async::Executor executor, const std::string& path) {
+  return MakeUring(executor, path, UringDevice::DurableBy::kDsync);
+}
+
+std::unique_ptr<BlockDevice> MakeUringFlush(async::Executor executor, const std::string& path) {
+  return MakeUring(executor, path, UringDevice::DurableBy::kFlush);
 }
 
 std::unique_ptr<BlockDevice> MakeThreadPool(async::Executor executor, const std::string& path) {
@@ -29,8 +37,11 @@ std::string Label(const testing::TestParamInfo<DeviceUnderTest>& param) {
   return param.param.label;
 }
 
-const DeviceUnderTest kDevices[] = {
-    {"Sim", MakeSim}, {"SimReordering", MakeSimReordering}, {"Uring", MakeUring}, {"ThreadPool", MakeThreadPool}};
+const DeviceUnderTest kDevices[] = {{"Sim", MakeSim},
+                                    {"SimReordering", MakeSimReordering},
+                                    {"UringDsync", MakeUringDsync},
+                                    {"UringFlush", MakeUringFlush},
+                                    {"ThreadPool", MakeThreadPool}};
 
 INSTANTIATE_TEST_SUITE_P(Devices, BlockDeviceContract, testing::ValuesIn(kDevices), Label);
 INSTANTIATE_TEST_SUITE_P(Devices, BlockDeviceContractDeathTest, testing::ValuesIn(kDevices), Label);

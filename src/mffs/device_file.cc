@@ -2,6 +2,9 @@
 
 #include <array>
 #include <cerrno>
+#include <fstream>
+#include <chrono>
+#include <thread>
 #include <utility>
 
 #include <fcntl.h>
@@ -11,6 +14,7 @@
 #include <sys/file.h>
 #include <sys/ioctl.h>
 #include <sys/stat.h>
+#include <sys/sysmacros.h>
 #include <sys/vfs.h>
 #include <unistd.h>
 
@@ -21,6 +25,8 @@ namespace {
 
 base::Error OpenError(const std::string& path, int errno_value);
 base::Error NoDirectIo(const std::string& path);
+constexpr std::chrono::milliseconds kLockWait{2000};
+
 base::Error InUse(const std::string& path);
 
 }  // namespace
@@ -37,7 +43,7 @@ base::Result<DeviceFile> DeviceFile::Open(const std::string& path) {
   DeviceFile file(fd, path);
   RETURN_IF_ERROR(file.Lock(is_block_device));
   RETURN_IF_ERROR(file.FindSize(is_block_device));
-  RETURN_IF_ERROR(file.CheckDirect());
+  RETURN_IF_ERROR(file.CheckDirect(is_block_device));
   return file;
 }
 
@@ -58,11 +64,33 @@ DeviceFile::~DeviceFile() {
   ::close(fd_);
 }
 
+bool DeviceFile::HasCheapDsync() const {
+  struct stat status{};
+  if (::fstat(fd_, &status) != 0) return false;
+  const dev_t device = S_ISBLK(status.st_mode) ? status.st_rdev : status.st_dev;
+  const std::string folder = fmt::format("/sys/dev/block/{}:{}", major(device), minor(device));
+  // A partition has no queue of its own; its disk is the folder above.
+  for (const std::string& queue : {folder + "/queue/", folder + "/../queue/"}) {
+    std::string cache;
+    if (!std::getline(std::ifstream(queue + "write_cache"), cache)) continue;
+    std::string fua;
+    std::getline(std::ifstream(queue + "fua"), fua);
+    return cache == "write through" || fua == "1";
+  }
+  return false;
+}
+
 base::Result<> DeviceFile::Lock(bool is_block_device) const {
   if (is_block_device) return {};  // O_EXCL did it.
-  if (::flock(fd_, LOCK_EX | LOCK_NB) == 0) return {};
-  if (errno == EWOULDBLOCK) return InUse(path_);
-  return base::ErrnoError("lock " + path_, errno);
+  // The kernel takes a killed process's io_uring down in the background, and the ring holds on to the locked file meanwhile: a node
+  // that is started right after a kill -9 finds its dead predecessor's lock for some milliseconds.
+  constexpr auto kPause = std::chrono::milliseconds(10);
+  for (auto left = kLockWait; ::flock(fd_, LOCK_EX | LOCK_NB) != 0; left -= kPause) {
+    if (errno != EWOULDBLOCK) return base::ErrnoError("lock " + path_, errno);
+    if (left <= std::chrono::milliseconds(0)) return InUse(path_);
+    std::this_thread::sleep_for(kPause);
+  }
+  return {};
 }
 
 base::Result<> DeviceFile::FindSize(bool is_block_device) {
@@ -79,11 +107,13 @@ base::Result<> DeviceFile::FindSize(bool is_block_device) {
   return base::Error(base::Errc::kInvalid, path_ + " is empty: prepare it with `posthorn mffs format`");
 }
 
-base::Result<> DeviceFile::CheckDirect() const {
+base::Result<> DeviceFile::CheckDirect(bool is_block_device) const {
   // Since Linux 6.6 tmpfs takes O_DIRECT and ignores it; a volume there would not outlive the machine.
   struct statfs file_system{};
   if (::fstatfs(fd_, &file_system) != 0) return base::ErrnoError("look at the file system of " + path_, errno);
-  if (file_system.f_type == TMPFS_MAGIC || file_system.f_type == RAMFS_MAGIC) return NoDirectIo(path_);
+  const bool in_memory = file_system.f_type == TMPFS_MAGIC || file_system.f_type == RAMFS_MAGIC;
+  // The node of a block device lies in /dev, which is a tmpfs; the disk does not.
+  if (in_memory && !is_block_device) return NoDirectIo(path_);
   // Some file systems take the flag at open() and refuse the first request, or want larger blocks than ours.
   alignas(kSectorBytes) std::array<std::byte, kSectorBytes> sector;
   if (::pread(fd_, sector.data(), sector.size(), 0) == static_cast<ssize_t>(sector.size())) return {};

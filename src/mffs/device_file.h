@@ -25,10 +25,13 @@ class DeviceFile {
   // Whole sectors.
   std::uint64_t size_bytes() const { return size_bytes_; }
 
+  // Whether the disk makes a single write durable by itself (FUA, or no volatile cache), as far as the kernel tells.
+  bool HasCheapDsync() const;
+
  private:
   DeviceFile(int fd, std::string path) : fd_(fd), path_(std::move(path)) {}
   base::Result<> Lock(bool is_block_device) const;
-  base::Result<> CheckDirect() const;
+  base::Result<> CheckDirect(bool is_block_device) const;
   base::Result<> FindSize(bool is_block_device);
 
   int fd_ = -1;

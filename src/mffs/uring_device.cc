@@ -56,6 +56,8 @@ UringDevice::UringDevice(async::Executor executor, DeviceFile file, std::unique_
       file_(std::move(file)),
       ring_(std::move(ring)),
       readable_(executor, ring_->uring.ring_fd),
+      durable_by_dsync_(options.durable_by == DurableBy::kDsync ||
+                        (options.durable_by == DurableBy::kAuto && file_.HasCheapDsync())),
       slots_(options.depth),
       alive_(std::make_shared<bool>(true)) {
   for (std::uint32_t slot = options.depth; slot > 0; --slot) free_slots_.push_back(slot - 1);
@@ -117,39 +119,53 @@ void UringDevice::Start(DeviceRequest request) {
 }
 
 void UringDevice::Prepare(DeviceRequest request) {
-  io_uring_sqe* entry = io_uring_get_sqe(&ring_->uring);
-  CHECK(entry != nullptr);  // There are as many entries as slots.
-  const int fd = fixed_file_ ? 0 : file_.fd();
-  if (request.kind == RequestKind::kFlush) {
-    io_uring_prep_fsync(entry, fd, IORING_FSYNC_DATASYNC);
-  } else {
-    PrepareTransfer(entry, request);
-  }
-  entry->fd = fd;
-  if (fixed_file_) entry->flags |= IOSQE_FIXED_FILE;
   const std::uint32_t slot = free_slots_.back();
   free_slots_.pop_back();
-  entry->user_data = slot;
-  slots_[slot] = std::move(request);
+  slots_[slot] = {.request = std::move(request)};
+  if (slots_[slot].request.kind == RequestKind::kFlush) {
+    PrepareFlush(slot);
+  } else {
+    PrepareTransfer(slot);
+  }
 }
 
-void UringDevice::PrepareTransfer(io_uring_sqe* entry, const DeviceRequest& request) const {
+void UringDevice::PrepareFlush(std::uint32_t slot) {
+  io_uring_sqe* entry = io_uring_get_sqe(&ring_->uring);
+  CHECK(entry != nullptr);  // There are as many entries as slots.
+  io_uring_prep_fsync(entry, 0, IORING_FSYNC_DATASYNC);
+  Address(entry, slot);
+}
+
+void UringDevice::PrepareTransfer(std::uint32_t slot) {
+  io_uring_sqe* entry = io_uring_get_sqe(&ring_->uring);
+  CHECK(entry != nullptr);
+  const DeviceRequest& request = slots_[slot].request;
   const auto size = static_cast<unsigned>(request.size);
   const int index = RegisteredIndex(request);
-  if (request.kind == RequestKind::kRead) {
-    if (index >= 0) {
-      io_uring_prep_read_fixed(entry, 0, request.memory, size, request.offset, index);
-    } else {
-      io_uring_prep_read(entry, 0, request.memory, size, request.offset);
-    }
-    return;
-  }
-  if (index >= 0) {
+  const bool is_read = request.kind == RequestKind::kRead;
+  if (is_read && index >= 0) {
+    io_uring_prep_read_fixed(entry, 0, request.memory, size, request.offset, index);
+  } else if (is_read) {
+    io_uring_prep_read(entry, 0, request.memory, size, request.offset);
+  } else if (index >= 0) {
     io_uring_prep_write_fixed(entry, 0, request.memory, size, request.offset, index);
   } else {
     io_uring_prep_write(entry, 0, request.memory, size, request.offset);
   }
-  if (request.sync == Sync::kYes) entry->rw_flags = RWF_DSYNC;
+  if (request.sync == Sync::kYes && durable_by_dsync_) entry->rw_flags = RWF_DSYNC;
+  Address(entry, slot);
+}
+
+void UringDevice::Address(io_uring_sqe* entry, std::uint32_t slot) const {
+  entry->user_data = slot;
+  entry->fd = fixed_file_ ? 0 : file_.fd();
+  if (fixed_file_) entry->flags |= IOSQE_FIXED_FILE;
+}
+
+bool UringDevice::NeedsFlush(const Slot& slot, std::int64_t answer) const {
+  const bool is_durable_write = slot.request.kind == RequestKind::kWrite && slot.request.sync == Sync::kYes;
+  return is_durable_write && !durable_by_dsync_ && !slot.flushing &&
+         answer == static_cast<std::int64_t>(slot.request.size);
 }
 
 int UringDevice::RegisteredIndex(const DeviceRequest& request) const {
@@ -194,16 +210,27 @@ void UringDevice::Reap() {
     const auto slot = static_cast<std::uint32_t>(completion->user_data);
     const std::int64_t answer = completion->res;
     io_uring_cqe_seen(&ring_->uring, completion);
-    DeviceRequest request = std::move(slots_[slot]);
-    free_slots_.push_back(slot);
-    if (!overflow_.empty()) {
-      Prepare(std::move(overflow_.front()));
-      overflow_.pop_front();
+    if (NeedsFlush(slots_[slot], answer)) {
+      slots_[slot].flushing = true;
+      PrepareFlush(slot);
+      continue;
     }
-    request.done(RequestResult(name(), request, answer));
+    End(slot, answer);
     if (!*alive) return;
   }
   Submit();
+}
+
+void UringDevice::End(std::uint32_t slot, std::int64_t answer) {
+  Slot ended = std::move(slots_[slot]);
+  free_slots_.push_back(slot);
+  if (!overflow_.empty()) {
+    Prepare(std::move(overflow_.front()));
+    overflow_.pop_front();
+  }
+  // fdatasync answers 0, after all bytes were written.
+  if (ended.flushing && answer == 0) answer = static_cast<std::int64_t>(ended.request.size);
+  ended.request.done(RequestResult(name(), ended.request, answer));
 }
 
 }  // namespace mffs

@@ -21,8 +21,10 @@ namespace mffs {
 // (their callers' buffers are what limits them).
 class UringDevice final : public BlockDevice {
  public:
+  enum class DurableBy : std::uint8_t { kAuto, kDsync, kFlush };
   struct Options {
     std::uint32_t depth = 64;
+    DurableBy durable_by = DurableBy::kAuto;  // By what the kernel says of the disk below the file.
   };
   // Errors: kUnsupported (the kernel, a container or a limit refuses io_uring; says why). `file` is taken only on
   // success.
@@ -53,14 +55,24 @@ class UringDevice final : public BlockDevice {
     bool is_open = false;
   };
 
+  // A request in the ring.
+  struct Slot {
+    DeviceRequest request;
+    bool flushing = false;  // Its write has succeeded, its fdatasync is under way (kFlush).
+  };
+
   UringDevice(async::Executor executor, DeviceFile file, std::unique_ptr<Ring> ring, Options options);
   void Start(DeviceRequest request);
   void Prepare(DeviceRequest request);
-  void PrepareTransfer(io_uring_sqe* entry, const DeviceRequest& request) const;
+  void PrepareFlush(std::uint32_t slot);
+  void PrepareTransfer(std::uint32_t slot);
+  void Address(io_uring_sqe* entry, std::uint32_t slot) const;
   int RegisteredIndex(const DeviceRequest& request) const;
+  bool NeedsFlush(const Slot& slot, std::int64_t answer) const;
   void EnterKernel();
   void AwaitCompletions();
   void Reap();
+  void End(std::uint32_t slot, std::int64_t answer);
 
   async::Executor executor_;
   DeviceFile file_;
@@ -68,7 +80,8 @@ class UringDevice final : public BlockDevice {
   // The ring's own descriptor is readable when a completion waits: cheaper than an eventfd, which has to be read each
   // time.
   asio::posix::basic_stream_descriptor<async::Executor> readable_;
-  std::vector<DeviceRequest> slots_;  // Requests in the ring; the index is the kernel's user_data.
+  bool durable_by_dsync_;
+  std::vector<Slot> slots_;  // The index is the kernel's user_data. Each has at most one entry in the ring.
   std::vector<std::uint32_t> free_slots_;
   std::deque<DeviceRequest> overflow_;
   base::MutableByteSpan registered_;

@@ -90,6 +90,7 @@ void Checkpoints::Install(Partition* partition) {
   }
   partition->in_force = std::move(*partition->written);
   partition->written.reset();
+  context_->MachineOf(partition->id)->SnapshotInForce(partition->id, partition->in_force.reached);
 }
 
 }  // namespace replog

@@ -22,6 +22,7 @@ async::Task<base::Result<>> Recovery::Run() {
   CO_RETURN_IF_ERROR(LoadState());
   CO_RETURN_IF_ERROR(co_await Scan());
   CO_RETURN_IF_ERROR(co_await LoadMoves());
+  TellEnds();
   for (Partition* partition : context_->partitions.All()) {
     CO_RETURN_IF_ERROR(co_await LoadSnapshot(partition));
   }
@@ -36,6 +37,17 @@ async::Task<base::Result<>> Recovery::Run() {
   context_->RefreshLsnFloor();
   context_->settled_lsn = context_->lsn_floor;
   co_return base::Result<>();
+}
+
+void Recovery::TellEnds() {
+  for (Partition* partition : context_->partitions.All()) {
+    Index last = partition->in_force.reached;
+    const auto found = found_.entries.find(partition->id);
+    if (found != found_.entries.end()) {
+      for (const FoundEntry& entry : found->second) last = std::max(last, entry.index);
+    }
+    if (last != Index(0)) context_->MachineOf(partition->id)->BeginReplay(partition->id, last);
+  }
 }
 
 base::Result<> Recovery::LoadState() {

@@ -27,6 +27,7 @@ class Recovery {
   async::Task<base::Result<>> LoadMoves();
   async::Task<base::Result<>> LoadSnapshot(Partition* partition);
   async::Task<base::Result<>> LoadPiece(Partition* partition, PiecePlace piece, bool for_machine);
+  void TellEnds();
   void TellMoves();
   async::Task<base::Result<>> ReplayEntries(Partition* partition);
   // What the record holds beyond its head: a large meta, the extents of a mail in parts.

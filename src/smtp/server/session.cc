@@ -77,6 +77,7 @@ async::Task<void> Session::SayGoodbye(base::Error error) {
   if (error.code() == base::Errc::kTimeout) {
     std::string goodbye;
     AppendReply(goodbye, 421, "4.4.2 " + settings_->hostname + " waited too long, closing");
+    connection_->SetDeadline(std::chrono::seconds(1));  // The old one has passed, and nothing is written past it.
     connection_->TryWrite(goodbye);
   }
   connection_->Close();
