@@ -64,6 +64,7 @@ ControlServer::ControlServer(async::Executor executor, ControlSocket socket, con
       tasks_(executor, "control listener"),
       sessions_(executor, "control sessions") {
   acceptor_.assign(Protocol(), file_.Release());
+  acceptor_.non_blocking(true);  // A client may be gone between the wait and the accept.
 }
 
 Task<void> ControlServer::Stop() {
@@ -75,14 +76,17 @@ Task<void> ControlServer::Stop() {
 
 Task<void> ControlServer::AcceptLoop() {
   while (acceptor_.is_open()) {
-    auto [code, socket] = co_await acceptor_.async_accept(async::as_result);
-    if (code == asio::error::operation_aborted) co_return;
-    if (code) {
+    const auto [ended] = co_await acceptor_.async_wait(asio::socket_base::wait_read, async::as_result);
+    if (ended) co_return;
+    Socket socket(acceptor_.get_executor());
+    boost::system::error_code code;
+    acceptor_.accept(socket, code);
+    if (!code) {
+      Admit(std::move(socket));
+    } else if (code != asio::error::would_block && code != asio::error::connection_aborted) {
       base::LogError("accept_failed", {LogField("protocol", "control"), LogField("error", code.message())});
       co_await async::Sleep(options_.accept_error_delay);
-      continue;
     }
-    Admit(std::move(socket));
   }
 }
 
