@@ -72,7 +72,7 @@ class Fetcher {
   Needs needs_;
   std::size_t missing_ = 0;
   std::vector<std::uint32_t> newly_seen_;  // Of this batch, by UID: their flags are told although nobody asked.
-  bool line_has_left_ = false;  // A part of the line that is being built has been sent.
+  bool line_has_left_ = false;             // A part of the line that is being built has been sent.
 };
 
 void Fetcher::SendUidOnly(std::uint32_t sequence) {

@@ -19,7 +19,7 @@ MailboxView ViewOf(std::vector<std::uint32_t> uids) {
   return MailboxView(std::move(uids), 10, 8, {"Work"});
 }
 
-std::string Apply(MailboxView& view, store::Changes changes,
+std::string Apply(MailboxView& view, const store::Changes& changes,
                   MailboxView::Expunges expunges = MailboxView::Expunges::kAllowed) {
   std::string out;
   view.Apply(changes, expunges, out);

@@ -46,7 +46,7 @@ std::string Entity(std::mt19937& random, std::string_view line_end, int depth) {
     std::string out = "Content-Type: multipart/mixed; boundary=" + boundary + nl + nl + Lines(random, line_end);
     for (std::uint32_t parts = random() % 4; parts > 0; --parts) {
       if (!out.ends_with('\n')) out += nl;
-      out += "--" + boundary + nl + Entity(random, line_end, depth + 1);
+      out += fmt::format("--{}{}{}", boundary, nl, Entity(random, line_end, depth + 1));
     }
     if (!out.ends_with('\n')) out += nl;
     if (random() % 4 != 0) out += "--" + boundary + "--" + nl + Lines(random, line_end);
