@@ -1,9 +1,9 @@
 #include "app/node.h"
 
-#include <fmt/format.h>
-
 #include <filesystem>
 #include <utility>
+
+#include <fmt/format.h>
 
 #include "app/node_parts.h"
 #include "app/services.h"
@@ -46,11 +46,17 @@ async::Task<base::Result<std::unique_ptr<Node>>> Node::Start(NodeConfig config, 
   co_return std::unique_ptr<Node>(new Node(std::move(parts)));
 }
 
-async::Task<base::Result<>> Node::Stop() { return StopParts(parts_.get()); }
+async::Task<base::Result<>> Node::Stop() {
+  return StopParts(parts_.get());
+}
 
-const Listeners& Node::listeners() const { return *parts_->listeners; }
+const Listeners& Node::listeners() const {
+  return *parts_->listeners;
+}
 
-std::string Node::Welcome() const { return WelcomeText(*parts_); }
+std::string Node::Welcome() const {
+  return WelcomeText(*parts_);
+}
 
 namespace {
 
@@ -109,7 +115,8 @@ async::Task<base::Result<>> RecoverState(Node::Parts* parts) {
   auth::AuthenticatorOptions auth_options;
   auth_options.hashing_threads = static_cast<std::uint32_t>(config.hashing_threads);
   auth_options.cache_ttl = config.auth_cache_ttl;
-  parts->authenticator = std::make_unique<auth::Authenticator>(parts->directory.get(), parts->world.clock, auth_options);
+  parts->authenticator =
+      std::make_unique<auth::Authenticator>(parts->directory.get(), parts->world.clock, auth_options);
   co_return base::Result<>();
 }
 

@@ -19,7 +19,7 @@ class Listeners;
 
 // What a test puts in the place of the world.
 struct NodeWorld {
-  async::Shard* shard = nullptr;             // Runs everything but the worker threads.
+  async::Shard* shard = nullptr;  // Runs everything but the worker threads.
   const base::Clock* clock = nullptr;
   std::unique_ptr<mffs::BlockDevice> device;  // Null: the volume that the configuration names is opened, or made.
   mffs::VolumeOptions volume_options{};

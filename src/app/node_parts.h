@@ -5,14 +5,14 @@
 #include <string>
 #include <vector>
 
-#include "app/listeners.h"
-#include "app/node.h"
-#include "app/store_directory.h"
-#include "app/volume_file.h"
 #include "admin/commands.h"
 #include "admin/control_server.h"
 #include "admin/http_pages.h"
 #include "admin/http_server.h"
+#include "app/listeners.h"
+#include "app/node.h"
+#include "app/store_directory.h"
+#include "app/volume_file.h"
 #include "async/worker_pool.h"
 #include "auth/authenticator.h"
 #include "base/random.h"

@@ -65,7 +65,9 @@ base::Result<> OpenSmtp(Node::Parts* parts) {
                           .clock = parts->world.clock,
                           .random = &parts->random,
                           .metrics = SmtpMetrics(parts->metrics)};
-  const auto refusal_line = [](net::Refusal) { return std::string("421 4.7.0 Too many connections, try again later\r\n"); };
+  const auto refusal_line = [](net::Refusal) {
+    return std::string("421 4.7.0 Too many connections, try again later\r\n");
+  };
   RETURN_IF_ERROR(parts->listeners->Open({.protocol = "smtp",
                                           .addresses = parts->config.smtp_listen,
                                           .session =
@@ -118,12 +120,13 @@ base::Result<> OpenPop3(Node::Parts* parts) {
   parts->pop3_services.locks = &parts->maildrop_locks;
   parts->pop3_services.metrics.logins = LoginCounter(parts->metrics, "pop3", "ok");
   parts->pop3_services.metrics.login_failures = LoginCounter(parts->metrics, "pop3", "wrong");
-  return OpenPlainAndTls(parts,
-                         {.protocol = "pop3",
-                          .addresses = parts->config.pop3_listen,
-                          .session = [parts](std::unique_ptr<net::Connection> c) { return RunPop3(std::move(c), parts); },
-                          .refusal_line = [](net::Refusal) { return std::string("-ERR [SYS/TEMP] Too many connections\r\n"); }},
-                         parts->config.pop3s_listen);
+  return OpenPlainAndTls(
+      parts,
+      {.protocol = "pop3",
+       .addresses = parts->config.pop3_listen,
+       .session = [parts](std::unique_ptr<net::Connection> c) { return RunPop3(std::move(c), parts); },
+       .refusal_line = [](net::Refusal) { return std::string("-ERR [SYS/TEMP] Too many connections\r\n"); }},
+      parts->config.pop3s_listen);
 }
 
 base::Result<> OpenImap(Node::Parts* parts) {
@@ -138,12 +141,13 @@ base::Result<> OpenImap(Node::Parts* parts) {
   parts->imap_services.recent = &parts->recent;
   parts->imap_services.metrics.logins = LoginCounter(parts->metrics, "imap", "ok");
   parts->imap_services.metrics.login_failures = LoginCounter(parts->metrics, "imap", "wrong");
-  return OpenPlainAndTls(parts,
-                         {.protocol = "imap",
-                          .addresses = parts->config.imap_listen,
-                          .session = [parts](std::unique_ptr<net::Connection> c) { return RunImap(std::move(c), parts); },
-                          .refusal_line = [](net::Refusal) { return std::string("* BYE Too many connections\r\n"); }},
-                         parts->config.imaps_listen);
+  return OpenPlainAndTls(
+      parts,
+      {.protocol = "imap",
+       .addresses = parts->config.imap_listen,
+       .session = [parts](std::unique_ptr<net::Connection> c) { return RunImap(std::move(c), parts); },
+       .refusal_line = [](net::Refusal) { return std::string("* BYE Too many connections\r\n"); }},
+      parts->config.imaps_listen);
 }
 
 // Why mail is not accepted now; nothing when it is.
@@ -185,7 +189,10 @@ base::Result<> OpenAdmin(Node::Parts* parts) {
       {.protocol = "http",
        .addresses = parts->config.http_listen,
        .session = [parts](std::unique_ptr<net::Connection> c) { return parts->http->Serve(std::move(c)); },
-       .refusal_line = [](net::Refusal) { return std::string("HTTP/1.1 503 Too many connections\r\nConnection: close\r\n\r\n"); }}));
+       .refusal_line =
+           [](net::Refusal) {
+             return std::string("HTTP/1.1 503 Too many connections\r\nConnection: close\r\n\r\n");
+           }}));
   parts->commands = std::make_unique<admin::Commands>(
       admin::NodeParts{.store = parts->store.get(),
                        .queue = parts->queue.get(),
@@ -200,8 +207,8 @@ base::Result<> OpenAdmin(Node::Parts* parts) {
                        .recipient_delimiter = parts->config.recipient_delimiter.front(),
                        .sessions = [parts] { return SessionsByProtocol(*parts); }});
   ASSIGN_OR_RETURN(admin::ControlSocket socket, admin::ControlSocket::Open(parts->config.ControlSocketPath()));
-  parts->control = std::make_unique<admin::ControlServer>(parts->executor(), std::move(socket), parts->commands->table(),
-                                                          admin::ControlServerOptions{});
+  parts->control = std::make_unique<admin::ControlServer>(parts->executor(), std::move(socket),
+                                                          parts->commands->table(), admin::ControlServerOptions{});
   return {};
 }
 
@@ -247,7 +254,8 @@ std::string WelcomeText(const Node::Parts& parts) {
   if (!AddressOf(parts, "smtp", smtp).empty() && !AddressOf(parts, "imap", imap).empty()) {
     text += fmt::format(
         "Send a mail, then read it back:\n"
-        "  printf 'Subject: hello\\r\\n\\r\\nFirst mail.\\r\\n' | curl -sS smtp://{}/ --mail-from you@example.org --mail-rcpt {} -T -\n"
+        "  printf 'Subject: hello\\r\\n\\r\\nFirst mail.\\r\\n' | curl -sS smtp://{}/ --mail-from you@example.org "
+        "--mail-rcpt {} -T -\n"
         "  curl -sS 'imap://{}/INBOX;MAILINDEX=1' -u {}:{}\n",
         smtp, account.address, imap, account.address, account.password);
   }

@@ -15,7 +15,9 @@ using std::chrono::seconds;
 // Mailbox partitions are not used here.
 class NoMailboxes final : public replog::StateMachine {
  public:
-  void Apply(const replog::EntryView&, std::function<void(base::Result<std::string>)> done) override { done(std::string()); }
+  void Apply(const replog::EntryView&, std::function<void(base::Result<std::string>)> done) override {
+    done(std::string());
+  }
   void BodiesMoved(replog::PartitionId, std::vector<BodyMove>) override {}
   async::Task<base::Result<replog::Index>> WriteSnapshot(replog::PartitionId, replog::SnapshotWriter*) override {
     co_return replog::Index(0);
@@ -33,7 +35,9 @@ class CountingCoordinator final : public replog::Coordinator {
   }
 };
 
-std::string DomainOf(const std::string& address) { return address.substr(address.find('@') + 1); }
+std::string DomainOf(const std::string& address) {
+  return address.substr(address.find('@') + 1);
+}
 
 mail::Envelope EnvelopeTo(std::vector<std::string> recipients, mail::Class cls = mail::Class::kNormal) {
   mail::Envelope envelope;
@@ -95,7 +99,9 @@ async::Task<base::Result<QueueId>> EnqueueText(MailQueue* queue, mail::Envelope 
   co_return co_await queue->Enqueue(std::move(envelope), std::move(body));
 }
 
-async::Task<void> TakeOne(MailQueue* queue, std::vector<Claim>* claims) { claims->push_back(co_await queue->NextClaim()); }
+async::Task<void> TakeOne(MailQueue* queue, std::vector<Claim>* claims) {
+  claims->push_back(co_await queue->NextClaim());
+}
 
 class MailQueueTest : public ::testing::Test {
  protected:
@@ -104,7 +110,9 @@ class MailQueueTest : public ::testing::Test {
     if (node_->queue != nullptr) node_->Shut(false);
   }
 
-  void Start(std::optional<mffs::SimImage> image) { node_ = std::make_unique<Node>(&clock_, std::move(image), options_); }
+  void Start(std::optional<mffs::SimImage> image) {
+    node_ = std::make_unique<Node>(&clock_, std::move(image), options_);
+  }
   void Restart(bool crash = true) {
     mffs::SimImage image = node_->Shut(crash);
     Start(std::move(image));
@@ -157,7 +165,8 @@ TEST_F(MailQueueTest, AMailIsClaimedReadDeliveredAndGone) {
   Finish(claim, Outcome::kDelivered);
   EXPECT_FALSE(queue().Show(id).has_value());
   const QueueStatus status = queue().Status();
-  EXPECT_EQ(status.mails + status.bytes + status.recipients_waiting + status.recipients_claimed + status.recipients_held, 0u);
+  EXPECT_EQ(
+      status.mails + status.bytes + status.recipients_waiting + status.recipients_claimed + status.recipients_held, 0u);
 }
 
 TEST_F(MailQueueTest, RecipientsAreGroupedByDestinationAndFinishApart) {
@@ -182,7 +191,10 @@ TEST_F(MailQueueTest, RecipientsAreGroupedByDestinationAndFinishApart) {
 TEST_F(MailQueueTest, OneRecipientOfAClaimMayFailAlone) {
   const QueueId id = Add({"a@x.test", "b@x.test", "c@x.test"});
   const Claim claim = Take();
-  ASSERT_TRUE(Run(queue().Record(claim, {{0, Outcome::kDelivered, "ok"}, {1, Outcome::kRejected, "550 no such user"}, {2, Outcome::kRetryLater, "451"}})).has_value());
+  ASSERT_TRUE(Run(queue().Record(claim, {{0, Outcome::kDelivered, "ok"},
+                                         {1, Outcome::kRejected, "550 no such user"},
+                                         {2, Outcome::kRetryLater, "451"}}))
+                  .has_value());
   const QueuedMail mail = *queue().Show(id);
   EXPECT_EQ(mail.recipients[0].state, RecipientState::kDelivered);
   EXPECT_EQ(mail.recipients[1].state, RecipientState::kHeld);
@@ -314,7 +326,8 @@ TEST_F(MailQueueTest, EachEnqueueWakesAWaitingWorker) {
 
 TEST_F(MailQueueTest, ListGoesThroughAllInOrder) {
   std::vector<QueueId> ids;
-  for (int i = 0; i < 30; ++i) ids.push_back(Add({"a@x.test"}, "t", i % 3 == 0 ? mail::Class::kBulk : mail::Class::kNormal));
+  for (int i = 0; i < 30; ++i)
+    ids.push_back(Add({"a@x.test"}, "t", i % 3 == 0 ? mail::Class::kBulk : mail::Class::kNormal));
   std::ranges::sort(ids);
   std::vector<QueueId> listed;
   for (QueueId after;;) {

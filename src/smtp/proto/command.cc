@@ -51,7 +51,8 @@ constexpr Verb kVerbs[] = {
 Command ParseCommand(std::string_view line) {
   for (const char c : line) {
     // RFC 5321 §4.1.2: no control bytes in commands. A NUL or a bare CR is never meant well.
-    if (static_cast<unsigned char>(c) < ' ' && c != '\t') return BadCommand{500, "5.5.2 Control characters are not allowed"};
+    if (static_cast<unsigned char>(c) < ' ' && c != '\t')
+      return BadCommand{500, "5.5.2 Control characters are not allowed"};
   }
   while (!line.empty() && (line.back() == ' ' || line.back() == '\t')) line.remove_suffix(1);
   const std::size_t end = line.find(' ');

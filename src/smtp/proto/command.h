@@ -62,7 +62,8 @@ struct BadCommand {
   std::string text;  // With the enhanced status code: "5.5.2 ...".
 };
 
-using Command = std::variant<Helo, MailFrom, RcptTo, Data, Bdat, Rset, Noop, Quit, Vrfy, Expn, Help, StartTls, Auth, BadCommand>;
+using Command =
+    std::variant<Helo, MailFrom, RcptTo, Data, Bdat, Rset, Noop, Quit, Vrfy, Expn, Help, StartTls, Auth, BadCommand>;
 
 // The longest command line we take, CRLF included: RFC 5321 §4.5.3.1.4 says 512, extensions add to it, and RFC 4954 §4
 // asks for 12288 where AUTH carries an initial response.
