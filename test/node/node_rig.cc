@@ -29,13 +29,6 @@ app::NodeConfig ConfigFor(const fs::path& folder) {
   return config;
 }
 
-// Checkpoints come within a load of a few hundred kilobytes, so that cuts fall into them too.
-mffs::VolumeOptions SmallVolumeOptions() {
-  mffs::VolumeOptions options;
-  options.checkpoint_bytes = 256u << 10;
-  return options;
-}
-
 // Thousands of runs would bury what a test says: POSTHORN_NODE_LOG=1 shows the node's log.
 void QuietLog() {
   if (std::getenv("POSTHORN_NODE_LOG") == nullptr) base::SetLogSink([](std::string_view) {});
@@ -69,6 +62,7 @@ NodeRig::NodeRig(RigOptions options) : folder_(std::move(options.folder)) {
   QuietLog();
   shard_.Start();
   mffs::SimDevice::Options device_options;
+  device_options.reorder_seed = options.reorder_seed;
   device_options.on_power_cut = [this] { OnPowerCut(); };
   auto device = std::make_unique<mffs::SimDevice>(shard_.executor(), std::move(options.image), std::move(device_options));
   device_ = device.get();
@@ -76,7 +70,7 @@ NodeRig::NodeRig(RigOptions options) : folder_(std::move(options.folder)) {
   world.shard = &shard_;
   world.clock = &clock_;
   world.device = std::move(device);
-  world.volume_options = SmallVolumeOptions();
+  world.volume_options = options.volume;
   auto started = Run(app::Node::Start(ConfigFor(folder_), std::move(world)));
   if (started.has_value()) {
     node_ = *std::move(started);

@@ -10,6 +10,7 @@
 #include <filesystem>
 #include <future>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -48,10 +49,19 @@ struct Wreck {
 
 enum class IndexFate : std::uint8_t { kKept, kDeleted };
 
+// Checkpoints come within a load of a few hundred kilobytes, so that cuts fall into them too.
+inline mffs::VolumeOptions SmallVolume() {
+  mffs::VolumeOptions options;
+  options.checkpoint_bytes = 256u << 10;
+  return options;
+}
+
 struct RigOptions {
   mffs::SimImage image;
   // Keeps what the node keeps besides the volume; outlives the rig.
   std::filesystem::path folder{};
+  mffs::VolumeOptions volume = SmallVolume();
+  std::optional<std::uint64_t> reorder_seed{};  // Operations in flight at the disk have their turns in a random order.
 };
 
 // Thread: the test's; the node runs on a shard of its own. A failed CHECK names what did not work.
