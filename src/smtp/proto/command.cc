@@ -132,8 +132,8 @@ Command ParseBdat(std::string_view arguments) {
   const auto [end, error] = std::from_chars(arguments.data(), arguments.data() + arguments.size(), bdat.size_bytes);
   const std::string_view rest = arguments.substr(static_cast<std::size_t>(end - arguments.data()));
   bdat.last = mail::EqualsIgnoreCase(rest, " LAST");
-  // A wrong BDAT is followed by bytes of unknown number: the session must close the connection after this reply.
-  if (error != std::errc() || (!rest.empty() && !bdat.last)) return BadCommand{501, "5.5.4 Say BDAT and a size"};
+  // A wrong BDAT is followed by bytes of unknown number.
+  if (error != std::errc() || (!rest.empty() && !bdat.last)) return BadCommand{501, "5.5.4 Say BDAT and a size", true};
   return bdat;
 }
 

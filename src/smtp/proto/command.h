@@ -60,6 +60,7 @@ struct Auth {
 struct BadCommand {
   int code = 500;
   std::string text;  // With the enhanced status code: "5.5.2 ...".
+  bool ends_session = false;  // What follows the line can't be told from commands.
 };
 
 using Command =

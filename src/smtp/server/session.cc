@@ -98,6 +98,7 @@ async::Task<bool> Session::Await(Next next) {
     case Next::kAuth: {
       auto done = co_await Authenticate();
       if (!done) co_await SayGoodbye(std::move(done).error());
+      if (done && MustShowOut()) co_return false;
       co_return done.has_value();
     }
     case Next::kData: {
@@ -144,7 +145,7 @@ Session::Next Session::Handle(MailFrom&& from) {
     const Refusal refusal = RefusalOf(admitted.error());
     Reply(refusal.code, refusal.text);
   } else {
-    transaction_.emplace(from, fmt::format("{:016x}", services_->random->Next()));
+    transaction_.emplace(std::move(from), fmt::format("{:016x}", services_->random->Next()));
     Reply(250, "2.1.0 Ok");
   }
   return Next::kNothing;
@@ -225,12 +226,16 @@ Session::Next Session::Handle(Auth&& auth) {
 
 Session::Next Session::Handle(BadCommand&& bad) {
   bad_commands_ += 1;
-  if (bad_commands_ >= settings_->bad_commands_max) {
-    Reply(421, "4.7.0 Too many bad commands, closing");
-    return Next::kClose;
-  }
+  if (MustShowOut()) return Next::kClose;
   Reply(bad.code, bad.text);
-  return Next::kNothing;
+  return bad.ends_session ? Next::kClose : Next::kNothing;
+}
+
+// After too many bad commands or wrong passwords: says so.
+bool Session::MustShowOut() {
+  if (bad_commands_ < settings_->bad_commands_max) return false;
+  Reply(421, "4.7.0 Too many bad commands, closing");
+  return true;
 }
 
 void Session::Reply(int code, std::string_view text) { AppendReply(out_, code, text); }

@@ -55,6 +55,7 @@ class Session {
   Next Handle(StartTls&&);
   Next Handle(Auth&& auth);
   Next Handle(BadCommand&& bad);
+  bool MustShowOut();
   void Reply(int code, std::string_view text);
   void ResetTransaction();
   bool may_authenticate() const;

@@ -198,10 +198,7 @@ async::Task<base::Result<>> Session::DeliverDirectly(replog::Body body) {
       base::StoreLe(target.delivery_id.bytes.data(), services_->random->Next());
       base::StoreLe(target.delivery_id.bytes.data() + 8, services_->random->Next());
     }
-    // A recipient named twice in one transaction gets one copy.
-    const bool named_before = std::ranges::any_of(
-        delivery.targets, [&](const store::DeliveryTarget& other) { return other.address == target.address; });
-    if (!named_before) delivery.targets.push_back(std::move(target));
+    delivery.targets.push_back(std::move(target));
   }
   delivery.body = std::move(body);
   co_return co_await services_->store->Deliver(std::move(delivery));
