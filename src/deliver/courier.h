@@ -9,8 +9,8 @@
 namespace deliver {
 
 // Thread: the queue's shard.
-// Fault model: may be slow, may fail for some recipients and not for others; a second try for a recipient that had the mail already
-// does no harm (mailboxes: by delivery id).
+// Fault model: may be slow, may fail for some recipients and not for others; a second try for a recipient that had the
+// mail already does no harm (mailboxes: by delivery id).
 class Courier {
  public:
   virtual ~Courier() = default;

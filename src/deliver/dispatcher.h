@@ -11,13 +11,13 @@
 namespace deliver {
 
 struct DispatcherOptions {
-  std::uint32_t workers = 8;  // Claims under way at once.
+  std::uint32_t workers = 8;                     // Claims under way at once.
   std::chrono::milliseconds record_retry{1000};  // After an outcome could not be written.
 };
 
 // Thread: the queue's shard. Borrows queue and courier. Start() once, then await Stop() before destruction.
-// A claim that was under way at Stop() is given back; its recipients are due again after the next start, and delivery ids keep the
-// mailboxes from getting it twice.
+// A claim that was under way at Stop() is given back; its recipients are due again after the next start, and delivery
+// ids keep the mailboxes from getting it twice.
 class Dispatcher {
  public:
   Dispatcher(async::Executor executor, queue::MailQueue* queue, Courier* courier, DispatcherOptions options);

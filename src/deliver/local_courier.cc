@@ -60,10 +60,10 @@ async::Task<base::Result<>> LocalCourier::DeliverToPartition(const queue::Claim*
     const bool named_before = std::ranges::any_of(
         delivery.targets, [&](const store::DeliveryTarget& other) { return other.address == stop.account; });
     if (named_before) continue;
-    delivery.targets.push_back({.address = stop.account,
-                                .delivery_id = claim->DeliveryIdOf(stop.recipient),
-                                .prefix = mail::DeliveryPrefix(claim->envelope.sender,
-                                                               claim->envelope.recipients[stop.recipient].address)});
+    delivery.targets.push_back(
+        {.address = stop.account,
+         .delivery_id = claim->DeliveryIdOf(stop.recipient),
+         .prefix = mail::DeliveryPrefix(claim->envelope.sender, claim->envelope.recipients[stop.recipient].address)});
   }
   ASSIGN_OR_CO_RETURN(delivery.body, co_await CopyBody(claim));
   CO_RETURN_IF_ERROR(co_await store_->Deliver(std::move(delivery)));

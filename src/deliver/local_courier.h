@@ -14,11 +14,12 @@ namespace deliver {
 
 struct LocalCourierOptions {
   char recipient_delimiter = '+';
-  std::string postmaster;  // Canonical address that mail to any postmaster goes to; empty: the account postmaster@DOMAIN.
+  std::string
+      postmaster;  // Canonical address that mail to any postmaster goes to; empty: the account postmaster@DOMAIN.
 };
 
-// Recipients of one mailbox partition share one entry and its bytes; partitions are served one after the other, and none waits
-// for another's success.
+// Recipients of one mailbox partition share one entry and its bytes; partitions are served one after the other, and
+// none waits for another's success.
 //
 // Thread: the shard of queue and store, both borrowed. Memory: one piece of a body (256 KiB) at a time.
 class LocalCourier final : public Courier {

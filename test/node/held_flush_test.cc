@@ -1,9 +1,9 @@
 // No yes leaves the node while the flush that it rests on has not ended.
+#include <functional>
+
 #include <fmt/format.h>
 #include <gtest/gtest.h>
 #include <poll.h>
-
-#include <functional>
 
 #include "node/client.h"
 #include "node/node_rig.h"

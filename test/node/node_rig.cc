@@ -1,8 +1,8 @@
 #include "node/node_rig.h"
 
-#include <crypt.h>
-
 #include <cstdlib>
+
+#include <crypt.h>
 
 #include "app/listeners.h"
 #include "async/testing.h"
@@ -64,7 +64,8 @@ NodeRig::NodeRig(RigOptions options) : folder_(std::move(options.folder)) {
   mffs::SimDevice::Options device_options;
   device_options.reorder_seed = options.reorder_seed;
   device_options.on_power_cut = [this] { OnPowerCut(); };
-  auto device = std::make_unique<mffs::SimDevice>(shard_.executor(), std::move(options.image), std::move(device_options));
+  auto device =
+      std::make_unique<mffs::SimDevice>(shard_.executor(), std::move(options.image), std::move(device_options));
   device_ = device.get();
   app::NodeWorld world;
   world.shard = &shard_;

@@ -2,12 +2,12 @@
 //
 // Each run prints nothing unless it fails; a failure names seed and operation:
 //   POSTHORN_SEED=S POSTHORN_CUT_AT=N build/release/test/node/node_test --gtest_filter=NodePowerCut.*
+#include <cstdlib>
+#include <optional>
+
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 #include <gtest/gtest.h>
-
-#include <cstdlib>
-#include <optional>
 
 #include "node/ledger.h"
 #include "node/load.h"
@@ -23,7 +23,9 @@ std::optional<std::uint64_t> FromEnvironment(const char* name) {
   return std::strtoull(text, nullptr, 10);
 }
 
-std::uint64_t Seed() { return FromEnvironment("POSTHORN_SEED").value_or(1); }
+std::uint64_t Seed() {
+  return FromEnvironment("POSTHORN_SEED").value_or(1);
+}
 
 enum class Disk : std::uint8_t { kHonest, kIgnoresSync };
 
@@ -31,7 +33,7 @@ struct CutRun {
   Findings findings;
   std::uint64_t operations = 0;  // Until the end of the load and the node's own end.
   bool was_cut = false;
-  bool finished = false;         // The load came to its end.
+  bool finished = false;  // The load came to its end.
 };
 
 // Load, cut, restart, comparison. Even cuts keep the index, odd ones delete it.
@@ -111,9 +113,10 @@ TEST_F(NodePowerCut, ADiskThatIgnoresFlushesLosesAcknowledgedMail) {
     runs_with_losses += run.findings.problems.empty() ? 0 : 1;
     accounts_differ += run.findings.account_differs ? 1 : 0;
   }
-  std::printf("without flushes: %llu runs of 9 lose something, %llu mails in all, %llu times IMAP's or POP3's changes\n",
-              static_cast<unsigned long long>(runs_with_losses), static_cast<unsigned long long>(mails_lost),
-              static_cast<unsigned long long>(accounts_differ));
+  std::printf(
+      "without flushes: %llu runs of 9 lose something, %llu mails in all, %llu times IMAP's or POP3's changes\n",
+      static_cast<unsigned long long>(runs_with_losses), static_cast<unsigned long long>(mails_lost),
+      static_cast<unsigned long long>(accounts_differ));
   EXPECT_GT(mails_lost, 0u);
   EXPECT_EQ(runs_with_losses, 9u);
 }

@@ -1,7 +1,7 @@
 // A node that is told to stop while it still has work of its own to do.
-#include <gtest/gtest.h>
-
 #include <future>
+
+#include <gtest/gtest.h>
 
 #include "node/client.h"
 #include "node/node_rig.h"

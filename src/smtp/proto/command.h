@@ -59,7 +59,7 @@ struct Auth {
 // A line that is no command, or a command with wrong arguments: the reply to send.
 struct BadCommand {
   int code = 500;
-  std::string text;  // With the enhanced status code: "5.5.2 ...".
+  std::string text;           // With the enhanced status code: "5.5.2 ...".
   bool ends_session = false;  // What follows the line can't be told from commands.
 };
 

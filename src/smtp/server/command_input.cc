@@ -28,7 +28,9 @@ std::optional<std::string_view> CommandInput::TakeLine() {
   }
 }
 
-void CommandInput::SkipLine() { skipping_ = true; }
+void CommandInput::SkipLine() {
+  skipping_ = true;
+}
 
 std::span<char> CommandInput::Space() {
   if (begin_ == end_) {
@@ -52,6 +54,8 @@ void CommandInput::PutBack(std::string_view bytes) {
   std::memcpy(bytes_.data(), bytes.data(), bytes.size());
 }
 
-void CommandInput::Clear() { begin_ = end_ = 0; }
+void CommandInput::Clear() {
+  begin_ = end_ = 0;
+}
 
 }  // namespace smtp

@@ -1,9 +1,9 @@
 #include "smtp/server/command_input.h"
 
-#include <gtest/gtest.h>
-
 #include <algorithm>
 #include <string>
+
+#include <gtest/gtest.h>
 
 #include "base/random.h"
 

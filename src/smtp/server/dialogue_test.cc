@@ -11,17 +11,17 @@
 //   Queued N     so many mails lie in the queue
 //   # remark
 //
-// \r, \n, \t, \\, \0 and \xHH stand for bytes; \*N{text} for N times the text. A dialogue that has not ended with "<closed>" is ended with
-// QUIT, so that a reply too many is seen.
-#include <gmock/gmock.h>
-#include <gtest/gtest.h>
-
+// \r, \n, \t, \\, \0 and \xHH stand for bytes; \*N{text} for N times the text. A dialogue that has not ended with
+// "<closed>" is ended with QUIT, so that a reply too many is seen.
 #include <charconv>
 #include <filesystem>
 #include <fstream>
 #include <functional>
 #include <map>
 #include <optional>
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
 
 #include "smtp/server/testing.h"
 
@@ -198,7 +198,9 @@ class Replay {
 
 class Dialogue : public ::testing::TestWithParam<std::string> {};
 
-TEST_P(Dialogue, GoesAsWritten) { Replay(fmt::format("{}/{}.txt", kFolder, GetParam())).Run(); }
+TEST_P(Dialogue, GoesAsWritten) {
+  Replay(fmt::format("{}/{}.txt", kFolder, GetParam())).Run();
+}
 
 INSTANTIATE_TEST_SUITE_P(Smtp, Dialogue, ::testing::ValuesIn(DialogueNames()),
                          [](const auto& info) { return info.param; });

@@ -1,8 +1,8 @@
 #include "smtp/server/session.h"
 
-#include <fmt/format.h>
-
 #include <utility>
+
+#include <fmt/format.h>
 
 #include "base/log.h"
 #include "smtp/proto/reply.h"
@@ -10,7 +10,8 @@
 namespace smtp {
 namespace {
 
-constexpr std::size_t kRepliesBytesMax = 16u << 10;  // Replies gathered for a client that pipelines; then they are sent.
+constexpr std::size_t kRepliesBytesMax = 16u
+                                         << 10;  // Replies gathered for a client that pipelines; then they are sent.
 
 }  // namespace
 
@@ -91,10 +92,15 @@ Session::Next Session::HandleLine(std::string_view line) {
 
 async::Task<bool> Session::Await(Next next) {
   switch (next) {
-    case Next::kNothing: co_return true;
-    case Next::kClose: co_return false;
-    case Next::kFindAccount: co_await FindAccount(); co_return true;
-    case Next::kStartTls: co_return co_await UpgradeToTls();
+    case Next::kNothing:
+      co_return true;
+    case Next::kClose:
+      co_return false;
+    case Next::kFindAccount:
+      co_await FindAccount();
+      co_return true;
+    case Next::kStartTls:
+      co_return co_await UpgradeToTls();
     case Next::kAuth: {
       auto done = co_await Authenticate();
       if (!done) co_await SayGoodbye(std::move(done).error());
@@ -123,8 +129,10 @@ Session::Next Session::Handle(Helo&& helo) {
     Reply(250, settings_->hostname);
     return Next::kNothing;
   }
-  std::vector<std::string> lines = {settings_->hostname, "PIPELINING", fmt::format("SIZE {}", settings_->message_bytes_max),
-                                    "8BITMIME",          "SMTPUTF8",   "CHUNKING", "ENHANCEDSTATUSCODES"};
+  std::vector<std::string> lines = {
+      settings_->hostname,  "PIPELINING", fmt::format("SIZE {}", settings_->message_bytes_max),
+      "8BITMIME",           "SMTPUTF8",   "CHUNKING",
+      "ENHANCEDSTATUSCODES"};
   if (services_->tls != nullptr && !connection_->is_tls()) lines.emplace_back("STARTTLS");
   if (may_authenticate()) lines.emplace_back("AUTH PLAIN LOGIN");
   lines.emplace_back("HELP");
@@ -238,7 +246,9 @@ bool Session::MustShowOut() {
   return true;
 }
 
-void Session::Reply(int code, std::string_view text) { AppendReply(out_, code, text); }
+void Session::Reply(int code, std::string_view text) {
+  AppendReply(out_, code, text);
+}
 
 void Session::ResetTransaction() {
   transaction_.reset();

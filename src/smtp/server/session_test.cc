@@ -1,4 +1,5 @@
-// What an SMTP session promises, over the real store and queue on a simulated disk. The dialogue itself is in dialogue_test.cc.
+// What an SMTP session promises, over the real store and queue on a simulated disk. The dialogue itself is in
+// dialogue_test.cc.
 #include "smtp/server/session.h"
 
 #include <gmock/gmock.h>
@@ -149,9 +150,11 @@ TEST(Session, TakesMailsOfAnySizeByteForByte) {
   TestClient& client = bed.Connect();
   base::Random random(1);
   // Around the sizes of the buffers: 8, 64 and 256 KiB, less our trace.
-  for (const std::size_t size : {1u, 7'900u, 8'192u, 8'193u, 65'300u, 65'536u, 65'600u, 262'000u, 262'144u, 262'300u, 2'500'000u}) {
+  for (const std::size_t size :
+       {1u, 7'900u, 8'192u, 8'193u, 65'300u, 65'536u, 65'600u, 262'000u, 262'144u, 262'300u, 2'500'000u}) {
     std::string mail = "Subject: s\r\n\r\n";
-    while (mail.size() < size) mail += std::string(1 + random.Below(900), static_cast<char>('a' + random.Below(26))) + "\r\n";
+    while (mail.size() < size)
+      mail += std::string(1 + random.Below(900), static_cast<char>('a' + random.Below(26))) + "\r\n";
     ASSERT_THAT(client.SendMail({kAlice}, mail), StartsWith("250")) << size;
     const auto mails = bed.Mails(kAlice);
     ASSERT_TRUE(TestBed::OwnBytes(mails.back()) == mail) << size;
@@ -332,7 +335,8 @@ TEST(Session, TheQueuedEnvelopeIsTheClients) {
   // A mailbox that was named twice is there once.
   ASSERT_THAT(envelope.recipients, SizeIs(2));
   EXPECT_EQ(envelope.recipients[0],
-            (mail::Recipient{.address = "alice+x@example.test", .notify = mail::kNotifySuccess, .original = "rfc822;a@b.test"}));
+            (mail::Recipient{
+                .address = "alice+x@example.test", .notify = mail::kNotifySuccess, .original = "rfc822;a@b.test"}));
   EXPECT_EQ(envelope.recipients[1].address, "bob@example.test");
 }
 

@@ -1,11 +1,10 @@
-// For tests of the session: a node with a real store and queue on a simulated disk, and clients over memory connections.
+// For tests of the session: a node with a real store and queue on a simulated disk, and clients over memory
+// connections.
 //
 //   smtp::TestBed bed;
 //   smtp::TestClient& client = bed.Connect();
 //   EXPECT_EQ(client.Ask("EHLO client.test"), "250-mx.example.test\n...");
 #pragma once
-
-#include <fmt/format.h>
 
 #include <algorithm>
 #include <chrono>
@@ -15,6 +14,8 @@
 #include <string_view>
 #include <utility>
 #include <vector>
+
+#include <fmt/format.h>
 
 #include "async/deadline.h"
 #include "async/task_group.h"

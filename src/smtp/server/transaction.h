@@ -14,8 +14,8 @@ namespace smtp {
 
 // A recipient that was accepted: what the client said and whose mailbox that is.
 struct Accepted {
-  mail::Recipient recipient;      // As given; its address is what Delivered-To says.
-  std::string account;            // Canonical, without detail.
+  mail::Recipient recipient;  // As given; its address is what Delivered-To says.
+  std::string account;        // Canonical, without detail.
   replog::PartitionId partition;
 };
 
