@@ -53,8 +53,8 @@ asan: install-test configure-asan ## run the unit tests under AddressSanitizer a
 	$(CTEST) --test-dir build/asan -j $(TEST_JOBS) -L unit
 
 # The parts that run more than one thread; the others are one shard each and gain nothing from it.
-TSAN_TESTS = $(foreach module,async mffs log,$(if $(wildcard src/$(module)/*_test.cc),$(module)_test))
-tsan: install-test configure-tsan ## run the tests of async, mffs and log under ThreadSanitizer
+TSAN_TESTS = $(foreach module,async mffs replog,$(if $(wildcard src/$(module)/*_test.cc),$(module)_test))
+tsan: install-test configure-tsan ## run the tests of async, mffs and replog under ThreadSanitizer
 	@$(BUILD) build/tsan -j $(JOBS) --target $(TSAN_TESTS)
 	$(CTEST) --test-dir build/tsan -R '^($(subst $(eval ) ,|,$(strip $(TSAN_TESTS))))$$'
 

@@ -18,7 +18,7 @@ function(posthorn_module folder)
   set(fuzzers ${sources})
   list(FILTER tests INCLUDE REGEX "_test\\.cc$")
   list(FILTER fuzzers INCLUDE REGEX "_fuzz\\.cc$")
-  list(FILTER sources EXCLUDE REGEX "(_test|_fuzz)\\.cc$")
+  list(FILTER sources EXCLUDE REGEX "((_test|_fuzz)|/main)\\.cc$")
 
   if(sources)
     add_library(posthorn_${name} STATIC ${sources})

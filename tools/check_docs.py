@@ -35,9 +35,15 @@ class Checkout:
         self.gtest_cases = set()
         for path in self.files:
             if path.name == "CMakeLists.txt":
-                self.test_names |= set(re.findall(r"add_test\(\s*NAME\s+([\w.-]+)", path.read_text()))
+                self.add_ctests_of(path.read_text())
             if path.name.endswith("_test.cc"):
                 self.add_tests_of(path)
+
+    def add_ctests_of(self, text):
+        self.test_names |= set(re.findall(r"add_test\(\s*NAME\s+([\w.-]+)", text))
+        # posthorn_e2e(start ...) makes e2e_start, house_test(layers ...) makes house_layers.
+        self.test_names |= {f"e2e_{name}" for name in re.findall(r"^posthorn_e2e\((\w+)", text, re.MULTILINE)}
+        self.test_names |= {f"house_{name}" for name in re.findall(r"^house_test\((\w+)", text, re.MULTILINE)}
 
     def add_tests_of(self, path):
         folder = path.parent.relative_to(self.root)
@@ -51,8 +57,7 @@ class Checkout:
         return any(path.parts[-2:] == ("bench", path.name) and path.stem in (name, f"{name}_bench") for path in self.files)
 
     def has_test(self, name):
-        bare = name.removeprefix("e2e_").removeprefix("bench_")
-        return name in self.test_names or (bare != name and bare in self.test_names)
+        return name in self.test_names
 
     def has_make_target(self, target):
         if target.startswith("bench-"):

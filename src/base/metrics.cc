@@ -1,9 +1,9 @@
 #include "base/metrics.h"
 
-#include <fmt/format.h>
-
 #include <algorithm>
 #include <iterator>
+
+#include <fmt/format.h>
 
 #include "base/check.h"
 
@@ -86,6 +86,11 @@ void MetricsRegistry::AddCallback(std::string_view name, std::string_view help, 
   FindOrAdd(name, help, "gauge").Add(labels).callback = std::move(read);
 }
 
+void MetricsRegistry::AddCounterCallback(std::string_view name, std::string_view help, std::function<double()> read,
+                                         std::string_view labels) {
+  FindOrAdd(name, help, "counter").Add(labels).callback = std::move(read);
+}
+
 namespace {
 
 void RenderHistogram(std::string& out, std::string_view name, std::string_view labels, const Histogram& histogram) {
@@ -108,11 +113,12 @@ std::string MetricsRegistry::Render() const {
   auto to = std::back_inserter(out);
   for (const auto& family : families_) {
     fmt::format_to(to, "# HELP {} {}\n# TYPE {} {}\n", family->name, family->help, family->name, family->type);
+    const std::string_view suffix = family->type == "counter" ? "_total" : "";
     for (const auto& sample : family->samples) {
       const std::string braces = sample->labels.empty() ? "" : fmt::format("{{{}}}", sample->labels);
-      if (sample->counter) fmt::format_to(to, "{}_total{} {}\n", family->name, braces, sample->counter->value());
+      if (sample->counter) fmt::format_to(to, "{}{}{} {}\n", family->name, suffix, braces, sample->counter->value());
       if (sample->gauge) fmt::format_to(to, "{}{} {}\n", family->name, braces, sample->gauge->value());
-      if (sample->callback) fmt::format_to(to, "{}{} {}\n", family->name, braces, sample->callback());
+      if (sample->callback) fmt::format_to(to, "{}{}{} {}\n", family->name, suffix, braces, sample->callback());
       if (sample->histogram) RenderHistogram(out, family->name, sample->labels, *sample->histogram);
     }
   }
@@ -122,6 +128,7 @@ std::string MetricsRegistry::Render() const {
 
 std::vector<std::string> MetricsRegistry::Names() const {
   std::vector<std::string> names;
+  names.reserve(families_.size());
   for (const auto& family : families_) names.push_back(family->name);
   return names;
 }

@@ -64,6 +64,9 @@ class MetricsRegistry {
   // A gauge read when the page is asked for; `read` runs on the asking thread and must be safe there.
   void AddCallback(std::string_view name, std::string_view help, std::function<double()> read,
                    std::string_view labels = "");
+  // The same for a count that is kept elsewhere and never falls while the process lives.
+  void AddCounterCallback(std::string_view name, std::string_view help, std::function<double()> read,
+                          std::string_view labels = "");
 
   // The OpenMetrics exposition, ending with "# EOF".
   std::string Render() const;

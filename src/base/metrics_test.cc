@@ -20,5 +20,16 @@ TEST(Metrics, RendersOpenMetricsText) {
             "posthorn_commit_seconds_sum 0.005\n# EOF\n");
 }
 
+TEST(Metrics, ReadsCallbacksWhenAskedWithTheSuffixOfTheirType) {
+  MetricsRegistry registry;
+  double commits = 1;
+  registry.AddCounterCallback("posthorn_commits", "Commits.", [&] { return commits; });
+  registry.AddCallback("posthorn_depth", "Depth.", [] { return 0.5; });
+  commits = 7;
+  EXPECT_EQ(registry.Render(),
+            "# HELP posthorn_commits Commits.\n# TYPE posthorn_commits counter\nposthorn_commits_total 7\n"
+            "# HELP posthorn_depth Depth.\n# TYPE posthorn_depth gauge\nposthorn_depth 0.5\n# EOF\n");
+}
+
 }  // namespace
 }  // namespace base

@@ -24,6 +24,7 @@ void Encode(const Envelope& envelope, std::string& out) {
   encoder.U8(static_cast<std::uint8_t>(envelope.cls));
   encoder.U8(static_cast<std::uint8_t>(envelope.dsn_return));
   encoder.I64(envelope.received.time_since_epoch().count());
+  encoder.Text(envelope.id);
   encoder.Text(envelope.sender);
   encoder.Text(envelope.envelope_id);
   encoder.Text(envelope.client_ip);
@@ -61,6 +62,7 @@ base::Result<Envelope> DecodeEnvelope(std::string_view in) {
   envelope.cls = static_cast<Class>(cls);
   envelope.dsn_return = static_cast<DsnReturn>(dsn_return);
   envelope.received = base::WallTime(base::WallTime::duration(decoder.I64()));
+  envelope.id = decoder.Text();
   envelope.sender = decoder.Text();
   envelope.envelope_id = decoder.Text();
   envelope.client_ip = decoder.Text();

@@ -34,6 +34,7 @@ struct Recipient {
 };
 
 struct Envelope {
+  std::string id{};      // Ours, given at MAIL FROM: it stands in Received and in each log line about the mail.
   std::string sender{};  // Empty: the null reverse-path <>.
   std::vector<Recipient> recipients{};
   bool smtputf8 = false;

@@ -9,6 +9,7 @@ namespace {
 
 Envelope FullEnvelope() {
   return Envelope{
+      .id = "0123456789abcdef",
       .sender = "alice@example.test",
       .recipients = {{.address = "bob@example.test", .notify = kNotifySuccess | kNotifyDelay, .original = ""},
                      {.address = "j\xc3\xb6rg@example.test", .original = "rfc822;joerg@example.test"}},

@@ -18,36 +18,42 @@ struct Range {
   std::uint64_t size = 0;
 };
 
-using Parameters = std::vector<std::pair<std::string, std::string>>;  // Names in lower case, in order, RFC 2231 undone.
+// Names in lower case, in order, each once; RFC 2231 undone. Values are valid UTF-8 without CR, LF and NUL.
+using Parameters = std::vector<std::pair<std::string, std::string>>;
 
 // One MIME entity. The offsets count from the first byte of the whole message.
 struct MimePart {
-  Range header;  // The header fields with the empty line after them.
-  Range body;    // For the root: everything after the header.
+  Range header;                  // The header fields with the empty line after them.
+  Range body;                    // For the root: everything after the header.
   std::uint64_t body_lines = 0;  // Lines of the body as it is stored (RFC 3501 BODYSTRUCTURE).
 
-  std::string type = "text";       // Lower case.
-  std::string subtype = "plain";   // Lower case.
+  std::string type = "text";      // Lower case.
+  std::string subtype = "plain";  // Lower case.
   Parameters parameters;
-  std::string content_id;          // As written, with the angle brackets; empty when absent. The same for the next three.
+  std::string content_id;  // As written, with the angle brackets; empty when absent. The same for the next three.
   std::string description;
   std::string transfer_encoding = "7bit";  // Lower case.
   std::string md5;
-  std::string disposition;         // Lower case; empty when absent.
+  std::string disposition;  // Lower case; empty when absent.
   Parameters disposition_parameters;
   std::vector<std::string> languages;
   std::string location;
 
-  // multipart/*: its parts. message/rfc822 (and message/global): exactly one child, the enclosed message.
+  // multipart/*: its parts, at least one. message/rfc822 (and message/global): exactly one child, the enclosed message.
+  // All other types: none. Where the bytes do not allow that (no boundary, too deep, an encoded message), the type is
+  // text/plain in place of multipart, and application/octet-stream in place of message.
   std::vector<MimePart> children;
 
   bool IsMultipart() const { return type == "multipart"; }
-  bool IsMessage() const { return type == "message" && (subtype == "rfc822" || subtype == "global") && !children.empty(); }
+  bool IsMessage() const {
+    return type == "message" && (subtype == "rfc822" || subtype == "global") && !children.empty();
+  }
 };
 
 struct MimeLimits {
   std::uint32_t depth_max = 50;
-  std::uint32_t parts_max = 10'000;       // Past it the rest of a multipart is one part's body.
+  std::uint32_t parts_max = 10'000;           // Past it the rest of a multipart is one part's body.
+  std::uint32_t parameters_max = 256;         // Of one field, continuations included.
   std::uint32_t header_bytes_max = 1u << 20;  // Of one entity; what follows counts as body.
 };
 

@@ -47,8 +47,9 @@ class Connection {
   // Read or Write reports. The hot path tries this first, since it needs no coroutine.
   virtual std::size_t TryWrite(std::string_view text) = 0;
 
-  // Upgrades in place, as the server. Nothing read before may be used after: the session drops its buffered plaintext.
-  // Errors: kIo (handshake failed), kTimeout; the connection is useless then.
+  // Upgrades in place, in the role of the context (server, or client for what we connect to). Nothing read before may
+  // be used after: the session drops its buffered plaintext. Errors: kIo (handshake failed), kTimeout; the connection
+  // is useless then.
   virtual async::Task<base::Result<>> StartTls(TlsContext* context) = 0;
 
   // From now on operations fail when they are not done within `from_now`.

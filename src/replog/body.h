@@ -15,6 +15,7 @@
 namespace replog {
 
 class Log;
+class Proposals;
 
 // A finished body, ready to be proposed. Movable. Dropping it unproposed releases its parts.
 class Body {
@@ -32,7 +33,7 @@ class Body {
 
  private:
   friend class BodyWriter;
-  friend class Log;
+  friend class Proposals;
   struct State;
   std::unique_ptr<State> state_;
 };

@@ -54,6 +54,10 @@ struct LogOptions {
   std::uint32_t proposals_pending_max = 65'536;           // In flight, all partitions; past it kBusy.
   std::uint64_t snapshot_after_bytes = 8u << 20;          // Tail bytes (heads) of a partition that make it due, and at least
                                                           // the size of its last snapshot.
+  std::uint64_t snapshot_after_lsns = 1'000'000;          // Or its tail begins so far back.
+  std::uint64_t tail_entries_max = 1'000'000;             // All partitions: past it the longest tails are cut by snapshots.
+  std::uint64_t releasable_bytes_max = 256u << 20;        // All partitions: records that only the log itself still needs; at most
+                                                          // 1/16 of the volume.
 };
 
 struct LogStatus {

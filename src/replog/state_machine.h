@@ -41,14 +41,21 @@ class StateMachine {
   virtual void BodiesMoved(PartitionId partition, std::vector<BodyMove> moves) = 0;
 
   // Writes the state of a partition as of the entries applied when the call starts. Applies go on meanwhile.
-  // `reached` of the answer is the index that the snapshot includes.
+  // `reached` of the answer is the index that the snapshot includes (the log's own empty entries, which are never handed out, may be left out of it).
   virtual async::Task<base::Result<Index>> WriteSnapshot(PartitionId partition, SnapshotWriter* writer) = 0;
+
+  // At start, before all else of a partition that the log knows: `last` is the last entry it will hand out. An index that is ahead of
+  // that belongs to another log (a volume replaced or restored) and is rebuilt.
+  virtual void BeginReplay(PartitionId, Index /*last*/) {}
 
   // At start, before replay: the pieces of the newest snapshot in order, between Begin and End. The store answers false to Begin
   // when its own index already holds the state of `reached` or later: the pieces are not read then.
   virtual bool BeginSnapshot(PartitionId partition, Index reached) = 0;
   virtual base::Result<> LoadSnapshotPiece(PartitionId partition, std::string_view piece) = 0;
   virtual async::Task<base::Result<>> EndSnapshot(PartitionId partition) = 0;
+
+  // A snapshot that WriteSnapshot wrote is what a restart begins with: what was kept to repeat older entries can go.
+  virtual void SnapshotInForce(PartitionId, Index /*reached*/) {}
 
   // All replay is done: the partition serves from now on.
   virtual async::Task<base::Result<>> Recovered() = 0;

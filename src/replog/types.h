@@ -25,7 +25,7 @@ using BodyId = base::Id<struct BodyIdTag>;
 inline constexpr std::uint64_t kPartsBodyBit = std::uint64_t{1} << 63;
 
 // Where the bytes of a mail lie. A value that state machines keep (in memory, in RocksDB, in their snapshots); cleaning changes
-// the locations (StateMachine::BodyMoved).
+// the locations (StateMachine::BodiesMoved).
 struct BodyRef {
   BodyId id;
   std::uint64_t size_bytes = 0;               // Of the mail; 0 with no extents: the entry has no body.

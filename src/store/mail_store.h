@@ -38,11 +38,18 @@ struct DeliveryTarget {
   std::string prefix;           // See Message::prefix.
 };
 
+// Everything below `below` of a queue partition is settled: its deliveries are done for good, and their ids need not be kept.
+struct Settled {
+  replog::PartitionId queue_partition;
+  replog::Index below;
+};
+
 struct Delivery {
   mail::Class cls = mail::Class::kNormal;
   base::WallTime internal_date;
   std::vector<DeliveryTarget> targets;  // All in one partition.
   replog::Body body;
+  std::vector<Settled> settled;  // From the queue's leader, with mail that comes from the queue.
 };
 
 enum class FlagsChange : std::uint8_t { kReplace, kAdd, kRemove };
@@ -76,6 +83,8 @@ class MailStore final : public replog::StateMachine {
   static base::Result<std::unique_ptr<MailStore>> Open(async::Executor executor, replog::Log* log, const base::Clock* clock,
                                                        MailStoreOptions options);
   ~MailStore() override;
+  // Ends background work (purging deleted mailboxes). Before destruction, and before Log::Stop().
+  async::Task<void> Stop();
 
   // ---- Accounts. Addresses are canonical. ----
   async::Task<base::Result<Account>> CreateAccount(std::string address, std::string password_hash);  // kExists.
@@ -104,7 +113,7 @@ class MailStore final : public replog::StateMachine {
   async::Task<base::Result<>> Subscribe(AccountId account, std::string name, bool subscribed);
 
   // ---- Messages ----
-  // By UID within [first, last], at most `limit`.
+  // By UID within [first, last], at most `limit`. With their bodies' ids and sizes, but not where they lie: FindMessage tells that.
   async::Task<base::Result<std::vector<Message>>> ListMessages(MailboxId mailbox, std::uint32_t first, std::uint32_t last,
                                                               std::uint32_t limit);
   async::Task<base::Result<std::vector<std::uint32_t>>> ListUids(MailboxId mailbox);
@@ -135,10 +144,12 @@ class MailStore final : public replog::StateMachine {
   void BodiesMoved(replog::PartitionId partition, std::vector<BodyMove> moves) override;
   async::Task<base::Result<replog::Index>> WriteSnapshot(replog::PartitionId partition,
                                                          replog::SnapshotWriter* writer) override;
+  void BeginReplay(replog::PartitionId partition, replog::Index last) override;
   bool BeginSnapshot(replog::PartitionId partition, replog::Index reached) override;
   base::Result<> LoadSnapshotPiece(replog::PartitionId partition, std::string_view piece) override;
   async::Task<base::Result<>> EndSnapshot(replog::PartitionId partition) override;
   async::Task<base::Result<>> Recovered() override;
+  void SnapshotInForce(replog::PartitionId partition, replog::Index reached) override;
 
   // For tests: RocksDB's worker stands still while held ("stalled 5 s").
   void HoldWorkers(bool hold);

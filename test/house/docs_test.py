@@ -17,7 +17,7 @@ TREE = {
     "src/smtp/proto/command_test.cc": "TEST(Command, Parses) {}\n",
     "src/smtp/proto/command_fuzz.cc": "",
     "test/e2e/kill.py": "",
-    "test/CMakeLists.txt": "add_test(NAME house_layers COMMAND x)\n",
+    "test/CMakeLists.txt": "add_test(NAME house_layers COMMAND x)\nposthorn_e2e(kill kill.py)\n",
     "bench/smtp.py": "",
 }
 

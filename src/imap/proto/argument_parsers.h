@@ -6,7 +6,7 @@
 #include "imap/proto/command.h"
 #include "imap/proto/lexer.h"
 
-namespace imap::proto {
+namespace imap {
 
 // An astring that is a mailbox name.
 base::Result<std::string> ParseMailbox(Lexer& in);
@@ -17,4 +17,4 @@ base::Result<std::vector<FetchItem>> ParseFetchItems(Lexer& in, const ParseLimit
 // What follows "SEARCH ", with the charset if there is one.
 base::Result<Search> ParseSearch(Lexer& in, const ParseLimits& limits);
 
-}  // namespace imap::proto
+}  // namespace imap

@@ -1,23 +1,25 @@
 #include "imap/proto/command.h"
 
-#include <fmt/format.h>
-
 #include <algorithm>
 #include <array>
+
+#include <fmt/format.h>
 
 #include "imap/proto/argument_parsers.h"
 #include "imap/proto/command_reader.h"
 #include "imap/proto/date_time.h"
 #include "imap/proto/mailbox_name.h"
 
-namespace imap::proto {
+namespace imap {
 namespace {
 
 using base::Errc;
 using base::Error;
 using base::Result;
 
-Error Bad(std::string text) { return Error(Errc::kInvalid, std::move(text)); }
+Error Bad(std::string text) {
+  return Error(Errc::kInvalid, std::move(text));
+}
 
 // Each reads what follows the command's name.
 using ArgumentParser = Result<Command> (*)(Lexer& in, const ParseLimits& limits);
@@ -125,7 +127,9 @@ Result<Command> RefuseAppendWithoutMessage(Lexer&, const ParseLimits&) {
   return Bad("APPEND needs the message as a literal: APPEND mailbox [(flags)] [\"date\"] {size}");
 }
 
-Result<Command> ParseExpunge(Lexer&, const ParseLimits&) { return Command(Expunge{}); }
+Result<Command> ParseExpunge(Lexer&, const ParseLimits&) {
+  return Command(Expunge{});
+}
 
 Result<Command> ParseSearchCommand(Lexer& in, const ParseLimits& limits) {
   RETURN_IF_ERROR(in.Space());
@@ -157,7 +161,8 @@ Result<Command> ParseStore(Lexer& in, const ParseLimits& limits) {
     store.mode = Store::Mode::kRemove;
   }
   ASSIGN_OR_RETURN(const std::string name, in.Word());
-  if (name != "FLAGS" && name != "FLAGS.SILENT") return Bad("STORE knows FLAGS, +FLAGS and -FLAGS, each with or without .SILENT");
+  if (name != "FLAGS" && name != "FLAGS.SILENT")
+    return Bad("STORE knows FLAGS, +FLAGS and -FLAGS, each with or without .SILENT");
   store.silent = name.ends_with(".SILENT");
   RETURN_IF_ERROR(in.Space());
   ASSIGN_OR_RETURN(store.flags, ParseFlagList(in, true, limits));
@@ -288,7 +293,9 @@ TaggedCommand ParseAppendHead(std::string_view head, const ParseLimits& limits) 
   return Parse(head, limits, ParseAppend);
 }
 
-bool IsDone(std::string_view line) { return EqualsIgnoreCase(line, "DONE"); }
+bool IsDone(std::string_view line) {
+  return EqualsIgnoreCase(line, "DONE");
+}
 
 Result<std::string> ParseMailbox(Lexer& in) {
   ASSIGN_OR_RETURN(const std::string wire, in.AString());
@@ -315,4 +322,4 @@ Result<FlagSet> ParseFlagList(Lexer& in, bool bare_allowed, const ParseLimits& l
   return flags;
 }
 
-}  // namespace imap::proto
+}  // namespace imap

@@ -14,7 +14,7 @@
 #include "imap/proto/search_key.h"
 #include "imap/proto/sequence_set.h"
 
-namespace imap::proto {
+namespace imap {
 
 // Mailbox names are UTF-8, "INBOX" in upper case.
 struct Capability {};
@@ -96,9 +96,9 @@ struct BadCommand {
   std::string text;  // For BAD.
 };
 
-using Command = std::variant<Capability, Noop, Logout, StartTls, Authenticate, Login, Select, Create, Delete, Rename,
-                             Subscribe, List, Status, Append, Check, Close, Expunge, Search, Fetch, Store, Copy, Idle,
-                             BadCommand>;
+using Command =
+    std::variant<Capability, Noop, Logout, StartTls, Authenticate, Login, Select, Create, Delete, Rename, Subscribe,
+                 List, Status, Append, Check, Close, Expunge, Search, Fetch, Store, Copy, Idle, BadCommand>;
 
 struct TaggedCommand {
   std::string tag;  // "*" when there is none that could be sent back.
@@ -125,4 +125,4 @@ TaggedCommand ParseAppendHead(std::string_view head, const ParseLimits& limits =
 // The line that ends an IDLE.
 bool IsDone(std::string_view line);
 
-}  // namespace imap::proto
+}  // namespace imap

@@ -1,16 +1,16 @@
 #include "imap/proto/command_reader.h"
 
-#include <fmt/format.h>
-
 #include <algorithm>
 #include <charconv>
 #include <optional>
+
+#include <fmt/format.h>
 
 #include "base/check.h"
 #include "imap/proto/flags.h"
 #include "imap/proto/lexer.h"
 
-namespace imap::proto {
+namespace imap {
 namespace {
 
 constexpr std::size_t kTagBytesMax = 256;
@@ -29,14 +29,28 @@ ReadEvent CommandReader::Next(std::string_view& input) {
          (state_ == State::kLiteral && remaining_ == 0)) {
     ReadEvent event = NeedBytes{};
     switch (state_) {
-      case State::kLine: event = ReadLine(input); break;
-      case State::kLiteral: event = ReadLiteral(input); break;
+      case State::kLine:
+        event = ReadLine(input);
+        break;
+      case State::kLiteral:
+        event = ReadLiteral(input);
+        break;
       case State::kAppendData:
-      case State::kAppendTail: event = PassAppend(input); break;
-      case State::kDiscardLine: event = DiscardLine(input); break;
-      case State::kDiscardLiteral: event = DiscardLiteral(input); break;
-      case State::kAppendDecision: CHECK(state_ != State::kAppendDecision); break;
-      case State::kClosed: input = {}; break;
+      case State::kAppendTail:
+        event = PassAppend(input);
+        break;
+      case State::kDiscardLine:
+        event = DiscardLine(input);
+        break;
+      case State::kDiscardLiteral:
+        event = DiscardLiteral(input);
+        break;
+      case State::kAppendDecision:
+        CHECK(state_ != State::kAppendDecision);
+        break;
+      case State::kClosed:
+        input = {};
+        break;
     }
     if (!std::holds_alternative<NeedBytes>(event)) return event;
   }
@@ -46,6 +60,7 @@ ReadEvent CommandReader::Next(std::string_view& input) {
 void CommandReader::AcceptAppend() {
   CHECK(state_ == State::kAppendDecision);
   state_ = State::kAppendData;
+  text_.clear();
   drop_append_ = false;
   append_announced_ = true;
   append_tail_empty_ = true;
@@ -58,6 +73,7 @@ void CommandReader::RefuseAppend() {
     return;
   }
   state_ = State::kAppendData;
+  text_.clear();
   drop_append_ = true;
   append_announced_ = false;
 }
@@ -69,6 +85,7 @@ ReadEvent CommandReader::ReadLine(std::string_view& input) {
   const std::size_t line_bytes = text_.size() - literal_total_bytes_ + piece.size();
   // The CR that may stand before the LF is not counted against the client.
   if (line_bytes > limits_.line_bytes_max + 1 || text_.size() + piece.size() > limits_.command_bytes_max + 1) {
+    text_.append(piece.substr(0, kTagBytesMax + 1));  // The tag may stand in this very piece.
     StartDiscard(fmt::format("a command line may have at most {} bytes", limits_.line_bytes_max));
     return NeedBytes{};
   }
@@ -108,8 +125,7 @@ ReadEvent CommandReader::BeginLiteral(const LiteralMark& mark) {
     return AppendBegins{text_, mark.size, mark.synchronising};
   }
   const std::string marker = fmt::format("{{{}}}\r\n", mark.size);
-  if (mark.size > limits_.literal_bytes_max ||
-      text_.size() + marker.size() + mark.size > limits_.command_bytes_max) {
+  if (mark.size > limits_.literal_bytes_max || text_.size() + marker.size() + mark.size > limits_.command_bytes_max) {
     std::string text = fmt::format("a literal may have at most {} bytes and a command {} bytes",
                                    limits_.literal_bytes_max, limits_.command_bytes_max);
     if (mark.synchronising) {
@@ -155,13 +171,29 @@ ReadEvent CommandReader::PassAppend(std::string_view& input) {
     }
     return NeedBytes{};
   }
+  return PassAppendTail(input);
+}
+
+// After the message the command has to end. If it goes on, it is followed through its literals to its end.
+ReadEvent CommandReader::PassAppendTail(std::string_view& input) {
   const std::size_t newline = input.find('\n');
   const bool ends = newline != std::string_view::npos;
   const std::string_view tail = input.substr(0, ends ? newline : input.size());
   input.remove_prefix(tail.size() + (ends ? 1 : 0));
   if (!SpendDiscard(tail.size())) return Close("the command is too long to be skipped");
   if (std::ranges::any_of(tail, [](char c) { return c != '\r' && c != ' '; })) append_tail_empty_ = false;
+  KeepEndOfLine(tail);
   if (!ends) return NeedBytes{};
+  if (text_.ends_with('\r')) text_.pop_back();
+  LiteralMark mark;
+  if (FindLiteralMark(text_, &mark) && !mark.synchronising) {
+    if (mark.overflow) return Close("the literal is too large to be skipped");
+    remaining_ = mark.size;
+    state_ = State::kAppendData;
+    drop_append_ = true;
+    text_.clear();
+    return NeedBytes{};
+  }
   const bool announced = append_announced_;
   const AppendEnds end{append_tail_empty_};
   Reset();
@@ -170,7 +202,8 @@ ReadEvent CommandReader::PassAppend(std::string_view& input) {
 }
 
 void CommandReader::StartDiscard(std::string text) {
-  refused_tag_ = expect_line_ ? "*" : TagOf(text_);
+  const bool has_tag = !expect_line_ && text_.find(' ') != std::string::npos;
+  refused_tag_ = has_tag ? TagOf(text_) : "*";
   refused_text_ = std::move(text);
   // The end of the line may already hold half of a literal's mark.
   text_.erase(0, std::max(line_start_, text_.size() - std::min(text_.size(), kMarkBytesMax)));
@@ -181,13 +214,18 @@ ReadEvent CommandReader::DiscardLine(std::string_view& input) {
   const std::size_t newline = input.find('\n');
   const bool ends = newline != std::string_view::npos;
   const std::string_view piece = input.substr(0, ends ? newline : input.size());
-  text_.append(piece.substr(piece.size() - std::min(piece.size(), kMarkBytesMax)));
-  if (text_.size() > kMarkBytesMax) text_.erase(0, text_.size() - kMarkBytesMax);
+  KeepEndOfLine(piece);
   input.remove_prefix(piece.size() + (ends ? 1 : 0));
   if (!SpendDiscard(piece.size())) return Close("the command is too long to be skipped");
   if (!ends) return NeedBytes{};
   if (text_.ends_with('\r')) text_.pop_back();
   return EndOfDiscardedLine();
+}
+
+// text_ is the end of a line that is skipped: as much as a literal's mark needs.
+void CommandReader::KeepEndOfLine(std::string_view piece) {
+  text_.append(piece.substr(piece.size() - std::min(piece.size(), kMarkBytesMax)));
+  if (text_.size() > kMarkBytesMax) text_.erase(0, text_.size() - kMarkBytesMax);
 }
 
 ReadEvent CommandReader::EndOfDiscardedLine() {
@@ -270,4 +308,4 @@ void CommandReader::Reset() {
   refused_text_.clear();
 }
 
-}  // namespace imap::proto
+}  // namespace imap

@@ -6,13 +6,14 @@
 #include <string_view>
 #include <variant>
 
-namespace imap::proto {
+namespace imap {
 
 struct ReaderLimits {
-  std::size_t line_bytes_max = 64 * 1024;       // A command without its literals.
-  std::size_t literal_bytes_max = 64 * 1024;    // One literal that is not the message of an APPEND.
-  std::size_t command_bytes_max = 256 * 1024;   // A command with its literals.
-  std::uint64_t discard_bytes_max = 64u << 20;  // Of a refused command or message; past it the connection must be closed.
+  std::size_t line_bytes_max = 64 * 1024;      // A command without its literals.
+  std::size_t literal_bytes_max = 64 * 1024;   // One literal that is not the message of an APPEND.
+  std::size_t command_bytes_max = 256 * 1024;  // A command with its literals.
+  std::uint64_t discard_bytes_max =
+      64u << 20;  // Of a refused command or message; past it the connection must be closed.
 };
 
 // What CommandReader::Next() found.
@@ -36,12 +37,12 @@ struct AppendEnds {
   bool complete = true;  // False: the command went on after the message, and is to be answered BAD.
 };
 struct Refused {
-  std::string tag;   // "*" when the command has no readable tag.
-  std::string text;  // For BAD.
+  std::string tag;     // "*" when the command has no readable tag.
+  std::string text;    // For BAD.
   bool close = false;  // The stream cannot be followed any further: say BYE and close.
 };
-using ReadEvent = std::variant<NeedBytes, SendContinuation, CommandReady, LineReady, AppendBegins, AppendBytes,
-                               AppendEnds, Refused>;
+using ReadEvent =
+    std::variant<NeedBytes, SendContinuation, CommandReady, LineReady, AppendBegins, AppendBytes, AppendEnds, Refused>;
 
 // A state machine fed with whatever the connection delivers. Lines may end in LF alone.
 //
@@ -57,8 +58,8 @@ class CommandReader {
 
   // The message follows as AppendBytes, then AppendEnds. The caller sends "+ " first when the literal is synchronising.
   void AcceptAppend();
-  // The message is not wanted: the client is told so with a tagged NO. A non-synchronising one comes nevertheless and is
-  // dropped without an event, up to discard_bytes_max.
+  // The message is not wanted: the client is told so with a tagged NO. A non-synchronising one comes nevertheless and
+  // is dropped without an event, up to discard_bytes_max.
   void RefuseAppend();
   // While the message comes: the caller cannot keep the rest. It is dropped, and then AppendEnds reported as usual.
   void DropRestOfAppend() { drop_append_ = true; }
@@ -66,6 +67,11 @@ class CommandReader {
   // The next line is a response to a continuation request (AUTHENTICATE, IDLE): it comes as LineReady, braces and all.
   void ExpectLine() { expect_line_ = true; }
 
+  // Forgets a command that was read in part.
+  void Restart() { Reset(); }
+
+  // The message of an APPEND is coming: read in large pieces.
+  bool InAppend() const { return state_ == State::kAppendData; }
   // Nothing of a command has been read yet: the time-out between commands applies.
   bool AtCommandStart() const { return state_ == State::kLine && text_.empty(); }
 
@@ -92,6 +98,8 @@ class CommandReader {
   ReadEvent EndOfLine();
   ReadEvent BeginLiteral(const LiteralMark& mark);
   ReadEvent PassAppend(std::string_view& input);
+  ReadEvent PassAppendTail(std::string_view& input);
+  void KeepEndOfLine(std::string_view piece);
   ReadEvent DiscardLine(std::string_view& input);
   ReadEvent EndOfDiscardedLine();
   ReadEvent ReadLiteral(std::string_view& input);
@@ -108,13 +116,13 @@ class CommandReader {
   State state_ = State::kLine;
   bool expect_line_ = false;
   bool drop_append_ = false;
-  bool append_announced_ = false;       // AppendEnds is owed to the caller.
+  bool append_announced_ = false;  // AppendEnds is owed to the caller.
   bool append_tail_empty_ = true;
   bool append_synchronising_ = true;
-  std::string text_;                    // The command so far.
+  std::string text_;                     // The command so far.
   std::size_t literal_total_bytes_ = 0;  // Of text_, how much is literals with their marks.
-  std::size_t line_start_ = 0;          // Where in text_ the current line begins: after the last literal.
-  std::uint64_t remaining_ = 0;         // Of the current literal.
+  std::size_t line_start_ = 0;           // Where in text_ the current line begins: after the last literal.
+  std::uint64_t remaining_ = 0;          // Of the current literal.
   std::uint64_t discarded_ = 0;
   std::string refused_tag_;
   std::string refused_text_;
@@ -123,4 +131,4 @@ class CommandReader {
 // The tag a command begins with, or "*" when there is none that could be sent back.
 std::string TagOf(std::string_view command);
 
-}  // namespace imap::proto
+}  // namespace imap

@@ -1,14 +1,14 @@
 #include "imap/proto/date_time.h"
 
-#include <fmt/format.h>
-
 #include <algorithm>
 #include <array>
 #include <optional>
 
+#include <fmt/format.h>
+
 #include "imap/proto/flags.h"
 
-namespace imap::proto {
+namespace imap {
 namespace {
 
 using base::Errc;
@@ -103,4 +103,4 @@ std::string FormatDateTime(std::chrono::sys_seconds time) {
                      clock.hours().count(), clock.minutes().count(), clock.seconds().count());
 }
 
-}  // namespace imap::proto
+}  // namespace imap

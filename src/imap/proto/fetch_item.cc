@@ -1,20 +1,21 @@
 #include "imap/proto/fetch_item.h"
 
-#include <fmt/format.h>
-
 #include <algorithm>
 #include <array>
+
+#include <fmt/format.h>
 
 #include "imap/proto/argument_parsers.h"
 #include "imap/proto/response.h"
 
-namespace imap::proto {
+namespace imap {
 namespace {
 
 using base::Errc;
 using base::Error;
 using base::Result;
-using Part = FetchSection::Part;
+using mail::Section;
+using mail::SectionKind;
 
 struct FieldName {
   std::string_view name;
@@ -30,20 +31,20 @@ constexpr std::array<FieldName, 7> kFields = {{
     {"UID", FetchField::kUid},
 }};
 
-struct PartName {
+struct KindName {
   std::string_view name;
-  Part part;
+  SectionKind kind;
 };
 // Longer names first: TakeText() takes a prefix.
-constexpr std::array<PartName, 5> kParts = {{
-    {"HEADER.FIELDS.NOT", Part::kHeaderFieldsNot},
-    {"HEADER.FIELDS", Part::kHeaderFields},
-    {"HEADER", Part::kHeader},
-    {"TEXT", Part::kText},
-    {"MIME", Part::kMime},
+constexpr std::array<KindName, 5> kKinds = {{
+    {"HEADER.FIELDS.NOT", SectionKind::kHeaderFieldsNot},
+    {"HEADER.FIELDS", SectionKind::kHeaderFields},
+    {"HEADER", SectionKind::kHeader},
+    {"TEXT", SectionKind::kText},
+    {"MIME", SectionKind::kMime},
 }};
 
-Result<> ParseFieldNames(Lexer& in, const ParseLimits& limits, FetchSection& section) {
+Result<> ParseFieldNames(Lexer& in, const ParseLimits& limits, Section& section) {
   RETURN_IF_ERROR(in.Space());
   RETURN_IF_ERROR(in.Expect('('));
   do {
@@ -57,7 +58,7 @@ Result<> ParseFieldNames(Lexer& in, const ParseLimits& limits, FetchSection& sec
 }
 
 // What stands between "[" and "]".
-Result<> ParseSection(Lexer& in, const ParseLimits& limits, FetchSection& section) {
+Result<> ParseSection(Lexer& in, const ParseLimits& limits, Section& section) {
   while (in.Peek() >= '0' && in.Peek() <= '9') {
     ASSIGN_OR_RETURN(const std::uint32_t number, in.NonZeroNumber());
     if (section.path.size() == limits.section_depth_max) return Error(Errc::kInvalid, "the section is too deep");
@@ -66,21 +67,21 @@ Result<> ParseSection(Lexer& in, const ParseLimits& limits, FetchSection& sectio
     if (in.Peek() == ']') return Error(Errc::kInvalid, "the section ends with a dot");
   }
   if (in.Peek() == ']') return {};
-  const auto found = std::ranges::find_if(kParts, [&in](const PartName& p) { return in.TakeText(p.name); });
-  if (found == kParts.end()) return Error(Errc::kInvalid, "unknown section; sections are numbers, HEADER, TEXT, MIME");
-  section.part = found->part;
-  if (section.part == Part::kMime && section.path.empty()) {
+  const auto found = std::ranges::find_if(kKinds, [&in](const KindName& k) { return in.TakeText(k.name); });
+  if (found == kKinds.end()) return Error(Errc::kInvalid, "unknown section; sections are numbers, HEADER, TEXT, MIME");
+  section.kind = found->kind;
+  if (section.kind == SectionKind::kMime && section.path.empty()) {
     return Error(Errc::kInvalid, "MIME needs a part number before it");
   }
-  if (section.part == Part::kHeaderFields || section.part == Part::kHeaderFieldsNot) {
+  if (section.kind == SectionKind::kHeaderFields || section.kind == SectionKind::kHeaderFieldsNot) {
     return ParseFieldNames(in, limits, section);
   }
   return {};
 }
 
 Result<FetchSection> ParseBodySection(Lexer& in, const ParseLimits& limits, bool peek) {
-  FetchSection section{.peek = peek};
-  RETURN_IF_ERROR(ParseSection(in, limits, section));
+  FetchSection item{.peek = peek};
+  RETURN_IF_ERROR(ParseSection(in, limits, item.section));
   RETURN_IF_ERROR(in.Expect(']'));
   if (in.Take('<')) {
     FetchSection::Partial partial;
@@ -88,9 +89,9 @@ Result<FetchSection> ParseBodySection(Lexer& in, const ParseLimits& limits, bool
     RETURN_IF_ERROR(in.Expect('.'));
     ASSIGN_OR_RETURN(partial.size, in.NonZeroNumber());
     RETURN_IF_ERROR(in.Expect('>'));
-    section.partial = partial;
+    item.partial = partial;
   }
-  return section;
+  return item;
 }
 
 // The item's name with its dots: letters, digits and dots.
@@ -113,8 +114,9 @@ Result<FetchItem> ParseItem(Lexer& in, const ParseLimits& limits) {
   const auto field = std::ranges::find(kFields, name, &FieldName::name);
   if (field != kFields.end()) return FetchItem(field->field);
   if (name == "RFC822") return FetchItem(FetchSection{.label = name});
-  if (name == "RFC822.HEADER") return FetchItem(FetchSection{.part = Part::kHeader, .peek = true, .label = name});
-  if (name == "RFC822.TEXT") return FetchItem(FetchSection{.part = Part::kText, .label = name});
+  if (name == "RFC822.HEADER")
+    return FetchItem(FetchSection{.section = {.kind = SectionKind::kHeader}, .peek = true, .label = name});
+  if (name == "RFC822.TEXT") return FetchItem(FetchSection{.section = {.kind = SectionKind::kText}, .label = name});
   return Error(Errc::kInvalid, "unknown FETCH item " + name);
 }
 
@@ -150,16 +152,17 @@ Result<std::vector<FetchItem>> ParseFetchItems(Lexer& in, const ParseLimits& lim
   return items;
 }
 
-std::string SectionLabel(const FetchSection& section) {
-  if (!section.label.empty()) return section.label;
+std::string SectionLabel(const FetchSection& item) {
+  if (!item.label.empty()) return item.label;
+  const Section& section = item.section;
   std::string out = "BODY[";
   for (const std::uint32_t number : section.path) {
     if (out.back() != '[') out.push_back('.');
     fmt::format_to(std::back_inserter(out), "{}", number);
   }
-  if (section.part != Part::kAll) {
+  if (section.kind != SectionKind::kWhole) {
     if (!section.path.empty()) out.push_back('.');
-    out.append(std::ranges::find(kParts, section.part, &PartName::part)->name);
+    out.append(std::ranges::find(kKinds, section.kind, &KindName::kind)->name);
   }
   if (!section.fields.empty()) {
     out.append(" (");
@@ -170,8 +173,8 @@ std::string SectionLabel(const FetchSection& section) {
     out.push_back(')');
   }
   out.push_back(']');
-  if (section.partial.has_value()) fmt::format_to(std::back_inserter(out), "<{}>", section.partial->offset);
+  if (item.partial.has_value()) fmt::format_to(std::back_inserter(out), "<{}>", item.partial->offset);
   return out;
 }
 
-}  // namespace imap::proto
+}  // namespace imap

@@ -7,29 +7,28 @@
 #include <variant>
 #include <vector>
 
-namespace imap::proto {
+#include "mail/section.h"
+
+namespace imap {
 
 enum class FetchField { kBody, kBodyStructure, kEnvelope, kFlags, kInternalDate, kRfc822Size, kUid };
 
 // BODY[...], BODY.PEEK[...] and the three old names that mean the same.
 struct FetchSection {
-  enum class Part { kAll, kHeader, kHeaderFields, kHeaderFieldsNot, kText, kMime };
   struct Partial {
     std::uint32_t offset = 0;
     std::uint32_t size = 0;  // Not 0.
   };
 
-  std::vector<std::uint32_t> path;  // "1.2" of BODY[1.2.TEXT].
-  Part part = Part::kAll;
-  std::vector<std::string> fields;  // Of HEADER.FIELDS and HEADER.FIELDS.NOT, as written.
-  bool peek = false;                // Does not set \Seen.
-  std::optional<Partial> partial;
-  std::string label;  // The item's name in the response when it is not made of the rest: "RFC822.HEADER".
+  mail::Section section{};
+  bool peek = false;  // Does not set \Seen.
+  std::optional<Partial> partial{};
+  std::string label{};  // The item's name in the response when it is not made of the rest: "RFC822.HEADER".
 };
 
 using FetchItem = std::variant<FetchField, FetchSection>;
 
 // "BODY[1.HEADER.FIELDS (To From)]<0>", as the response names the section; the origin octet only for a partial.
-std::string SectionLabel(const FetchSection& section);
+std::string SectionLabel(const FetchSection& item);
 
-}  // namespace imap::proto
+}  // namespace imap

@@ -8,7 +8,7 @@
 
 #include "base/result.h"
 
-namespace imap::proto {
+namespace imap {
 
 // One bit each. \Recent is no flag here: no client can set it, it is a fact about a session.
 enum SystemFlag : std::uint8_t {
@@ -21,8 +21,8 @@ enum SystemFlag : std::uint8_t {
 inline constexpr std::uint8_t kAllSystemFlags = kSeen | kAnswered | kFlagged | kDeleted | kDraft;
 
 struct FlagSet {
-  std::uint8_t system = 0;            // Bits of SystemFlag.
-  std::vector<std::string> keywords;  // Without duplicates (case-insensitively), in the order of the client.
+  std::uint8_t system = 0;              // Bits of SystemFlag.
+  std::vector<std::string> keywords{};  // Without duplicates (case-insensitively), in the order of the client.
 
   // Adds one flag by its wire name. "\Recent" is accepted and left out: clients copy it from what they fetched.
   // Errors: kInvalid (an unknown system flag).
@@ -31,9 +31,12 @@ struct FlagSet {
 };
 
 // Keywords are compared without regard to case (ASCII).
+constexpr char ToLowerAscii(char c) {
+  return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c;
+}
 bool EqualsIgnoreCase(std::string_view a, std::string_view b);
 
 // Appends "(\Seen $Forwarded)". `recent` adds \Recent.
 void AppendFlags(std::string& out, const FlagSet& flags, bool recent);
 
-}  // namespace imap::proto
+}  // namespace imap

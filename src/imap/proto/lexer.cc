@@ -5,19 +5,29 @@
 
 #include "imap/proto/flags.h"
 
-namespace imap::proto {
+namespace imap {
 namespace {
 
 using base::Errc;
 using base::Error;
 using base::Result;
 
-bool IsDigit(char c) { return c >= '0' && c <= '9'; }
-bool IsAStringChar(char c) { return IsAtomChar(c) || c == ']'; }
-bool IsListChar(char c) { return IsAStringChar(c) || c == '%' || c == '*'; }
-bool IsSetChar(char c) { return IsDigit(c) || c == ':' || c == ',' || c == '*'; }
+bool IsDigit(char c) {
+  return c >= '0' && c <= '9';
+}
+bool IsAStringChar(char c) {
+  return IsAtomChar(c) || c == ']';
+}
+bool IsListChar(char c) {
+  return IsAStringChar(c) || c == '%' || c == '*';
+}
+bool IsSetChar(char c) {
+  return IsDigit(c) || c == ':' || c == ',' || c == '*';
+}
 
-Error Bad(std::string text) { return Error(Errc::kInvalid, std::move(text)); }
+Error Bad(std::string text) {
+  return Error(Errc::kInvalid, std::move(text));
+}
 
 }  // namespace
 
@@ -27,7 +37,9 @@ bool IsAtomChar(char c) {
   return std::string_view("(){%*\"\\]").find(c) == std::string_view::npos;
 }
 
-bool IsTagChar(char c) { return IsAStringChar(c) && c != '+'; }
+bool IsTagChar(char c) {
+  return IsAStringChar(c) && c != '+';
+}
 
 bool Lexer::Take(char c) {
   if (Peek() != c || rest_.empty()) return false;
@@ -79,7 +91,8 @@ Result<std::string_view> Lexer::Atom() {
 Result<std::string> Lexer::Word() {
   ASSIGN_OR_RETURN(const std::string_view atom, Atom());
   std::string word(atom);
-  std::ranges::transform(word, word.begin(), [](char c) { return c >= 'a' && c <= 'z' ? static_cast<char>(c - 32) : c; });
+  std::ranges::transform(word, word.begin(),
+                         [](char c) { return c >= 'a' && c <= 'z' ? static_cast<char>(c - 32) : c; });
   return word;
 }
 
@@ -153,4 +166,4 @@ Result<std::string> Lexer::Literal() {
   return text;
 }
 
-}  // namespace imap::proto
+}  // namespace imap

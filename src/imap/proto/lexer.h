@@ -7,7 +7,7 @@
 
 #include "base/result.h"
 
-namespace imap::proto {
+namespace imap {
 
 bool IsAtomChar(char c);
 bool IsTagChar(char c);  // ASTRING-CHAR without "+".
@@ -37,8 +37,8 @@ class Lexer {
   base::Result<std::string> Word();
   base::Result<std::uint32_t> Number();
   base::Result<std::uint32_t> NonZeroNumber();
-  base::Result<std::string> String();      // Quoted or literal.
-  base::Result<std::string> AString();     // An atom, in which "]" may stand, or a string.
+  base::Result<std::string> String();       // Quoted or literal.
+  base::Result<std::string> AString();      // An atom, in which "]" may stand, or a string.
   base::Result<std::string> ListPattern();  // An astring in which "%" and "*" may stand.
   // A run of the characters of a sequence set.
   base::Result<std::string_view> SetText();
@@ -51,4 +51,4 @@ class Lexer {
   std::string_view rest_;
 };
 
-}  // namespace imap::proto
+}  // namespace imap

@@ -5,7 +5,7 @@
 
 #include "imap/proto/flags.h"
 
-namespace imap::proto {
+namespace imap {
 namespace {
 
 using base::Errc;
@@ -15,9 +15,15 @@ using base::Result;
 constexpr std::string_view kBase64 = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+,";
 constexpr char32_t kReplacement = 0xFFFD;
 
-bool IsPrintableAscii(char32_t c) { return c >= 0x20 && c <= 0x7e; }
-bool IsHighSurrogate(char32_t c) { return c >= 0xD800 && c <= 0xDBFF; }
-bool IsLowSurrogate(char32_t c) { return c >= 0xDC00 && c <= 0xDFFF; }
+bool IsPrintableAscii(char32_t c) {
+  return c >= 0x20 && c <= 0x7e;
+}
+bool IsHighSurrogate(char32_t c) {
+  return c >= 0xD800 && c <= 0xDBFF;
+}
+bool IsLowSurrogate(char32_t c) {
+  return c >= 0xDC00 && c <= 0xDFFF;
+}
 
 Error BadEncoding() {
   return Error(Errc::kInvalid, "the mailbox name is not valid modified UTF-7 (RFC 3501 section 5.1.3)");
@@ -200,4 +206,4 @@ Result<> CheckMailboxName(std::string_view name) {
   return {};
 }
 
-}  // namespace imap::proto
+}  // namespace imap

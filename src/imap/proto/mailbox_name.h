@@ -6,7 +6,7 @@
 
 #include "base/result.h"
 
-namespace imap::proto {
+namespace imap {
 
 inline constexpr char kHierarchyDelimiter = '/';
 inline constexpr std::size_t kMailboxNameBytesMax = 1000;
@@ -23,4 +23,4 @@ std::string EncodeMailboxName(std::string_view name);
 // long. Errors: kInvalid with the sentence for the client.
 base::Result<> CheckMailboxName(std::string_view name);
 
-}  // namespace imap::proto
+}  // namespace imap

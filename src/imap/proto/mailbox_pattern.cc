@@ -6,7 +6,7 @@
 #include "imap/proto/flags.h"
 #include "imap/proto/mailbox_name.h"
 
-namespace imap::proto {
+namespace imap {
 namespace {
 
 constexpr std::string_view kInbox = "INBOX";
@@ -46,4 +46,4 @@ bool MatchesPattern(std::string_view raw_pattern, std::string_view raw_name) {
   return reach[name.size()];
 }
 
-}  // namespace imap::proto
+}  // namespace imap

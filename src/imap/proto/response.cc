@@ -1,15 +1,15 @@
 #include "imap/proto/response.h"
 
-#include <fmt/format.h>
-
 #include <algorithm>
 #include <iterator>
+
+#include <fmt/format.h>
 
 #include "imap/proto/date_time.h"
 #include "imap/proto/lexer.h"
 #include "imap/proto/mailbox_name.h"
 
-namespace imap::proto {
+namespace imap {
 namespace {
 
 constexpr std::size_t kQuotedBytesMax = 1024;  // Longer ones go as literals: some clients read quoted strings by line.
@@ -32,10 +32,14 @@ void AppendQuoted(std::string& out, std::string_view text) {
 
 std::string_view ToString(Condition condition) {
   switch (condition) {
-    case Condition::kOk: return "OK";
-    case Condition::kNo: return "NO";
-    case Condition::kBad: return "BAD";
-    case Condition::kBye: return "BYE";
+    case Condition::kOk:
+      return "OK";
+    case Condition::kNo:
+      return "NO";
+    case Condition::kBad:
+      return "BAD";
+    case Condition::kBye:
+      return "BYE";
   }
   return "BAD";
 }
@@ -67,17 +71,25 @@ void AppendAString(std::string& out, std::string_view text) {
   }
 }
 
-void AppendMailbox(std::string& out, std::string_view name) { AppendAString(out, EncodeMailboxName(name)); }
+void AppendMailbox(std::string& out, std::string_view name) {
+  AppendAString(out, EncodeMailboxName(name));
+}
 
 void AppendLiteralMark(std::string& out, std::uint64_t size_bytes) {
   fmt::format_to(std::back_inserter(out), "{{{}}}\r\n", size_bytes);
 }
 
-std::string CodeUidValidity(std::uint32_t uid_validity) { return fmt::format("UIDVALIDITY {}", uid_validity); }
+std::string CodeUidValidity(std::uint32_t uid_validity) {
+  return fmt::format("UIDVALIDITY {}", uid_validity);
+}
 
-std::string CodeUidNext(std::uint32_t uid_next) { return fmt::format("UIDNEXT {}", uid_next); }
+std::string CodeUidNext(std::uint32_t uid_next) {
+  return fmt::format("UIDNEXT {}", uid_next);
+}
 
-std::string CodeUnseen(std::uint32_t sequence) { return fmt::format("UNSEEN {}", sequence); }
+std::string CodeUnseen(std::uint32_t sequence) {
+  return fmt::format("UNSEEN {}", sequence);
+}
 
 std::string CodePermanentFlags(const FlagSet& flags, bool new_keywords) {
   std::string out = "PERMANENTFLAGS ";
@@ -108,11 +120,17 @@ std::string StatusLine(std::string_view tag, Condition condition, std::string_vi
   return out;
 }
 
-std::string ContinuationLine(std::string_view text) { return fmt::format("+ {}\r\n", text); }
+std::string ContinuationLine(std::string_view text) {
+  return fmt::format("+ {}\r\n", text);
+}
 
-std::string CapabilityLine(std::string_view capabilities) { return fmt::format("* CAPABILITY {}\r\n", capabilities); }
+std::string CapabilityLine(std::string_view capabilities) {
+  return fmt::format("* CAPABILITY {}\r\n", capabilities);
+}
 
-std::string CountLine(std::uint32_t number, std::string_view what) { return fmt::format("* {} {}\r\n", number, what); }
+std::string CountLine(std::uint32_t number, std::string_view what) {
+  return fmt::format("* {} {}\r\n", number, what);
+}
 
 std::string FlagsLine(const FlagSet& flags) {
   std::string out = "* FLAGS ";
@@ -155,11 +173,21 @@ std::string MailboxStatusLine(std::string_view mailbox, std::span<const StatusIt
   };
   for (const StatusItem item : items) {
     switch (item) {
-      case StatusItem::kMessages: add("MESSAGES", counts.messages); break;
-      case StatusItem::kRecent: add("RECENT", counts.recent); break;
-      case StatusItem::kUidNext: add("UIDNEXT", counts.uid_next); break;
-      case StatusItem::kUidValidity: add("UIDVALIDITY", counts.uid_validity); break;
-      case StatusItem::kUnseen: add("UNSEEN", counts.unseen); break;
+      case StatusItem::kMessages:
+        add("MESSAGES", counts.messages);
+        break;
+      case StatusItem::kRecent:
+        add("RECENT", counts.recent);
+        break;
+      case StatusItem::kUidNext:
+        add("UIDNEXT", counts.uid_next);
+        break;
+      case StatusItem::kUidValidity:
+        add("UIDVALIDITY", counts.uid_validity);
+        break;
+      case StatusItem::kUnseen:
+        add("UNSEEN", counts.unseen);
+        break;
     }
   }
   out.append(")\r\n");
@@ -197,6 +225,8 @@ void FetchLine::Size(std::uint64_t size_bytes) {
   fmt::format_to(std::back_inserter(out_), "{}", size_bytes);
 }
 
-void FetchLine::End() { out_.append(")\r\n"); }
+void FetchLine::End() {
+  out_.append(")\r\n");
+}
 
-}  // namespace imap::proto
+}  // namespace imap

@@ -12,7 +12,7 @@
 
 #include "imap/proto/command.h"
 
-namespace imap::proto {
+namespace imap {
 
 // A quoted string where the text allows it, else a literal. NUL, which no string of IMAP can carry, is left out.
 void AppendString(std::string& out, std::string_view text);
@@ -31,6 +31,7 @@ inline constexpr std::string_view kCodeAlreadyExists = "ALREADYEXISTS";
 inline constexpr std::string_view kCodeAuthenticationFailed = "AUTHENTICATIONFAILED";
 inline constexpr std::string_view kCodeBadCharset = "BADCHARSET (US-ASCII UTF-8)";
 inline constexpr std::string_view kCodeCannot = "CANNOT";
+inline constexpr std::string_view kCodeExpungeIssued = "EXPUNGEISSUED";
 inline constexpr std::string_view kCodeCorruption = "CORRUPTION";
 inline constexpr std::string_view kCodeLimit = "LIMIT";
 inline constexpr std::string_view kCodeNonExistent = "NONEXISTENT";
@@ -95,4 +96,4 @@ class FetchLine {
   bool first_ = true;
 };
 
-}  // namespace imap::proto
+}  // namespace imap

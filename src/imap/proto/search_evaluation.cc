@@ -2,19 +2,24 @@
 
 #include <algorithm>
 
-namespace imap::proto {
+namespace imap {
 namespace {
 
 using Kind = SearchKey::Kind;
 
-Match YesIf(bool matches) { return matches ? Match::kYes : Match::kNo; }
+Match YesIf(bool matches) {
+  return matches ? Match::kYes : Match::kNo;
+}
 
 Match Negate(Match match) {
   switch (match) {
-    case Match::kYes: return Match::kNo;
-    case Match::kNo: return Match::kYes;
+    case Match::kYes:
+      return Match::kNo;
+    case Match::kNo:
+      return Match::kYes;
     case Match::kNeedsHeader:
-    case Match::kNeedsContent: break;
+    case Match::kNeedsContent:
+      break;
   }
   return match;
 }
@@ -70,25 +75,41 @@ void ResolveSets(SearchKey& key, std::uint32_t last_sequence, std::uint32_t last
 Match Matches(const SearchKey& key, const MessageFacts& message) {
   const std::chrono::sys_days day = std::chrono::floor<std::chrono::days>(message.internal_date);
   switch (key.kind) {
-    case Kind::kAnd: return Combine(key.children, message, Match::kNo);
-    case Kind::kOr: return Combine(key.children, message, Match::kYes);
-    case Kind::kNot: return Negate(Matches(key.children.front(), message));
-    case Kind::kSequence: return YesIf(Contains(key.ranges, message.sequence));
-    case Kind::kUid: return YesIf(Contains(key.ranges, message.uid));
-    case Kind::kFlag: return YesIf((message.flags->system & key.flag) != 0);
-    case Kind::kKeyword: return YesIf(message.flags->HasKeyword(key.text));
-    case Kind::kRecent: return YesIf(message.recent);
-    case Kind::kBefore: return YesIf(day < key.date);
-    case Kind::kOn: return YesIf(day == key.date);
-    case Kind::kSince: return YesIf(day >= key.date);
+    case Kind::kAnd:
+      return Combine(key.children, message, Match::kNo);
+    case Kind::kOr:
+      return Combine(key.children, message, Match::kYes);
+    case Kind::kNot:
+      return Negate(Matches(key.children.front(), message));
+    case Kind::kSequence:
+      return YesIf(Contains(key.ranges, message.sequence));
+    case Kind::kUid:
+      return YesIf(Contains(key.ranges, message.uid));
+    case Kind::kFlag:
+      return YesIf((message.flags->system & key.flag) != 0);
+    case Kind::kKeyword:
+      return YesIf(message.flags->HasKeyword(key.text));
+    case Kind::kRecent:
+      return YesIf(message.recent);
+    case Kind::kBefore:
+      return YesIf(day < key.date);
+    case Kind::kOn:
+      return YesIf(day == key.date);
+    case Kind::kSince:
+      return YesIf(day >= key.date);
     case Kind::kSentBefore:
     case Kind::kSentOn:
-    case Kind::kSentSince: return MatchesSent(key, message);
-    case Kind::kLarger: return YesIf(message.size_bytes > key.number);
-    case Kind::kSmaller: return YesIf(message.size_bytes < key.number);
-    case Kind::kHeader: return MatchesHeader(key, message);
+    case Kind::kSentSince:
+      return MatchesSent(key, message);
+    case Kind::kLarger:
+      return YesIf(message.size_bytes > key.number);
+    case Kind::kSmaller:
+      return YesIf(message.size_bytes < key.number);
+    case Kind::kHeader:
+      return MatchesHeader(key, message);
     case Kind::kBody:
-    case Kind::kText: return MatchesContent(key, message);
+    case Kind::kText:
+      return MatchesContent(key, message);
   }
   return Match::kNo;
 }
@@ -99,4 +120,4 @@ std::vector<ContentText> ContentTexts(const SearchKey& key) {
   return texts;
 }
 
-}  // namespace imap::proto
+}  // namespace imap

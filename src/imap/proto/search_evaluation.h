@@ -11,15 +11,15 @@
 #include "imap/proto/flags.h"
 #include "imap/proto/search_key.h"
 
-namespace imap::proto {
+namespace imap {
 
 // Resolves the sets of a key, once before its first use: "*" is the last message's number and UID.
 void ResolveSets(SearchKey& key, std::uint32_t last_sequence, std::uint32_t last_uid);
 
 // What a search may ask of a header.
 struct HeaderFacts {
-  // Whether some field of this name holds the text, in any case, encoded words decoded. An empty text asks whether there
-  // is such a field at all.
+  // Whether some field of this name holds the text, in any case, encoded words decoded. An empty text asks whether
+  // there is such a field at all.
   std::function<bool(std::string_view field, std::string_view text)> contains;
   std::optional<std::chrono::sys_days> sent_on;  // The day of the Date field as written there, without its zone.
 };
@@ -28,7 +28,7 @@ struct HeaderFacts {
 struct MessageFacts {
   std::uint32_t sequence = 0;
   std::uint32_t uid = 0;
-  const FlagSet* flags = nullptr;   // Never null.
+  const FlagSet* flags = nullptr;  // Never null.
   bool recent = false;
   std::chrono::sys_seconds internal_date{};
   std::uint64_t size_bytes = 0;
@@ -48,9 +48,9 @@ Match Matches(const SearchKey& key, const MessageFacts& message);
 
 // The texts to be looked for in the content, by text_index.
 struct ContentText {
-  std::string_view text;  // Borrowed from the key.
+  std::string_view text;   // Borrowed from the key.
   bool in_header = false;  // TEXT looks into the header too.
 };
 std::vector<ContentText> ContentTexts(const SearchKey& key);
 
-}  // namespace imap::proto
+}  // namespace imap

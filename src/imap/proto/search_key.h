@@ -8,41 +8,42 @@
 
 #include "imap/proto/sequence_set.h"
 
-namespace imap::proto {
+namespace imap {
 
 // A node. Which fields count is said beside the kind.
 struct SearchKey {
   enum class Kind {
-    kAnd,         // children; none at all is ALL.
-    kOr,          // two children.
-    kNot,         // one child.
-    kSequence,    // set, message sequence numbers.
-    kUid,         // set.
-    kFlag,        // flag: one bit of SystemFlag.
-    kKeyword,     // text.
+    kAnd,       // children; none at all is ALL.
+    kOr,        // two children.
+    kNot,       // one child.
+    kSequence,  // set, message sequence numbers.
+    kUid,       // set.
+    kFlag,      // flag: one bit of SystemFlag.
+    kKeyword,   // text.
     kRecent,
-    kBefore,      // date: the internal date, without regard to time and zone. Likewise the next two.
+    kBefore,  // date: the internal date, without regard to time and zone. Likewise the next two.
     kOn,
     kSince,
     kSentBefore,  // date: the Date field. Likewise the next two.
     kSentOn,
     kSentSince,
-    kLarger,      // number.
-    kSmaller,     // number.
-    kHeader,      // field, text: the field holds the text; any field of that name when the text is empty.
-    kBody,        // text.
-    kText,        // text: in the header or the body.
+    kLarger,   // number.
+    kSmaller,  // number.
+    kHeader,   // field, text: the field holds the text; any field of that name when the text is empty.
+    kBody,     // text.
+    kText,     // text: in the header or the body.
   };
   Kind kind = Kind::kAnd;
-  std::vector<SearchKey> children;
-  SequenceSet set;
-  std::vector<NumberRange> ranges;  // Of `set`, filled by ResolveSets() when the command runs.
+  std::vector<SearchKey> children{};
+  SequenceSet set{};
+  std::vector<NumberRange> ranges{};  // Of `set`, filled by ResolveSets() when the command runs.
   std::uint8_t flag = 0;
   std::uint32_t number = 0;
   std::chrono::sys_days date{};
-  std::string field;
-  std::string text;           // UTF-8.
-  std::size_t text_index = 0;  // kBody, kText: which of the command's texts this is, from 0 in the order of the command.
+  std::string field{};
+  std::string text{};  // UTF-8.
+  std::size_t text_index =
+      0;  // kBody, kText: which of the command's texts this is, from 0 in the order of the command.
 };
 
-}  // namespace imap::proto
+}  // namespace imap

@@ -1,14 +1,14 @@
 // SEARCH keys (RFC 3501 §6.4.4): a recursive descent whose depth and number of keys are limited.
-#include <fmt/format.h>
-
 #include <algorithm>
 #include <array>
 #include <optional>
 
+#include <fmt/format.h>
+
 #include "imap/proto/argument_parsers.h"
 #include "imap/proto/date_time.h"
 
-namespace imap::proto {
+namespace imap {
 namespace {
 
 using base::Errc;
@@ -235,4 +235,4 @@ Result<Search> ParseSearch(Lexer& in, const ParseLimits& limits) {
   return search;
 }
 
-}  // namespace imap::proto
+}  // namespace imap

@@ -1,11 +1,11 @@
 #include "imap/proto/sequence_set.h"
 
-#include <fmt/format.h>
-
 #include <algorithm>
 #include <charconv>
 
-namespace imap::proto {
+#include <fmt/format.h>
+
+namespace imap {
 namespace {
 
 using base::Errc;
@@ -37,7 +37,8 @@ Result<SequenceSet> SequenceSet::Parse(std::string_view text, std::size_t ranges
       ASSIGN_OR_RETURN(to, ParseNumber(item.substr(colon + 1), kStar));
     }
     if (set.items_.size() == ranges_max) {
-      return Error(Errc::kInvalid, fmt::format("a message set may have at most {} ranges; send several commands", ranges_max));
+      return Error(Errc::kInvalid,
+                   fmt::format("a message set may have at most {} ranges; send several commands", ranges_max));
     }
     set.items_.push_back({from, to});
     if (comma == std::string_view::npos) return set;
@@ -84,4 +85,4 @@ std::string FormatNumbers(std::span<const std::uint32_t> numbers) {
   return out;
 }
 
-}  // namespace imap::proto
+}  // namespace imap

@@ -9,7 +9,7 @@
 
 #include "base/result.h"
 
-namespace imap::proto {
+namespace imap {
 
 // first <= last.
 struct NumberRange {
@@ -45,4 +45,4 @@ bool Contains(std::span<const NumberRange> ranges, std::uint32_t number);
 // The order matters for COPYUID, whose two sides correspond by position.
 std::string FormatNumbers(std::span<const std::uint32_t> numbers);
 
-}  // namespace imap::proto
+}  // namespace imap

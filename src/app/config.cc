@@ -1,0 +1,217 @@
+#include "app/config.h"
+
+#include <algorithm>
+#include <charconv>
+#include <fstream>
+#include <iterator>
+#include <set>
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+#include <toml++/toml.h>
+#include <unistd.h>
+
+#include "mail/address.h"
+
+namespace app {
+namespace {
+
+base::Error Bad(std::string_view key, std::string_view problem) {
+  return base::Error(base::Errc::kInvalid, fmt::format("configuration key {}: {}", key, problem));
+}
+
+// Stores the value of one key through its member pointer.
+struct Reader {
+  NodeConfig& config;
+  const ConfigKey& key;
+  const toml::node& node;
+
+  base::Result<> operator()(bool NodeConfig::* member) const {
+    const auto value = node.value_exact<bool>();
+    if (!value) return Bad(key.name, "must be true or false");
+    config.*member = *value;
+    return {};
+  }
+  base::Result<> operator()(std::string NodeConfig::* member) const {
+    const auto value = node.value_exact<std::string>();
+    if (!value) return Bad(key.name, "must be a text in quotes");
+    config.*member = *value;
+    return {};
+  }
+  base::Result<> operator()(std::uint64_t NodeConfig::* member) const {
+    if (const auto text = node.value_exact<std::string>(); text && key.unit == ConfigKey::Unit::kBytes) {
+      auto bytes = ParseBytes(*text);
+      if (!bytes) return Bad(key.name, bytes.error().message());
+      config.*member = *bytes;
+      return {};
+    }
+    const auto value = node.value_exact<std::int64_t>();
+    if (!value || *value < 0) {
+      return Bad(key.name,
+                 key.unit == ConfigKey::Unit::kBytes ? "must be a size such as \"64MiB\"" : "must be a whole number");
+    }
+    config.*member = static_cast<std::uint64_t>(*value);
+    return {};
+  }
+  base::Result<> operator()(std::chrono::seconds NodeConfig::* member) const {
+    const auto value = node.value_exact<std::int64_t>();
+    if (!value || *value <= 0) return Bad(key.name, "must be a whole number of seconds, at least 1");
+    config.*member = std::chrono::seconds(*value);
+    return {};
+  }
+  base::Result<> operator()(std::vector<std::string> NodeConfig::* member) const {
+    const toml::array* const array = node.as_array();
+    if (array == nullptr) return Bad(key.name, "must be a list of texts: [\"a\", \"b\"]");
+    std::vector<std::string> values;
+    for (const toml::node& element : *array) {
+      const auto value = element.value_exact<std::string>();
+      if (!value) return Bad(key.name, "must be a list of texts: [\"a\", \"b\"]");
+      values.push_back(*value);
+    }
+    config.*member = std::move(values);
+    return {};
+  }
+};
+
+// Reads [[account]] tables.
+base::Result<> ReadAccounts(const toml::node& node, NodeConfig& config) {
+  const toml::array* const array = node.as_array();
+  if (array == nullptr) return Bad("account", "must be written as [[account]] with address and password");
+  for (const toml::node& element : *array) {
+    const toml::table* const table = element.as_table();
+    const auto address = table != nullptr ? (*table)["address"].value_exact<std::string>() : std::nullopt;
+    const auto password = table != nullptr ? (*table)["password"].value_exact<std::string>() : std::nullopt;
+    if (!address || !password || table->size() != 2)
+      return Bad("account", "needs address and password, and nothing else");
+    config.dev_accounts.push_back({*address, *password});
+  }
+  return {};
+}
+
+base::Result<> ReadTable(const toml::table& table, const std::string& prefix, NodeConfig& config) {
+  for (const auto& [name, node] : table) {
+    const std::string path = prefix + std::string(name.str());
+    if (path == "account") {
+      RETURN_IF_ERROR(ReadAccounts(node, config));
+      continue;
+    }
+    const auto& keys = ConfigKeys();
+    const auto key = std::ranges::find(keys, path, &ConfigKey::name);
+    if (key != keys.end()) {
+      RETURN_IF_ERROR(std::visit(Reader{config, *key, node}, key->member));
+    } else if (node.is_table()) {
+      RETURN_IF_ERROR(ReadTable(*node.as_table(), path + ".", config));
+    } else {
+      return Bad(path, "there is no such key; docs/configuration.md lists all");
+    }
+  }
+  return {};
+}
+
+base::Result<> OneOf(std::string_view key, const std::string& value, std::initializer_list<std::string_view> allowed) {
+  if (std::ranges::find(allowed, value) != allowed.end()) return {};
+  return Bad(key, fmt::format("\"{}\" is not one of {}", value, fmt::join(allowed, ", ")));
+}
+
+base::Result<> CanonicalizeDomains(std::string_view key, std::vector<std::string>& domains) {
+  for (std::string& domain : domains) {
+    auto canonical = mail::CanonicalDomain(domain, {.utf8 = true});
+    if (!canonical) return Bad(key, fmt::format("\"{}\": {}", domain, canonical.error().message()));
+    domain = *std::move(canonical);
+  }
+  return {};
+}
+
+base::Result<> CheckDevOnly(const NodeConfig& config) {
+  if (config.dev) return {};
+  if (!config.auto_create_accounts.empty()) return Bad("mail.auto_create_accounts", "is refused unless dev = true");
+  if (!config.dev_accounts.empty()) return Bad("account", "is refused unless dev = true; use `posthorn user add`");
+  return {};
+}
+
+// What no single key shows.
+base::Result<> Check(NodeConfig& config) {
+  RETURN_IF_ERROR(OneOf("log.level", config.log_level, {"debug", "info", "warning", "error"}));
+  RETURN_IF_ERROR(OneOf("volume.io", config.volume_io, {"auto", "io_uring", "threads"}));
+  RETURN_IF_ERROR(OneOf("smtp.bare_line_ends", config.smtp_line_ends, {"refuse", "normalize"}));
+  RETURN_IF_ERROR(OneOf("smtp.path", config.smtp_path, {"auto", "queue"}));
+  RETURN_IF_ERROR(CanonicalizeDomains("mail.domains", config.domains));
+  RETURN_IF_ERROR(CanonicalizeDomains("mail.auto_create_accounts", config.auto_create_accounts));
+  RETURN_IF_ERROR(CheckDevOnly(config));
+  for (const std::string& domain : config.auto_create_accounts) {
+    if (std::ranges::find(config.domains, domain) == config.domains.end()) {
+      return Bad("mail.auto_create_accounts", fmt::format("\"{}\" is not in mail.domains", domain));
+    }
+  }
+  if (config.recipient_delimiter.size() != 1) return Bad("mail.recipient_delimiter", "must be one character");
+  if (config.recipients_max < 100) return Bad("mail.recipients_max", "must be at least 100 (RFC 5321 §4.5.3.1.8)");
+  if (config.message_bytes_max < 64u << 10) return Bad("mail.size_max", "must be at least 64KiB (RFC 5321 §4.5.3.1.7)");
+  if (config.volume_segment_bytes == 0 || config.volume_segment_bytes % (1u << 20) != 0) {
+    return Bad("volume.segment_size", "must be a multiple of 1MiB");
+  }
+  if (config.tls_certificate.empty() != config.tls_key.empty()) {
+    return Bad("tls.key", "tls.certificate and tls.key are given together or not at all");
+  }
+  if (!config.postmaster.empty()) {
+    auto address = mail::Address::Parse(config.postmaster, {.utf8 = true});
+    if (!address) return Bad("mail.postmaster", address.error().message());
+    config.postmaster = address->CanonicalKey();
+  }
+  return {};
+}
+
+std::string InFolder(const NodeConfig& config, const std::string& path, std::string_view name) {
+  return path.empty() ? config.data_folder + "/" + std::string(name) : path;
+}
+
+}  // namespace
+
+std::string NodeConfig::VolumePath() const {
+  return InFolder(*this, volume_path, "volume.mffs");
+}
+std::string NodeConfig::ControlSocketPath() const {
+  return InFolder(*this, control_socket, "control.sock");
+}
+std::string NodeConfig::HostName() const {
+  if (!hostname.empty()) return hostname;
+  char name[256] = "localhost";
+  ::gethostname(name, sizeof name - 1);
+  return name;
+}
+
+base::Result<std::uint64_t> ParseBytes(std::string_view text) {
+  std::uint64_t number = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
+  std::string_view unit = text.substr(static_cast<std::size_t>(end - text.data()));
+  while (!unit.empty() && unit.front() == ' ') unit.remove_prefix(1);
+  constexpr std::pair<std::string_view, int> kUnits[] = {{"", 0}, {"KiB", 10}, {"MiB", 20}, {"GiB", 30}, {"TiB", 40}};
+  for (const auto& [name, shift] : kUnits) {
+    if (error == std::errc() && unit == name && number <= (~std::uint64_t{0} >> shift)) return number << shift;
+  }
+  return base::Error(base::Errc::kInvalid,
+                     fmt::format("\"{}\" is no size; write a whole number with KiB, MiB, GiB or TiB", text));
+}
+
+base::Result<NodeConfig> ParseConfig(std::string_view text, std::string_view name) {
+  NodeConfig config;
+  try {
+    const toml::table table = toml::parse(text, name);
+    RETURN_IF_ERROR(ReadTable(table, "", config));
+  } catch (const toml::parse_error& error) {
+    return base::Error(base::Errc::kInvalid,
+                       fmt::format("{} line {}: {}", name, error.source().begin.line, error.description()));
+  }
+  RETURN_IF_ERROR(Check(config));
+  return config;
+}
+
+base::Result<NodeConfig> LoadConfig(const std::string& path) {
+  std::ifstream file(path, std::ios::binary);
+  if (!file) return base::ErrnoError("read the configuration " + path, errno);
+  const std::string text((std::istreambuf_iterator<char>(file)), std::istreambuf_iterator<char>());
+  auto config = ParseConfig(text, path);
+  if (!config) return std::move(config).error().In(path);
+  return config;
+}
+
+}  // namespace app

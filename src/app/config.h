@@ -1,0 +1,100 @@
+// NodeConfig: everything an operator can set, read from one TOML file. Each key stands in docs/configuration.md
+// (tested).
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <functional>
+#include <string>
+#include <string_view>
+#include <variant>
+#include <vector>
+
+#include "base/result.h"
+
+namespace app {
+
+// An account made at start when it does not exist; only with dev = true.
+struct DevAccount {
+  std::string address;
+  std::string password;
+};
+
+// Sizes are bytes, durations carry their type. The defaults are those of docs/configuration.md.
+struct NodeConfig {
+  bool dev = false;
+  std::string hostname;  // Empty: the machine's name.
+  std::string data_folder = "/var/lib/posthorn";
+  std::string control_socket;  // Empty: control.sock in data_folder.
+  std::string log_level = "info";
+
+  std::string volume_path;  // Empty: volume.mffs in data_folder.
+  std::uint64_t volume_bytes = 16ull << 30;
+  std::uint64_t volume_segment_bytes = 64ull << 20;
+  std::string volume_io = "auto";
+
+  std::uint64_t buffer_bytes = 128ull << 20;
+  std::uint64_t index_bytes = 64ull << 20;
+
+  std::vector<std::string> domains;
+  std::vector<std::string> auto_create_accounts;
+  std::string postmaster;
+  std::string recipient_delimiter = "+";
+  std::uint64_t message_bytes_max = 50ull << 20;
+  std::uint64_t recipients_max = 1000;
+  std::uint64_t hops_max = 100;
+
+  std::vector<std::string> smtp_listen;
+  std::vector<std::string> submission_listen;
+  std::vector<std::string> pop3_listen;
+  std::vector<std::string> pop3s_listen;
+  std::vector<std::string> imap_listen;
+  std::vector<std::string> imaps_listen;
+  std::vector<std::string> http_listen;
+  std::uint64_t connections_max = 10'000;
+  std::uint64_t connections_per_client_max = 1'000;
+  std::chrono::seconds smtp_command_timeout{300};
+  std::chrono::seconds smtp_data_timeout{180};
+  std::string smtp_line_ends = "refuse";
+  std::vector<std::string> smtp_normalize_clients;
+  std::string smtp_path = "auto";
+  std::uint64_t deliver_workers = 8;
+
+  std::string tls_certificate;  // Empty: a self-signed one in data_folder, made when missing.
+  std::string tls_key;
+  bool plaintext_auth_on_loopback = false;
+  std::uint64_t hashing_threads = 1;
+  std::chrono::seconds auth_cache_ttl{600};
+
+  std::vector<DevAccount> dev_accounts;
+
+  // Where things lie once the empty defaults are filled in.
+  std::string VolumePath() const;
+  std::string ControlSocketPath() const;
+  std::string HostName() const;
+};
+
+// One key of the file. `Read` and `Default` work through a pointer to the member.
+struct ConfigKey {
+  using Member = std::variant<bool NodeConfig::*, std::string NodeConfig::*, std::uint64_t NodeConfig::*,
+                              std::chrono::seconds NodeConfig::*, std::vector<std::string> NodeConfig::*>;
+  enum class Unit : std::uint8_t { kNone, kBytes, kSeconds, kCount };
+
+  std::string_view name;  // "smtp.listen".
+  Member member;
+  Unit unit = Unit::kNone;
+  std::string_view meaning;
+};
+const std::vector<ConfigKey>& ConfigKeys();
+
+// The row of docs/configuration.md: "| `smtp.listen` | list | `[]` | meaning |".
+std::string DescribeKey(const ConfigKey& key);
+
+// Reads and checks a file. Errors: one sentence that names the line or key, and what is allowed.
+base::Result<NodeConfig> LoadConfig(const std::string& path);
+base::Result<NodeConfig> ParseConfig(std::string_view text, std::string_view name);
+
+// A whole number with KiB, MiB, GiB or TiB, or without a unit: "4GiB", "512 MiB", "4096". Errors: kInvalid.
+base::Result<std::uint64_t> ParseBytes(std::string_view text);
+
+}  // namespace app

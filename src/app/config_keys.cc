@@ -1,0 +1,125 @@
+// The table of all configuration keys: the one place where a key, its member and its meaning stand together.
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include "app/config.h"
+
+namespace app {
+namespace {
+
+using Unit = ConfigKey::Unit;
+
+std::string FormatBytes(std::uint64_t bytes) {
+  constexpr std::string_view kUnits[] = {"", "KiB", "MiB", "GiB", "TiB"};
+  std::size_t unit = 0;
+  while (bytes != 0 && bytes % 1024 == 0 && unit + 1 < std::size(kUnits)) {
+    bytes /= 1024;
+    ++unit;
+  }
+  return fmt::format("{}{}", bytes, kUnits[unit]);
+}
+
+struct DefaultText {
+  const NodeConfig& config;
+  Unit unit;
+  std::string operator()(bool NodeConfig::* m) const { return config.*m ? "true" : "false"; }
+  std::string operator()(std::string NodeConfig::* m) const { return fmt::format("\"{}\"", config.*m); }
+  std::string operator()(std::uint64_t NodeConfig::* m) const {
+    return unit == Unit::kBytes ? fmt::format("\"{}\"", FormatBytes(config.*m)) : fmt::format("{}", config.*m);
+  }
+  std::string operator()(std::chrono::seconds NodeConfig::* m) const { return fmt::format("{}", (config.*m).count()); }
+  std::string operator()(std::vector<std::string> NodeConfig::* m) const {
+    return fmt::format("[{}]", fmt::join(config.*m, ", "));
+  }
+};
+
+struct KindText {
+  Unit unit;
+  std::string operator()(bool NodeConfig::*) const { return "true or false"; }
+  std::string operator()(std::string NodeConfig::*) const { return "text"; }
+  std::string operator()(std::uint64_t NodeConfig::*) const { return unit == Unit::kBytes ? "size" : "number"; }
+  std::string operator()(std::chrono::seconds NodeConfig::*) const { return "seconds"; }
+  std::string operator()(std::vector<std::string> NodeConfig::*) const { return "list of texts"; }
+};
+
+}  // namespace
+
+const std::vector<ConfigKey>& ConfigKeys() {
+  using C = NodeConfig;
+  static const std::vector<ConfigKey> keys = {
+      {"dev", &C::dev, Unit::kNone, "Allows what only a developer wants: `auto_create_accounts` and `[[account]]`."},
+      {"hostname", &C::hostname, Unit::kNone,
+       "The node's name in greetings and Received fields. Empty: the machine's name."},
+      {"data_folder", &C::data_folder, Unit::kNone,
+       "Folder of everything the node writes: volume, index, epochs, certificate, control socket."},
+      {"control_socket", &C::control_socket, Unit::kNone,
+       "Unix socket (mode 0660) for `posthorn user`, `queue`, `status`. Empty: `control.sock` in `data_folder`."},
+      {"log.level", &C::log_level, Unit::kNone, "`debug`, `info`, `warning` or `error`."},
+      {"volume.path", &C::volume_path, Unit::kNone,
+       "File or raw block device that holds the mail. Empty: `volume.mffs` in `data_folder`. A missing file is made."},
+      {"volume.size", &C::volume_bytes, Unit::kBytes,
+       "Size of a volume file that is made. A block device is used whole."},
+      {"volume.segment_size", &C::volume_segment_bytes, Unit::kBytes,
+       "Segment size of a volume that is made; a multiple of 1MiB."},
+      {"volume.io", &C::volume_io, Unit::kNone,
+       "`auto`, `io_uring` or `threads`: how the device is driven. `auto` takes io_uring and falls back with a "
+       "warning."},
+      {"memory.mail_buffers", &C::buffer_bytes, Unit::kBytes,
+       "Memory for mail in flight, all sessions together. When it is used up, new mail waits, then gets 451."},
+      {"memory.index", &C::index_bytes, Unit::kBytes,
+       "Memory of the mailbox index (RocksDB: write buffers and cache)."},
+      {"mail.domains", &C::domains, Unit::kNone,
+       "The domains whose mail is delivered here. Mail for others is refused."},
+      {"mail.auto_create_accounts", &C::auto_create_accounts, Unit::kNone,
+       "Domains whose accounts are made at their first mail. Only with `dev = true`."},
+      {"mail.postmaster", &C::postmaster, Unit::kNone,
+       "Account that gets mail to postmaster of every domain. Empty: the account postmaster@DOMAIN."},
+      {"mail.recipient_delimiter", &C::recipient_delimiter, Unit::kNone,
+       "One character: `user+anything` goes to `user`."},
+      {"mail.size_max", &C::message_bytes_max, Unit::kBytes, "Largest mail accepted."},
+      {"mail.recipients_max", &C::recipients_max, Unit::kCount,
+       "Recipients of one mail; RFC 5321 asks for at least 100."},
+      {"mail.hops_max", &C::hops_max, Unit::kCount,
+       "Received fields a mail may have before it counts as going in circles."},
+      {"smtp.listen", &C::smtp_listen, Unit::kNone,
+       "Addresses for mail from other servers: `\"192.0.2.1:25\"`, `\"[::]:25\"`."},
+      {"submission.listen", &C::submission_listen, Unit::kNone,
+       "Addresses for mail from our users, who log in (RFC 6409)."},
+      {"pop3.listen", &C::pop3_listen, Unit::kNone, "Addresses of POP3, plain with STLS."},
+      {"pop3.listen_tls", &C::pop3s_listen, Unit::kNone, "Addresses of POP3 over TLS."},
+      {"imap.listen", &C::imap_listen, Unit::kNone, "Addresses of IMAP, plain with STARTTLS."},
+      {"imap.listen_tls", &C::imaps_listen, Unit::kNone, "Addresses of IMAP over TLS."},
+      {"http.listen", &C::http_listen, Unit::kNone,
+       "Addresses of `/metrics`, `/healthz` and `/readyz`. No login: keep it private."},
+      {"limits.connections", &C::connections_max, Unit::kCount, "Connections at once, all protocols together."},
+      {"limits.connections_per_client", &C::connections_per_client_max, Unit::kCount,
+       "Connections at once from one IP address."},
+      {"smtp.command_timeout", &C::smtp_command_timeout, Unit::kSeconds,
+       "How long a client may be silent between commands."},
+      {"smtp.data_timeout", &C::smtp_data_timeout, Unit::kSeconds, "How long a client may be silent within a mail."},
+      {"smtp.bare_line_ends", &C::smtp_line_ends, Unit::kNone,
+       "`refuse` mail with a bare CR or LF (they enable SMTP smuggling), or `normalize` them to CRLF."},
+      {"smtp.normalize_clients", &C::smtp_normalize_clients, Unit::kNone,
+       "IP addresses whose bare CR and LF are normalized although others' are refused."},
+      {"smtp.path", &C::smtp_path, Unit::kNone,
+       "`auto`: mail whose recipients lie in one partition is delivered directly. `queue`: all mail goes through the "
+       "queue."},
+      {"deliver.workers", &C::deliver_workers, Unit::kCount, "Deliveries from the queue at once."},
+      {"tls.certificate", &C::tls_certificate, Unit::kNone,
+       "PEM file with the chain. Empty: a self-signed one in `data_folder`, made at the first start."},
+      {"tls.key", &C::tls_key, Unit::kNone, "PEM file with the private key."},
+      {"auth.plaintext_on_loopback", &C::plaintext_auth_on_loopback, Unit::kNone,
+       "Lets clients on a loopback address log in without TLS."},
+      {"auth.hashing_threads", &C::hashing_threads, Unit::kCount, "Threads that verify passwords."},
+      {"auth.cache_ttl", &C::auth_cache_ttl, Unit::kSeconds,
+       "How long a verified password is remembered (as a keyed hash)."},
+  };
+  return keys;
+}
+
+std::string DescribeKey(const ConfigKey& key) {
+  return fmt::format("| `{}` | {} | `{}` | {} |", key.name, std::visit(KindText{key.unit}, key.member),
+                     std::visit(DefaultText{NodeConfig{}, key.unit}, key.member), key.meaning);
+}
+
+}  // namespace app

@@ -1,0 +1,163 @@
+#include "app/node.h"
+
+#include <filesystem>
+#include <utility>
+
+#include <fmt/format.h>
+
+#include "app/node_parts.h"
+#include "app/services.h"
+#include "auth/password_hash.h"
+#include "base/log.h"
+#include "mail/address.h"
+#include "net/self_signed.h"
+
+namespace app {
+namespace {
+
+// The steps of Start(), in order. Each takes the parts that the ones before it made.
+async::Task<base::Result<>> OpenVolume(Node::Parts* parts);
+async::Task<base::Result<>> RecoverState(Node::Parts* parts);
+async::Task<base::Result<>> MakeDevAccounts(Node::Parts* parts);
+base::Result<> LoadTls(Node::Parts* parts);
+void ReportRecovery(const mffs::RecoveryReport& report);
+async::Task<base::Result<>> StopParts(Node::Parts* parts);
+
+}  // namespace
+
+Node::Node(std::unique_ptr<Parts> parts) : parts_(std::move(parts)) {}
+Node::~Node() = default;
+
+async::Task<base::Result<std::unique_ptr<Node>>> Node::Start(NodeConfig config, NodeWorld world) {
+  auto parts = std::make_unique<Parts>(std::move(config), std::move(world));
+  std::error_code error;
+  std::filesystem::create_directories(parts->config.data_folder, error);
+  if (error) co_return base::ErrnoError("make the folder " + parts->config.data_folder, error.value());
+  auto started = co_await OpenVolume(parts.get());
+  if (started) started = co_await RecoverState(parts.get());
+  if (started) started = LoadTls(parts.get());
+  if (started) started = co_await MakeDevAccounts(parts.get());
+  if (started) started = OpenServices(parts.get());
+  if (!started) {
+    base::Ignore(co_await StopParts(parts.get()));  // The first error is the one to tell.
+    co_return std::move(started).error();
+  }
+  StartServices(parts.get());
+  co_return std::unique_ptr<Node>(new Node(std::move(parts)));
+}
+
+async::Task<base::Result<>> Node::Stop() {
+  return StopParts(parts_.get());
+}
+
+const Listeners& Node::listeners() const {
+  return *parts_->listeners;
+}
+
+std::string Node::Welcome() const {
+  return WelcomeText(*parts_);
+}
+
+namespace {
+
+async::Task<base::Result<>> OpenVolume(Node::Parts* parts) {
+  bool is_new = false;
+  if (parts->world.device == nullptr) {
+    ASSIGN_OR_CO_RETURN(parts->volume_file, OpenVolumeFile(parts->executor(), parts->config));
+    parts->world.device = std::move(parts->volume_file.device);
+    is_new = parts->volume_file.is_new;
+  }
+  mffs::BlockDevice* const device = parts->world.device.get();
+  if (is_new) {
+    CO_RETURN_IF_ERROR(co_await mffs::Volume::Format(
+        device, {.segment_bytes = static_cast<std::uint32_t>(parts->config.volume_segment_bytes)}));
+  }
+  auto volume = co_await mffs::Volume::Open(device, parts->world.clock, parts->world.volume_options);
+  if (!volume) co_return std::move(volume).error().In("open the volume " + device->name());
+  parts->volume = *std::move(volume);
+  ReportRecovery(parts->volume->recovery());
+  co_return base::Result<>();
+}
+
+void ReportRecovery(const mffs::RecoveryReport& report) {
+  base::LogInfo("volume_open", {{"blocks_scanned", report.blocks_scanned},
+                                {"records", report.records_found},
+                                {"torn_tail", report.torn_tail ? "yes" : "no"},
+                                {"ambiguous_tail", report.ambiguous_tail ? "yes" : "no"},
+                                {"corruptions", report.corruptions.size()},
+                                {"ms", report.took.count()}});
+  for (const std::string& corruption : report.corruptions) {
+    base::LogError("volume_corrupt", {{"what", corruption}, {"do", "run `posthorn mffs check` on the stopped node"}});
+  }
+}
+
+async::Task<base::Result<>> RecoverState(Node::Parts* parts) {
+  const NodeConfig& config = parts->config;
+  parts->buffers = std::make_unique<mffs::BufferPool>(parts->executor(),
+                                                      mffs::BufferPool::Options{.budget_bytes = config.buffer_bytes});
+  parts->coordinator = std::make_unique<replog::LocalCoordinator>(parts->executor(), &parts->file_worker,
+                                                                  config.data_folder + "/epochs");
+  CO_RETURN_IF_ERROR(co_await parts->coordinator->Load());
+  parts->log = std::make_unique<replog::Log>(parts->executor(), parts->volume.get(), parts->buffers.get(),
+                                             parts->coordinator.get(), replog::LogOptions{});
+  store::MailStoreOptions store_options;
+  store_options.index_folder = config.data_folder + "/index";
+  store_options.index_memory_bytes = config.index_bytes;
+  ASSIGN_OR_CO_RETURN(parts->store, store::MailStore::Open(parts->executor(), parts->log.get(), parts->world.clock,
+                                                           std::move(store_options)));
+  // All destinations are mailboxes here: the domain groups recipients that the local courier delivers together.
+  const auto router = [](const std::string& recipient) { return recipient.substr(recipient.rfind('@') + 1); };
+  parts->queue = std::make_unique<queue::MailQueue>(parts->executor(), parts->log.get(), parts->world.clock, router,
+                                                    queue::MailQueueOptions{});
+  CO_RETURN_IF_ERROR(co_await parts->log->Recover(parts->store.get(), parts->queue.get()));
+  parts->log_runs = true;
+  parts->directory = std::make_unique<StoreDirectory>(parts->world.shard, parts->store.get());
+  auth::AuthenticatorOptions auth_options;
+  auth_options.hashing_threads = static_cast<std::uint32_t>(config.hashing_threads);
+  auth_options.cache_ttl = config.auth_cache_ttl;
+  parts->authenticator =
+      std::make_unique<auth::Authenticator>(parts->directory.get(), parts->world.clock, auth_options);
+  co_return base::Result<>();
+}
+
+base::Result<> LoadTls(Node::Parts* parts) {
+  const NodeConfig& config = parts->config;
+  net::TlsFiles files{config.tls_certificate, config.tls_key};
+  if (files.certificate.empty()) {
+    ASSIGN_OR_RETURN(files, net::EnsureSelfSigned(config.data_folder, config.HostName()));
+  }
+  ASSIGN_OR_RETURN(parts->tls, net::TlsContext::Load(files));
+  return {};
+}
+
+async::Task<base::Result<>> MakeDevAccounts(Node::Parts* parts) {
+  for (const DevAccount& account : parts->config.dev_accounts) {
+    auto address = mail::Address::Parse(account.address, {.utf8 = true});
+    if (!address) co_return std::move(address).error().In("[[account]] " + account.address);
+    const std::string key = address->CanonicalKey();
+    auto found = co_await parts->store->FindAccount(key);
+    if (found) continue;
+    if (found.error().code() != base::Errc::kNotFound) co_return std::move(found).error();
+    auto hash = co_await parts->file_worker.Run([password = account.password] { return auth::HashPassword(password); });
+    CO_RETURN_IF_ERROR(hash);
+    CO_RETURN_IF_ERROR(*hash);
+    auto created = co_await parts->store->CreateAccount(key, **std::move(hash));
+    CO_RETURN_IF_ERROR(created);
+    base::LogInfo("account_created", {{"account", key}});
+  }
+  co_return base::Result<>();
+}
+
+// From the outside in: no new work, then the log, then the volume.
+async::Task<base::Result<>> StopParts(Node::Parts* parts) {
+  if (parts->listeners) co_await parts->listeners->Stop();
+  if (parts->control) co_await parts->control->Stop();
+  if (parts->dispatcher) co_await parts->dispatcher->Stop();
+  if (parts->log_runs) co_await parts->log->Stop();
+  base::Result<> closed;
+  if (parts->volume) closed = co_await parts->volume->Close();
+  co_return closed;
+}
+
+}  // namespace
+}  // namespace app

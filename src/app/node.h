@@ -1,0 +1,52 @@
+// Node: one running Posthorn: the object graph from the device up to the listeners.
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include "app/config.h"
+#include "async/asio.h"
+#include "async/shard.h"
+#include "base/clock.h"
+#include "base/metrics.h"
+#include "base/result.h"
+#include "mffs/block_device.h"
+#include "mffs/volume.h"
+
+namespace app {
+
+class Listeners;
+
+// What a test puts in the place of the world.
+struct NodeWorld {
+  async::Shard* shard = nullptr;  // Runs everything but the worker threads.
+  const base::Clock* clock = nullptr;
+  std::unique_ptr<mffs::BlockDevice> device;  // Null: the volume that the configuration names is opened, or made.
+  mffs::VolumeOptions volume_options{};
+};
+
+// Thread: the shard's. Life: Start(), then Stop() before destruction.
+class Node {
+ public:
+  // Opens or makes the volume, recovers, makes missing accounts (dev), opens all sockets, serves.
+  // Errors: one sentence that says what to do; nothing is left running.
+  static async::Task<base::Result<std::unique_ptr<Node>>> Start(NodeConfig config, NodeWorld world);
+  ~Node();
+
+  // Ends sessions, takes a checkpoint, closes the volume.
+  async::Task<base::Result<>> Stop();
+
+  const Listeners& listeners() const;
+  // What an operator sees at start: addresses and how to try it.
+  std::string Welcome() const;
+
+  struct Parts;  // app/node_parts.h
+  // For tests, which look inside and stall what is there. On the shard.
+  Parts& parts() { return *parts_; }
+
+ private:
+  explicit Node(std::unique_ptr<Parts> parts);
+  std::unique_ptr<Parts> parts_;
+};
+
+}  // namespace app

@@ -1,0 +1,88 @@
+#include "auth/guessing_limit.h"
+
+#include <algorithm>
+
+#include "net/network.h"
+
+namespace auth {
+
+using std::chrono::milliseconds;
+
+GuessingLimit::GuessingLimit(const AuthenticatorOptions& options)
+    : failures_free_(options.failures_free),
+      delay_min_(options.delay_min),
+      delay_max_(options.delay_max),
+      ttl_(options.failures_ttl),
+      networks_(options.failures_tracked_max),
+      accounts_(options.failures_tracked_max),
+      pairs_(options.failures_tracked_max) {}
+
+GuessingLimit::Attempt GuessingLimit::MakeAttempt(std::string account, const std::string& client_ip) {
+  return {.account = std::move(account), .network = net::ClientNetwork(client_ip, {.v4 = 24, .v6 = 64})};
+}
+
+base::Result<milliseconds> GuessingLimit::Reserve(const Attempt& attempt, base::SteadyTime now) {
+  Failures* const pair = Live(pairs_, PairKey(attempt), now);
+  Failures* const network = pair != nullptr ? pair : Live(networks_, attempt.network, now);
+  milliseconds delay{0};
+  if (network != nullptr && network->count >= failures_free_) {
+    if (network->next_start > now + delay_max_) {
+      return base::Error(base::Errc::kBusy, "too many failed logins from your network, try again later");
+    }
+    delay = NextPlace(*network, now);
+  }
+  if (pair != nullptr) return delay;
+  Failures* const account = Live(accounts_, attempt.account, now);
+  if (account != nullptr && account->count >= failures_free_) delay = std::max(delay, DelayOf(account->count));
+  return delay;
+}
+
+void GuessingLimit::Failed(const Attempt& attempt, base::SteadyTime now) {
+  if (Live(pairs_, PairKey(attempt), now) != nullptr) {
+    Count(pairs_, PairKey(attempt), now);
+    return;
+  }
+  Count(networks_, attempt.network, now);
+  Count(accounts_, attempt.account, now);
+}
+
+void GuessingLimit::Succeeded(const Attempt& attempt, base::SteadyTime now) {
+  // The network's and the account's failures stay: else a guesser who owns one account would wipe them with it.
+  pairs_.Touch(PairKey(attempt)) = {.last = now};
+}
+
+void GuessingLimit::Forget(const std::string& account) {
+  accounts_.EraseIf([&](const std::string& key, const Failures&) { return key == account; });
+  const std::string prefix = PairKey({.account = account, .network = ""});
+  pairs_.EraseIf([&](const std::string& key, const Failures&) { return key.starts_with(prefix); });
+}
+
+std::string GuessingLimit::PairKey(const Attempt& attempt) {
+  return attempt.account + '\0' + attempt.network;
+}
+
+GuessingLimit::Failures* GuessingLimit::Live(BoundedTable<Failures>& table, const std::string& key,
+                                             base::SteadyTime now) {
+  Failures* const failures = table.Find(key);
+  return failures != nullptr && now - failures->last < ttl_ ? failures : nullptr;
+}
+
+void GuessingLimit::Count(BoundedTable<Failures>& table, const std::string& key, base::SteadyTime now) {
+  const bool is_forgiven = Live(table, key, now) == nullptr;
+  Failures& failures = table.Touch(key);
+  if (is_forgiven) failures = {};
+  failures.count += 1;
+  failures.last = now;
+}
+
+milliseconds GuessingLimit::DelayOf(std::uint32_t failures) const {
+  const std::uint32_t doublings = std::min(failures - failures_free_, 20u);
+  return std::min(delay_max_, delay_min_ * (1u << doublings));
+}
+
+milliseconds GuessingLimit::NextPlace(Failures& failures, base::SteadyTime now) const {
+  failures.next_start = std::max(failures.next_start, now) + DelayOf(failures.count);
+  return std::chrono::ceil<milliseconds>(failures.next_start - now);
+}
+
+}  // namespace auth

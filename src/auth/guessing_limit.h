@@ -1,0 +1,65 @@
+// GuessingLimit: how long each attempt to log in has to wait, from what failed before.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <string>
+
+#include "auth/authenticator.h"
+#include "auth/bounded_table.h"
+#include "base/clock.h"
+#include "base/result.h"
+
+namespace auth {
+
+// A pure state machine: time comes in with each call. Three things are counted: the client's network, the account, and
+// the two together. The pair exists after a success; from then on it alone is judged.
+//
+// Attempts of one network are put in a row once it is over the free failures, so that opening many connections guesses
+// no faster than one. Those of one account only wait (capped): a botnet must not be able to lock its owner out.
+//
+// Thread: the owner's. Memory: 3 x failures_tracked_max entries of about 200 bytes.
+class GuessingLimit {
+ public:
+  explicit GuessingLimit(const AuthenticatorOptions& options);
+
+  struct Attempt {
+    std::string account;
+    std::string network;
+  };
+  static Attempt MakeAttempt(std::string account, const std::string& client_ip);
+
+  // What the attempt has to wait before it is verified. Errors: kBusy (others of the network wait for longer than
+  // delay_max already).
+  base::Result<std::chrono::milliseconds> Reserve(const Attempt& attempt, base::SteadyTime now);
+  void Failed(const Attempt& attempt, base::SteadyTime now);
+  void Succeeded(const Attempt& attempt, base::SteadyTime now);
+
+  // The account's known networks and its failures.
+  void Forget(const std::string& account);
+
+ private:
+  struct Failures {
+    std::uint32_t count = 0;
+    base::SteadyTime last{};
+    base::SteadyTime next_start{};
+  };
+
+  static std::string PairKey(const Attempt& attempt);
+  // Null when nothing is to be counted against: no entry, or one that is forgiven by now.
+  Failures* Live(BoundedTable<Failures>& table, const std::string& key, base::SteadyTime now);
+  void Count(BoundedTable<Failures>& table, const std::string& key, base::SteadyTime now);
+  std::chrono::milliseconds DelayOf(std::uint32_t failures) const;
+  // Takes the next place in the row of `failures` and returns the time until it.
+  std::chrono::milliseconds NextPlace(Failures& failures, base::SteadyTime now) const;
+
+  const std::uint32_t failures_free_;
+  const std::chrono::milliseconds delay_min_;
+  const std::chrono::milliseconds delay_max_;
+  const std::chrono::seconds ttl_;
+  BoundedTable<Failures> networks_;
+  BoundedTable<Failures> accounts_;
+  BoundedTable<Failures> pairs_;  // Account and network that logged in; `last` is then the success or failure since.
+};
+
+}  // namespace auth

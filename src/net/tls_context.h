@@ -1,0 +1,52 @@
+// TlsContext: what TLS needs beside a connection: the certificate, its key and the protocol's settings.
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include <openssl/types.h>
+
+#include "base/guarded.h"
+#include "base/result.h"
+
+namespace net {
+
+// PEM files: the certificate with its chain, leaf first, and the private key.
+struct TlsFiles {
+  std::string certificate;
+  std::string key;
+};
+
+enum class TlsVersion { kTls12, kNewest };
+
+// TLS 1.2 and 1.3, no renegotiation, no session cache (tickets resume without memory of ours).
+//
+// Thread: any. A connection keeps the certificate it began with; Reload() changes what the next ones get.
+// Outlives every StartTls() it is given to.
+class TlsContext {
+ public:
+  // A server's. Errors are sentences for the operator: kIo (a file cannot be read), kInvalid (not PEM, the key does not
+  // belong to the certificate, expired or not yet valid).
+  static base::Result<std::unique_ptr<TlsContext>> Load(TlsFiles files);
+  // A client's, which encrypts without verifying the server (opportunistic TLS, RFC 7435), up to version `highest`.
+  static std::unique_ptr<TlsContext> ForClient(TlsVersion highest = TlsVersion::kNewest);
+
+  // Reads the files again. On an error the certificate in use stays.
+  base::Result<> Reload();
+
+  bool is_client() const { return is_client_; }
+  // A new SSL in the right role, for one connection.
+  SSL* NewSession();
+
+ private:
+  TlsContext(TlsFiles files, bool is_client, std::shared_ptr<SSL_CTX> settings);
+
+  const TlsFiles files_;
+  const bool is_client_;
+  base::Guarded<std::shared_ptr<SSL_CTX>> settings_;  // Shared with readers that are just making a session.
+};
+
+// The reason OpenSSL gives for the failure of the last call on this thread; clears its error queue.
+std::string TlsErrorText();
+
+}  // namespace net

@@ -1,0 +1,34 @@
+#include "replog/types.h"
+
+namespace replog {
+
+void BodyRef::EncodeTo(base::Encoder& out) const {
+  out.Varint(id.value());
+  out.Varint(size_bytes);
+  out.Varint(extents.size());
+  for (std::size_t i = 0; i < extents.size(); ++i) {
+    extents[i].EncodeTo(out);
+    out.Varint(extent_bytes[i]);
+  }
+}
+
+BodyRef BodyRef::DecodeFrom(base::Decoder& in) {
+  BodyRef body;
+  body.id = BodyId(in.Varint());
+  body.size_bytes = in.Varint();
+  const std::uint64_t count = in.Varint();
+  // An extent takes at least 21 bytes: a hostile count fails before it allocates.
+  if (count > in.remaining() / (mffs::Location::kEncodedSize + 1)) {
+    in.Raw(in.remaining() + 1);
+    return {};
+  }
+  body.extents.reserve(count);
+  body.extent_bytes.reserve(count);
+  for (std::uint64_t i = 0; i < count && in.ok(); ++i) {
+    body.extents.push_back(mffs::Location::DecodeFrom(in));
+    body.extent_bytes.push_back(static_cast<std::uint32_t>(in.Varint()));
+  }
+  return in.ok() ? body : BodyRef{};
+}
+
+}  // namespace replog

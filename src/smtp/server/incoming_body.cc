@@ -1,0 +1,92 @@
+#include "smtp/server/incoming_body.h"
+
+#include <algorithm>
+
+namespace smtp {
+namespace {
+
+constexpr std::size_t kScratchBytes = 16u << 10;
+// One read at most: what a client pipelined behind its mail has to fit into the session's input.
+constexpr std::size_t kReadBytesMax = 64u << 10;
+
+}  // namespace
+
+IncomingBody::IncomingBody(replog::BodyWriter writer, Options options)
+    : writer_(std::move(writer)), options_(options), scanner_(options.framing) {
+  if (options_.normalize_line_ends) normalizer_.emplace();
+}
+
+async::Task<base::Result<>> IncomingBody::WriteTrace(std::string_view header) {
+  return writer_.Write(header);
+}
+
+std::span<char> IncomingBody::Space() {
+  if (uses_scratch()) {
+    scratch_.resize(kScratchBytes);
+    return scratch_;
+  }
+  if (!writer_.TryReserve()) return {};
+  const std::span<char> space = writer_.Space();
+  return space.first(std::min(space.size(), kReadBytesMax));
+}
+
+async::Task<void> IncomingBody::Reserve() {
+  const auto reserved = co_await writer_.Reserve();
+  if (!reserved) Refuse(RefusalOf(reserved.error()));
+}
+
+DataScanner::Step IncomingBody::TakeAtOnce(std::size_t bytes) {
+  const std::span<char> space = refusal_ ? std::span<char>(scratch_) : writer_.Space();
+  const DataScanner::Step step = scanner_.Scan(space.first(bytes));
+  Count({space.data(), step.kept});
+  if (!refusal_) {
+    writer_.Commit(step.kept);
+    if (received_bytes_ > options_.bytes_max) Refuse({552, "5.3.4 The mail is larger than this server accepts"});
+  }
+  return step;
+}
+
+async::Task<DataScanner::Step> IncomingBody::Take(std::size_t bytes) {
+  if (CanTakeAtOnce()) co_return TakeAtOnce(bytes);
+  const DataScanner::Step step = scanner_.Scan(std::span(scratch_).first(bytes));
+  Count({scratch_.data(), step.kept});
+  if (received_bytes_ > options_.bytes_max) Refuse({552, "5.3.4 The mail is larger than this server accepts"});
+  if (!refusal_) {
+    std::string normalized;
+    normalizer_->Append({scratch_.data(), step.kept}, normalized);
+    const auto written = co_await writer_.Write(normalized);
+    if (!written) Refuse(RefusalOf(written.error()));
+  }
+  co_return step;
+}
+
+void IncomingBody::Count(std::string_view kept) {
+  received_bytes_ += kept.size();
+  if (!refusal_) digest_.Update(kept);
+}
+
+void IncomingBody::Refuse(Refusal refusal) {
+  if (!refusal_) refusal_ = std::move(refusal);
+}
+
+async::Task<base::Result<replog::Body>> IncomingBody::Finish() {
+  if (normalizer_) {
+    std::string end;
+    normalizer_->Finish(end);
+    CO_RETURN_IF_ERROR(co_await writer_.Write(end));
+  }
+  co_return co_await writer_.Finish();
+}
+
+Refusal RefusalOf(const base::Error& error) {
+  switch (error.code()) {
+    case base::Errc::kNoSpace:
+      return {452, "4.3.1 Insufficient system storage, try again later"};
+    case base::Errc::kBusy:
+      return {451, "4.3.2 The system is busy, try again later"};
+    default:
+      return {451, "4.3.0 The mail could not be stored, try again later"};
+  }
+}
+
+}  // namespace smtp

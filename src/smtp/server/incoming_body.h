@@ -1,0 +1,79 @@
+// IncomingBody: the bytes of one mail as DATA or BDAT bring them, on their way into the store's buffers.
+#pragma once
+
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+
+#include "async/asio.h"
+#include "base/result.h"
+#include "mail/digest.h"
+#include "replog/body.h"
+#include "smtp/proto/data_scanner.h"
+#include "smtp/proto/line_ends.h"
+
+namespace smtp {
+
+// Why a mail can't be taken although its bytes are still read (the client only listens after the last one).
+struct Refusal {
+  int code = 0;
+  std::string text;
+};
+
+// Thread: the session's shard. Memory: that of its BodyWriter, and 16 KiB while it discards or normalises.
+class IncomingBody {
+ public:
+  struct Options {
+    DataScanner::Framing framing = DataScanner::Framing::kDots;
+    std::uint64_t bytes_max = 0;
+    bool normalize_line_ends = false;
+  };
+  IncomingBody(replog::BodyWriter writer, Options options);
+
+  // Puts our trace header before the mail. Before the first Space().
+  async::Task<base::Result<>> WriteTrace(std::string_view header);
+
+  // Where the next bytes may be read to. Empty: call Reserve() first.
+  std::span<char> Space();
+  // Waits for memory; never fails: when there is none in time the mail is refused and the rest discarded.
+  async::Task<void> Reserve();
+
+  // Takes the `bytes` that were read to the front of Space(). The answer tells how many of them belonged to the mail,
+  // and whether it has ended. Errors of the store become the refusal.
+  async::Task<DataScanner::Step> Take(std::size_t bytes);
+  // The same without waiting; only when CanTakeAtOnce().
+  bool CanTakeAtOnce() const { return !normalizer_.has_value(); }
+  DataScanner::Step TakeAtOnce(std::size_t bytes);
+
+  void Refuse(Refusal refusal);
+  const std::optional<Refusal>& refusal() const { return refusal_; }
+  std::uint64_t received_bytes() const { return received_bytes_; }
+  // After the last byte: a line ended in a bare CR or LF and that is not normalised.
+  bool has_bare_line_end() const { return !normalizer_.has_value() && scanner_.has_bare_line_end(); }
+
+  // Digest of the mail's bytes without our trace.
+  std::array<std::uint8_t, 16> TakeDigest() { return digest_.Finish(); }
+  // Ends the body. Small bodies: FinishSmall() without waiting.
+  async::Task<base::Result<replog::Body>> Finish();
+  bool is_small() const { return writer_.is_small() && !normalizer_.has_value(); }
+  replog::Body FinishSmall() { return writer_.FinishSmall(); }
+
+ private:
+  bool uses_scratch() const { return refusal_.has_value() || normalizer_.has_value(); }
+  void Count(std::string_view kept);
+
+  replog::BodyWriter writer_;
+  Options options_;
+  DataScanner scanner_;
+  std::optional<LineEndNormalizer> normalizer_;
+  mail::Digest digest_;
+  std::optional<Refusal> refusal_;
+  std::string scratch_;
+  std::uint64_t received_bytes_ = 0;
+};
+
+// What the client is told when the store fails it: always 4xx.
+Refusal RefusalOf(const base::Error& error);
+
+}  // namespace smtp

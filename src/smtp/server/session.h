@@ -1,0 +1,111 @@
+// Session: one SMTP connection, from the greeting to QUIT (RFC 5321). A thin shell: smtp/proto parses, this moves bytes
+// and decides.
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "async/asio.h"
+#include "base/result.h"
+#include "net/connection.h"
+#include "smtp/proto/command.h"
+#include "smtp/server/command_input.h"
+#include "smtp/server/incoming_body.h"
+#include "smtp/server/settings.h"
+#include "smtp/server/transaction.h"
+
+namespace smtp {
+
+// Extensions: PIPELINING, SIZE, 8BITMIME, SMTPUTF8, CHUNKING, ENHANCEDSTATUSCODES, STARTTLS, AUTH.
+//
+// Thread: the log's shard, which is the connection's. Owns the connection; borrows settings and services.
+// Durability: 250 after the last byte of a mail is sent when the mail is committed (promise 1), never before.
+// Errors of ours are 4xx (promise 2); past the time-outs of RFC 5321 §4.5.3.2 the client gets 421.
+class Session {
+ public:
+  Session(std::unique_ptr<net::Connection> connection, const Settings* settings, const Services* services);
+
+  // The whole dialogue.
+  async::Task<void> Run();
+
+ private:
+  // What has to be awaited after a command line was handled.
+  enum class Next : std::uint8_t { kNothing, kFindAccount, kData, kBdat, kAuth, kStartTls, kClose };
+  enum class AccountState : std::uint8_t { kNone, kExists, kUnknown };
+
+  // ---- session.cc: the dialogue ----
+  async::Task<bool> HandleBufferedLines();
+  async::Task<base::Result<>> Fill(std::chrono::seconds timeout);
+  async::Task<base::Result<>> Flush();
+  Next HandleLine(std::string_view line);
+  async::Task<bool> Await(Next next);
+  async::Task<void> SayGoodbye(base::Error error);
+  Next Handle(Helo&& helo);
+  Next Handle(MailFrom&& from);
+  Next Handle(RcptTo&& rcpt);
+  Next Handle(Data&&);
+  Next Handle(Bdat&& bdat);
+  Next Handle(Rset&&);
+  Next Handle(Noop&&);
+  Next Handle(Quit&&);
+  Next Handle(Vrfy&&);
+  Next Handle(Expn&&);
+  Next Handle(Help&&);
+  Next Handle(StartTls&&);
+  Next Handle(Auth&& auth);
+  Next Handle(BadCommand&& bad);
+  bool MustShowOut();
+  void Reply(int code, std::string_view text);
+  void ResetTransaction();
+  bool may_authenticate() const;
+
+  // ---- session_recipient.cc: RCPT ----
+  std::optional<Accepted> Resolve(const RcptTo& rcpt);
+  async::Task<void> FindAccount();
+  void AddRecipient(Accepted accepted);
+
+  // ---- session_data.cc: the bytes of a mail and what becomes of them ----
+  void BeginBody(DataScanner::Framing framing);
+  async::Task<base::Result<>> ReceiveData();
+  async::Task<base::Result<>> ReceiveChunk();
+  async::Task<base::Result<std::size_t>> ReadInto(std::span<char> space);
+  async::Task<void> Complete();
+  void CheckHeader(std::string_view head);
+  async::Task<base::Result<>> Store(replog::Body body);
+  async::Task<base::Result<>> DeliverDirectly(replog::Body body);
+  async::Task<base::Result<>> EnqueueMail(replog::Body body);
+  std::string TraceHeader() const;
+  mail::Envelope MakeEnvelope() const;
+  bool takes_direct_path() const;
+
+  // ---- session_auth.cc: STARTTLS and AUTH ----
+  async::Task<bool> UpgradeToTls();
+  async::Task<base::Result<>> Authenticate();
+  async::Task<base::Result<std::optional<std::string>>> AskClient(std::string challenge);
+  async::Task<base::Result<>> AuthenticatePlain();
+  async::Task<base::Result<>> AuthenticateLogin();
+  async::Task<void> Verify(std::string address, std::string password);
+  std::string_view protocol() const;
+
+  std::unique_ptr<net::Connection> connection_;
+  const Settings* settings_;
+  const Services* services_;
+  CommandInput input_;
+  std::string out_;
+  std::uint32_t bad_commands_ = 0;
+
+  std::string helo_;  // Empty: the client has not said who it is.
+  bool extended_ = false;
+  std::string account_;  // Authenticated as; empty: not.
+  Auth auth_;            // The exchange that was asked for.
+  Bdat chunk_;
+
+  std::optional<Transaction> transaction_;
+  std::optional<Accepted> pending_recipient_;  // Its account is being looked up.
+  std::optional<IncomingBody> body_;
+  bool has_message_id_ = false;
+};
+
+}  // namespace smtp

@@ -1,0 +1,253 @@
+// DATA and BDAT: the bytes of a mail on their way in, and the decision between direct delivery and the queue.
+#include <algorithm>
+#include <cstring>
+
+#include <fmt/format.h>
+
+#include "base/log.h"
+#include "mail/header.h"
+#include "mail/trace.h"
+#include "smtp/server/session.h"
+
+namespace smtp {
+
+bool Session::takes_direct_path() const {
+  return settings_->path == Path::kAuto && transaction_->CommonPartition().has_value();
+}
+
+void Session::BeginBody(DataScanner::Framing framing) {
+  body_.emplace(
+      takes_direct_path() ? services_->store->NewBody() : services_->queue->NewBody(mail::Class::kNormal),
+      IncomingBody::Options{.framing = framing,
+                            .bytes_max = settings_->message_bytes_max,
+                            .normalize_line_ends = settings_->line_ends == LineEnds::kNormalize ||
+                                                   settings_->normalize_clients.contains(connection_->peer().ip)});
+}
+
+async::Task<base::Result<>> Session::ReceiveData() {
+  const auto traced = co_await body_->WriteTrace(TraceHeader());
+  if (!traced) {
+    // Better said before the client has sent its bytes.
+    const Refusal refusal = RefusalOf(traced.error());
+    Reply(refusal.code, refusal.text);
+    ResetTransaction();
+    co_return base::Result<>();
+  }
+  Reply(354, "End data with <CR><LF>.<CR><LF>");
+  if (input_.buffered().empty()) CO_RETURN_IF_ERROR(co_await Flush());
+  for (bool at_end = false; !at_end;) {
+    std::span<char> space = body_->Space();
+    if (space.empty()) {
+      co_await body_->Reserve();
+      continue;
+    }
+    ASSIGN_OR_CO_RETURN(const std::size_t bytes, co_await ReadInto(space));
+    DataScanner::Step step;
+    if (body_->CanTakeAtOnce()) {
+      // What follows the mail lies behind the kept bytes in the same space; Commit moves on, the bytes stay.
+      step = body_->TakeAtOnce(bytes);
+    } else {
+      step = co_await body_->Take(bytes);
+    }
+    at_end = step.at_end;
+    if (step.taken < bytes) {
+      std::string rest(space.data() + step.taken, bytes - step.taken);
+      rest.append(input_.buffered());
+      input_.Clear();
+      input_.PutBack(rest);
+    }
+  }
+  co_await Complete();
+  co_return base::Result<>();
+}
+
+async::Task<base::Result<>> Session::ReceiveChunk() {
+  const bool in_order = transaction_ && !transaction_->recipients().empty();
+  if (in_order && !body_) {
+    BeginBody(DataScanner::Framing::kChunk);
+    const auto traced = co_await body_->WriteTrace(TraceHeader());
+    if (!traced) body_->Refuse(RefusalOf(traced.error()));
+  }
+  std::vector<char> discarded(in_order ? 0 : 16u << 10);
+  for (std::uint64_t left = chunk_.size_bytes; left > 0;) {
+    std::span<char> space = in_order ? body_->Space() : std::span<char>(discarded);
+    if (space.empty()) {
+      co_await body_->Reserve();
+      continue;
+    }
+    space = space.first(static_cast<std::size_t>(std::min<std::uint64_t>(space.size(), left)));
+    ASSIGN_OR_CO_RETURN(const std::size_t bytes, co_await ReadInto(space));
+    left -= bytes;
+    if (in_order) co_await body_->Take(bytes);
+  }
+  if (!in_order) {
+    Reply(503, "5.5.1 Say MAIL and RCPT first");
+  } else if (chunk_.last) {
+    co_await Complete();
+  } else if (body_->refusal()) {
+    Reply(body_->refusal()->code, body_->refusal()->text);
+    ResetTransaction();
+  } else {
+    Reply(250, fmt::format("2.0.0 {} bytes received", chunk_.size_bytes));
+  }
+  co_return base::Result<>();
+}
+
+// The next bytes: what is buffered first, then the connection.
+async::Task<base::Result<std::size_t>> Session::ReadInto(std::span<char> space) {
+  const std::string_view buffered = input_.buffered();
+  if (!buffered.empty()) {
+    const std::size_t bytes = std::min(buffered.size(), space.size());
+    std::memcpy(space.data(), buffered.data(), bytes);
+    input_.Consume(bytes);
+    co_return bytes;
+  }
+  if (!out_.empty()) CO_RETURN_IF_ERROR(co_await Flush());
+  connection_->SetDeadline(settings_->data_timeout);
+  co_return co_await connection_->Read(space);
+}
+
+// All bytes are here: store them and answer.
+async::Task<void> Session::Complete() {
+  const base::SteadyTime began = services_->clock->SteadyNow();
+  if (body_->has_bare_line_end()) body_->Refuse({550, "5.6.11 Lines must end in CRLF; this mail has a bare CR or LF"});
+  base::Result<replog::Body> body = replog::Body();
+  if (!body_->refusal()) {
+    if (body_->is_small()) {
+      body = body_->FinishSmall();
+    } else {
+      body = co_await body_->Finish();
+    }
+    if (body) {
+      CheckHeader(body->head());
+    } else {
+      body_->Refuse(RefusalOf(body.error()));
+    }
+  }
+  if (!body_->refusal()) {
+    const auto stored = co_await Store(*std::move(body));
+    if (!stored) {
+      base::LogError("mail_not_stored", {{"id", transaction_->id()}, {"reason", stored.error().message()}});
+      body_->Refuse(RefusalOf(stored.error()));
+    }
+  }
+  const auto& metrics = services_->metrics;
+  if (const auto& refusal = body_->refusal()) {
+    base::Counter* const counter = refusal->code < 500 ? metrics.refused_temporary : metrics.refused_permanent;
+    if (counter != nullptr) counter->Add();
+    base::LogInfo("mail_refused", {{"id", transaction_->id()},
+                                   {"from", transaction_->sender()},
+                                   {"client", connection_->peer().ip},
+                                   {"reply", fmt::format("{} {}", refusal->code, refusal->text)}});
+    Reply(refusal->code, refusal->text);
+  } else {
+    if (metrics.bytes != nullptr) metrics.bytes->Add(body_->received_bytes());
+    if (metrics.commit_seconds != nullptr) {
+      metrics.commit_seconds->Observe(std::chrono::duration<double>(services_->clock->SteadyNow() - began).count());
+    }
+    Reply(250, fmt::format("2.0.0 Ok: {}", transaction_->id()));
+  }
+  ResetTransaction();
+}
+
+// Looks at the header of the mail: `head` begins with our own Received field.
+void Session::CheckHeader(std::string_view head) {
+  const std::string_view header = head.substr(0, mail::HeaderSize(head));
+  if (mail::CountReceived(header) > settings_->hops_max) {
+    body_->Refuse({554, "5.4.6 Too many hops: the mail goes in circles"});
+  }
+  has_message_id_ = mail::FindHeader(header, "Message-ID").has_value();
+}
+
+async::Task<base::Result<>> Session::Store(replog::Body body) {
+  const std::uint64_t size_bytes = body.size_bytes();
+  const bool direct = takes_direct_path();
+  if (direct) {
+    CO_RETURN_IF_ERROR(co_await DeliverDirectly(std::move(body)));
+  } else {
+    CO_RETURN_IF_ERROR(co_await EnqueueMail(std::move(body)));
+  }
+  base::Counter* const counter = direct ? services_->metrics.mails_direct : services_->metrics.mails_queued;
+  if (counter != nullptr) counter->Add();
+  base::LogInfo("mail_accepted", {{"id", transaction_->id()},
+                                  {"from", transaction_->sender()},
+                                  {"to", transaction_->recipients().front().recipient.address},
+                                  {"recipients", transaction_->recipients().size()},
+                                  {"size_bytes", size_bytes},
+                                  {"client", connection_->peer().ip},
+                                  {"helo", helo_},
+                                  {"path", direct ? "direct" : "queue"}});
+  co_return base::Result<>();
+}
+
+async::Task<base::Result<>> Session::DeliverDirectly(replog::Body body) {
+  store::Delivery delivery;
+  delivery.internal_date = services_->clock->WallNow();
+  // CLUSTER.md "Queue partitions": the id of a direct delivery is fixed at DATA, so that a client that lost our 250 and
+  // sends again does not double a mail that names itself.
+  const std::array<std::uint8_t, 16> content = body_->TakeDigest();
+  mail::Digest digest;
+  for (const Accepted& accepted : transaction_->recipients()) {
+    store::DeliveryTarget target;
+    target.address = accepted.account;
+    target.prefix = mail::DeliveryPrefix(transaction_->sender(), accepted.recipient.address);
+    if (has_message_id_) {
+      digest.Update({reinterpret_cast<const char*>(content.data()), content.size()});
+      digest.Update(target.prefix);
+      target.delivery_id.bytes = digest.Finish();
+    } else {
+      base::StoreLe(target.delivery_id.bytes.data(), services_->random->Next());
+      base::StoreLe(target.delivery_id.bytes.data() + 8, services_->random->Next());
+    }
+    delivery.targets.push_back(std::move(target));
+  }
+  delivery.body = std::move(body);
+  co_return co_await services_->store->Deliver(std::move(delivery));
+}
+
+async::Task<base::Result<>> Session::EnqueueMail(replog::Body body) {
+  CO_RETURN_IF_ERROR(co_await services_->queue->Enqueue(MakeEnvelope(), std::move(body)));
+  co_return base::Result<>();
+}
+
+mail::Envelope Session::MakeEnvelope() const {
+  mail::Envelope envelope;
+  envelope.id = transaction_->id();
+  envelope.sender = transaction_->sender();
+  envelope.smtputf8 = transaction_->from().smtputf8;
+  envelope.body = transaction_->from().body;
+  envelope.dsn_return = transaction_->from().dsn_return;
+  envelope.envelope_id = transaction_->from().envelope_id;
+  envelope.client_ip = connection_->peer().ip;
+  envelope.helo = helo_;
+  envelope.auth_account = account_;
+  envelope.protocol = protocol();
+  envelope.received = services_->clock->WallNow();
+  for (const Accepted& accepted : transaction_->recipients()) envelope.recipients.push_back(accepted.recipient);
+  return envelope;
+}
+
+std::string Session::TraceHeader() const {
+  mail::Trace trace;
+  trace.helo = helo_;
+  trace.client_ip = connection_->peer().ip;
+  trace.by = settings_->hostname;
+  trace.protocol = protocol();
+  trace.id = transaction_->id();
+  if (transaction_->recipients().size() == 1) trace.recipient = transaction_->recipients().front().recipient.address;
+  trace.tls_version = connection_->tls().version;
+  trace.tls_cipher = connection_->tls().cipher;
+  trace.time = services_->clock->WallNow();
+  return mail::MakeReceived(trace);
+}
+
+// RFC 3848, RFC 6531 §4.3.
+std::string_view Session::protocol() const {
+  if (!extended_) return "SMTP";
+  const bool utf8 = transaction_ && transaction_->from().smtputf8;
+  const bool tls = connection_->is_tls();
+  if (!account_.empty()) return utf8 ? (tls ? "UTF8SMTPSA" : "UTF8SMTPA") : (tls ? "ESMTPSA" : "ESMTPA");
+  return utf8 ? (tls ? "UTF8SMTPS" : "UTF8SMTP") : (tls ? "ESMTPS" : "ESMTP");
+}
+
+}  // namespace smtp

@@ -1,0 +1,129 @@
+#include "store/apply.h"
+
+#include "store/flags.h"
+#include "store/message_rows.h"
+#include "store/results.h"
+
+namespace store {
+
+namespace {
+
+// Not kCorrupt: the entry's checksum was right, so it is what somebody proposed, and every node decides the same.
+base::Error Unreadable() { return base::Error(base::Errc::kInvalid, "an entry of the log cannot be read"); }
+
+template <class Entry>
+base::Result<std::string> DecodeAndApply(Changeset& changes, const replog::EntryView& view) {
+  // The rest reads rows that the batch may hold.
+  RETURN_IF_ERROR(changes.Flush());
+  changes.AddBody(view.body, view.partition, 0);
+  Entry entry;
+  if (!DecodeEntry(view.meta, entry)) return Unreadable();
+  return Apply(changes, view.partition, entry);
+}
+
+template <class Entry>
+base::Result<std::string> DecodeAndApplyWithBody(Changeset& changes, const replog::EntryView& view) {
+  Entry entry;
+  if (!DecodeEntry(view.meta, entry)) {
+    changes.AddBody(view.body, view.partition, 0);
+    return Unreadable();
+  }
+  return Apply(changes, view.partition, entry, view.body);
+}
+
+base::Result<std::string> Dispatch(Changeset& changes, const replog::EntryView& view) {
+  switch (static_cast<EntryType>(view.type)) {
+    case EntryType::kCreateAccount: return DecodeAndApply<CreateAccountEntry>(changes, view);
+    case EntryType::kSetPassword: return DecodeAndApply<SetPasswordEntry>(changes, view);
+    case EntryType::kRemoveAccount: return DecodeAndApply<RemoveAccountEntry>(changes, view);
+    case EntryType::kDeliver: return DecodeAndApplyWithBody<DeliverEntry>(changes, view);
+    case EntryType::kCreateMailbox: return DecodeAndApply<CreateMailboxEntry>(changes, view);
+    case EntryType::kDeleteMailbox: return DecodeAndApply<DeleteMailboxEntry>(changes, view);
+    case EntryType::kRenameMailbox: return DecodeAndApply<RenameMailboxEntry>(changes, view);
+    case EntryType::kSubscribe: return DecodeAndApply<SubscribeEntry>(changes, view);
+    case EntryType::kAppend: return DecodeAndApplyWithBody<AppendEntry>(changes, view);
+    case EntryType::kStoreFlags: return DecodeAndApply<StoreFlagsEntry>(changes, view);
+    case EntryType::kCopy: return DecodeAndApply<CopyEntry>(changes, view);
+    case EntryType::kExpunge: return DecodeAndApply<ExpungeEntry>(changes, view);
+    case EntryType::kPurge: return DecodeAndApply<PurgeEntry>(changes, view);
+  }
+  base::Error error(base::Errc::kUnsupported, "the log has an entry of type " + std::to_string(view.type) +
+                                                  ", which a newer version wrote: start that version");
+  changes.Fail(error);
+  return error;
+}
+
+}  // namespace
+
+base::Result<std::string> ApplyEntry(Changeset& changes, const replog::EntryView& entry) {
+  if (entry.index.value() <= changes.Partition(entry.partition).index) return std::string();
+  auto result = Dispatch(changes, entry);
+  changes.EndEntry(entry.partition, entry.epoch.value(), entry.index.value());
+  return result;
+}
+
+base::Result<std::string> Apply(Changeset& changes, replog::PartitionId partition, const DeliverEntry& entry,
+                                const replog::BodyRef& body) {
+  changes.AdvanceTime(partition, entry.date_us, entry.ids_kept_hours);
+  MessageRow row;
+  row.date_us = entry.date_us;
+  row.body = body.empty() ? 0 : body.id.value();
+  std::uint32_t references = 0;
+  for (const DeliverEntry::Target& target : entry.targets) {
+    // The account's INBOX has the account's number. It is gone when the account was removed after the proposer had looked.
+    MailboxRow* mailbox = changes.FindMailbox(partition, target.account);
+    if (mailbox == nullptr || mailbox->uid_next == UINT32_MAX) continue;
+    if (!changes.AddDeliveryId(partition, target.delivery_id)) continue;
+    row.prefix = target.prefix;
+    row.size_bytes = body.size_bytes + target.prefix.size();
+    AddMessage(changes, {partition, target.account, mailbox}, row);
+    references += 1;
+  }
+  changes.AddBody(body, partition, references);
+  for (const DeliverEntry::Settled& mark : entry.settled) {
+    changes.RaiseWatermark(partition, mark.queue_partition, mark.index);
+  }
+  return std::string();
+}
+
+base::Result<std::string> Apply(Changeset& changes, replog::PartitionId partition, const AppendEntry& entry,
+                                const replog::BodyRef& body) {
+  // Keywords are read from rows that the batch may hold. First of all, since flushing may forget mailboxes.
+  if (!entry.flags.keywords.empty()) RETURN_IF_ERROR(changes.Flush());
+  MailboxRow* mailbox = changes.FindMailbox(partition, entry.mailbox);
+  if (mailbox == nullptr || mailbox->uid_next == UINT32_MAX) {
+    changes.AddBody(body, partition, 0);
+    if (mailbox == nullptr) return NoMailbox();
+    return base::Error(base::Errc::kNoSpace, "the mailbox has used all its UIDs");
+  }
+  MessageRow row;
+  row.system = entry.flags.system & kSystemFlags;
+  row.date_us = entry.date_us;
+  row.size_bytes = body.size_bytes;
+  row.body = body.empty() ? 0 : body.id.value();
+  const OpenMailbox open{partition, entry.mailbox, mailbox};
+  if (!entry.flags.keywords.empty()) {
+    auto positions = AddKeywords(changes, open, entry.flags.keywords);
+    if (!positions.has_value()) {
+      changes.AddBody(body, partition, 0);
+      return TooManyKeywords();
+    }
+    row.keywords = *std::move(positions);
+  }
+  const std::uint32_t uid = AddMessage(changes, open, row);
+  changes.AddBody(body, partition, 1);
+  return EncodeAppended({.uid_validity = mailbox->uid_validity, .uid = uid});
+}
+
+void ApplyMoves(Changeset& changes, replog::PartitionId partition, const std::vector<BodyMoved>& moves) {
+  if (!changes.Flush().has_value()) return;
+  for (const BodyMoved& move : moves) {
+    BodyRow* row = changes.FindBody(partition, move.body);
+    if (row == nullptr || move.part >= row->body.extents.size()) continue;
+    // Only from where it is: the same move may come twice, and moves that came later are not undone.
+    if (row->body.extents[move.part] == move.from) row->body.extents[move.part] = move.to;
+  }
+  changes.EndBodies(partition);
+}
+
+}  // namespace store

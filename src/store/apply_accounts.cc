@@ -1,0 +1,62 @@
+// Applies of entries about accounts.
+#include <rocksdb/db.h>
+
+#include <algorithm>
+
+#include "store/account_rows.h"
+#include "store/apply.h"
+#include "store/results.h"
+
+namespace store {
+
+base::Result<std::string> Apply(Changeset& changes, replog::PartitionId partition, const CreateAccountEntry& entry) {
+  if (FindAccountNumber(changes, partition, entry.address).has_value()) {
+    return base::Error(base::Errc::kExists, "the account " + std::string(entry.address) + " exists already");
+  }
+  PartitionRow& state = changes.ChangePartition(partition);
+  const std::uint32_t number = state.id_next++;
+  AccountRow account;
+  account.address = entry.address;
+  account.password_hash = entry.password_hash;
+  // Above all that an earlier account may have used: the address may have been another account before.
+  account.uid_validity_next = state.uid_validity_floor + 1;
+  NameTree tree(&changes, partition, number, account);
+  // The INBOX has the number of its account, so that a delivery finds it without a row between.
+  tree.AddMailbox(kInbox, number);
+  tree.Write();
+  std::string value;
+  base::Encoder(value).U32(number);
+  changes.Put(RowKey(partition, RowKind::kAddress).Text(entry.address), value);
+  changes.effects().accounts.push_back({partition, account.address, number});
+  return EncodeAccountResult(number);
+}
+
+base::Result<std::string> Apply(Changeset& changes, replog::PartitionId partition, const SetPasswordEntry& entry) {
+  const auto number = FindAccountNumber(changes, partition, entry.address);
+  if (!number.has_value()) return NoAccount();
+  const RowKey key = RowKey(partition, RowKind::kAccount).U32(*number);
+  auto account = changes.GetRow<AccountRow>(key);
+  if (!account.has_value()) return NoAccount();
+  account->password_hash = entry.password_hash;
+  changes.PutRow(key, *account);
+  return std::string();
+}
+
+base::Result<std::string> Apply(Changeset& changes, replog::PartitionId partition, const RemoveAccountEntry& entry) {
+  const auto number = FindAccountNumber(changes, partition, entry.address);
+  if (!number.has_value()) return NoAccount();
+  auto tree = NameTree::Open(&changes, partition, *number);
+  if (!tree.has_value()) return NoAccount();
+  for (const auto& [name, row] : tree->ReadAll()) {
+    if (row.mailbox != 0) changes.DropMailbox(partition, row.mailbox);
+  }
+  changes.DeletePrefix(RowKey(partition, RowKind::kName).U32(*number));
+  changes.Delete(RowKey(partition, RowKind::kAccount).U32(*number));
+  changes.Delete(RowKey(partition, RowKind::kAddress).Text(entry.address));
+  PartitionRow& state = changes.ChangePartition(partition);
+  state.uid_validity_floor = std::max(state.uid_validity_floor, tree->account().uid_validity_next - 1);
+  changes.effects().accounts.push_back({partition, std::string(entry.address), 0});
+  return std::string();
+}
+
+}  // namespace store

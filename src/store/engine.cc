@@ -1,0 +1,124 @@
+#include "store/engine.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "base/check.h"
+#include "base/log.h"
+
+namespace store {
+
+namespace {
+
+constexpr std::size_t kReaderThreads = 2;
+constexpr std::size_t kWatchedMailboxesMax = 100'000;
+
+}  // namespace
+
+MailStore::Engine::Engine(async::Executor executor, replog::Log* log, const base::Clock* clock, MailStoreOptions options,
+                          std::unique_ptr<Index> index)
+    : log_(log),
+      clock_(clock),
+      options_(std::move(options)),
+      index_(std::move(index)),
+      accounts_(options_.account_cache_max),
+      waiters_(executor, kWatchedMailboxesMax),
+      background_(executor, "store purge"),
+      queue_(executor, index_.get(), &gate_, {.backlog_bytes_max = options_.apply_backlog_bytes_max},
+             [this](Effects effects) { Visible(std::move(effects)); }),
+      readers_({.name = "store-read", .threads = kReaderThreads, .jobs_max = options_.jobs_max}) {}
+
+MailStore::Engine::~Engine() { gate_.Hold(false); }
+
+void MailStore::Engine::Visible(Effects effects) {
+  for (const Effects::AccountChange& change : effects.accounts) {
+    if (change.account == 0) {
+      accounts_.Remove(change.address);
+    } else {
+      accounts_.Put(change.address, AccountId(std::uint64_t{change.partition.value()} << 32 | change.account));
+    }
+  }
+  for (const Effects::Release& release : effects.releases) log_->ReleaseBody(release.partition, release.body);
+  for (const Effects::MailboxName& mailbox : effects.changed) {
+    waiters_.Changed(MailboxId(std::uint64_t{mailbox.partition.value()} << 32 | mailbox.mailbox));
+  }
+  for (const Effects::MailboxName& mailbox : effects.garbage) {
+    // At replay the index itself is asked at the end: a purge may follow in the log.
+    if (recovered_) StartPurging(MailboxId(std::uint64_t{mailbox.partition.value()} << 32 | mailbox.mailbox));
+  }
+}
+
+async::Task<base::Result<std::string>> MailStore::Engine::ReadPiece(SnapshotRows* rows) {
+  auto piece = co_await readers_.Run([this, rows] {
+    gate_.Pass();
+    return rows->NextPiece();
+  });
+  if (!piece.has_value()) co_return std::move(piece).error();
+  co_return *std::move(piece);
+}
+
+async::Task<base::Result<std::string>> MailStore::Engine::ProposeDraft(replog::PartitionId partition, replog::Draft draft) {
+  CO_RETURN_IF_ERROR(co_await queue_.Room());
+  ASSIGN_OR_CO_RETURN(replog::Committed committed, co_await log_->Propose(partition, std::move(draft)));
+  co_return std::move(committed.applied);
+}
+
+async::Task<base::Result<AccountId>> MailStore::Engine::LookUp(std::string address) {
+  if (const auto known = accounts_.Find(address); known.has_value()) co_return *known;
+  const replog::PartitionId partition = log_->MailboxPartitionOf(address);
+  const std::uint64_t removals = accounts_.removals();
+  ASSIGN_OR_CO_RETURN(const FoundAccount found,
+                      co_await Read([partition, address](const ReadView& view) { return QueryAccount(view, partition, address); }));
+  const AccountId id(std::uint64_t{partition.value()} << 32 | found.number);
+  accounts_.Keep(address, id, removals);
+  co_return id;
+}
+
+// ---- Purging ----
+
+void MailStore::Engine::StartPurging(MailboxId mailbox) {
+  garbage_.push_back(mailbox);
+  if (is_purging_ || background_.stopping()) return;
+  is_purging_ = true;
+  background_.Spawn(PurgeAll());
+}
+
+async::Task<void> MailStore::Engine::PurgeAll() {
+  while (!garbage_.empty()) {
+    const MailboxId mailbox = garbage_.back();
+    garbage_.pop_back();
+    const auto purged = co_await Purge(mailbox);
+    if (!purged.has_value()) {
+      base::LogWarning("mailbox_purge_failed", {{"mailbox", mailbox.value()},
+                                                {"error", purged.error().message()},
+                                                {"note", "its space is freed after the next start"}});
+    }
+  }
+  is_purging_ = false;
+}
+
+async::Task<base::Result<>> MailStore::Engine::Purge(MailboxId mailbox) {
+  for (;;) {
+    ASSIGN_OR_CO_RETURN(const std::string left,
+                        co_await Propose(store::PartitionOf(mailbox), EntryType::kPurge,
+                                         PurgeEntry{.mailbox = static_cast<std::uint32_t>(mailbox.value())}));
+    if (left.empty()) co_return base::Result<>();
+  }
+}
+
+async::Task<base::Result<>> MailStore::Engine::MoveAll(MailboxId from, MailboxId to) {
+  ASSIGN_OR_CO_RETURN(const std::vector<std::uint32_t> uids,
+                      co_await Read([from](const ReadView& view) { return QueryUids(view, from); }));
+  for (std::size_t at = 0; at < uids.size(); at += kUidsPerEntryMax) {
+    const auto begin = uids.begin() + static_cast<std::ptrdiff_t>(at);
+    const auto end = uids.begin() + static_cast<std::ptrdiff_t>(std::min<std::size_t>(uids.size(), at + kUidsPerEntryMax));
+    CopyEntry entry{.from = static_cast<std::uint32_t>(from.value()),
+                    .to = static_cast<std::uint32_t>(to.value()),
+                    .move = true,
+                    .uids = std::vector<std::uint32_t>(begin, end)};
+    CO_RETURN_IF_ERROR(co_await Propose(store::PartitionOf(from), EntryType::kCopy, std::move(entry)));
+  }
+  co_return base::Result<>();
+}
+
+}  // namespace store

@@ -1,0 +1,201 @@
+#include "store/entries.h"
+
+#include "store/rows.h"
+#include "store/types.h"
+
+namespace store {
+
+namespace {
+
+bool ReadU32(base::Decoder& in, std::uint32_t& value) {
+  const std::uint64_t wide = in.Varint();
+  value = static_cast<std::uint32_t>(wide);
+  return in.ok() && wide <= UINT32_MAX;
+}
+
+bool ReadBool(base::Decoder& in, bool& value) {
+  const std::uint8_t byte = in.U8();
+  value = byte == 1;
+  return in.ok() && byte <= 1;
+}
+
+bool ReadText(base::Decoder& in, std::string_view& value) {
+  value = in.Text();
+  return in.ok();
+}
+
+constexpr std::size_t kTargetBytesMin = 1 + 17 + 1;
+constexpr std::size_t kSettledBytesMin = 2;
+
+}  // namespace
+
+void CreateAccountEntry::Write(base::Encoder& out) const {
+  out.Text(address);
+  out.Text(password_hash);
+}
+
+bool CreateAccountEntry::Read(base::Decoder& in) {
+  return ReadText(in, address) && ReadText(in, password_hash) && !address.empty();
+}
+
+void SetPasswordEntry::Write(base::Encoder& out) const {
+  out.Text(address);
+  out.Text(password_hash);
+}
+
+bool SetPasswordEntry::Read(base::Decoder& in) { return ReadText(in, address) && ReadText(in, password_hash); }
+
+void RemoveAccountEntry::Write(base::Encoder& out) const { out.Text(address); }
+
+bool RemoveAccountEntry::Read(base::Decoder& in) { return ReadText(in, address); }
+
+void DeliverEntry::Write(base::Encoder& out) const {
+  out.I64(date_us);
+  out.Varint(ids_kept_hours);
+  out.Varint(targets.size());
+  for (const Target& target : targets) {
+    out.Varint(target.account);
+    target.delivery_id.EncodeTo(out);
+    out.Text(target.prefix);
+  }
+  out.Varint(settled.size());
+  for (const Settled& mark : settled) {
+    out.Varint(mark.queue_partition);
+    out.Varint(mark.index);
+  }
+}
+
+bool DeliverEntry::Read(base::Decoder& in) {
+  targets.clear();
+  settled.clear();
+  date_us = in.I64();
+  if (!ReadU32(in, ids_kept_hours)) return false;
+  const std::uint64_t target_count = in.Varint();
+  if (target_count > in.remaining() / kTargetBytesMin) return false;
+  for (std::uint64_t i = 0; i < target_count; ++i) {
+    Target& target = targets.emplace_back();
+    if (!ReadU32(in, target.account)) return false;
+    target.delivery_id = mail::DeliveryId::DecodeFrom(in);
+    if (!ReadText(in, target.prefix)) return false;
+  }
+  const std::uint64_t settled_count = in.Varint();
+  if (settled_count > in.remaining() / kSettledBytesMin) return false;
+  for (std::uint64_t i = 0; i < settled_count; ++i) {
+    Settled& mark = settled.emplace_back();
+    if (!ReadU32(in, mark.queue_partition)) return false;
+    mark.index = in.Varint();
+  }
+  return in.ok();
+}
+
+void CreateMailboxEntry::Write(base::Encoder& out) const {
+  out.Varint(account);
+  out.Text(name);
+  out.Varint(names_max);
+}
+
+bool CreateMailboxEntry::Read(base::Decoder& in) {
+  return ReadU32(in, account) && ReadText(in, name) && ReadU32(in, names_max);
+}
+
+void DeleteMailboxEntry::Write(base::Encoder& out) const {
+  out.Varint(account);
+  out.Text(name);
+}
+
+bool DeleteMailboxEntry::Read(base::Decoder& in) { return ReadU32(in, account) && ReadText(in, name); }
+
+void RenameMailboxEntry::Write(base::Encoder& out) const {
+  out.Varint(account);
+  out.Text(from);
+  out.Text(to);
+  out.Varint(names_max);
+  out.Varint(name_bytes_max);
+}
+
+bool RenameMailboxEntry::Read(base::Decoder& in) {
+  return ReadU32(in, account) && ReadText(in, from) && ReadText(in, to) && ReadU32(in, names_max) &&
+         ReadU32(in, name_bytes_max);
+}
+
+void SubscribeEntry::Write(base::Encoder& out) const {
+  out.Varint(account);
+  out.Text(name);
+  out.U8(subscribed ? 1 : 0);
+  out.Varint(names_max);
+}
+
+bool SubscribeEntry::Read(base::Decoder& in) {
+  return ReadU32(in, account) && ReadText(in, name) && ReadBool(in, subscribed) && ReadU32(in, names_max);
+}
+
+void EntryFlags::Write(base::Encoder& out) const {
+  out.U8(system);
+  out.Varint(keywords.size());
+  for (const std::string_view keyword : keywords) out.Text(keyword);
+}
+
+bool EntryFlags::Read(base::Decoder& in) {
+  system = in.U8();
+  keywords.clear();
+  const std::uint64_t count = in.Varint();
+  if (count > kKeywordsPerMailboxMax) return false;
+  for (std::uint64_t i = 0; i < count; ++i) {
+    const std::string_view keyword = in.Text();
+    if (keyword.empty() || keyword.size() > kKeywordBytesMax) return false;
+    keywords.push_back(keyword);
+  }
+  return in.ok();
+}
+
+void AppendEntry::Write(base::Encoder& out) const {
+  out.Varint(mailbox);
+  flags.Write(out);
+  out.I64(date_us);
+}
+
+bool AppendEntry::Read(base::Decoder& in) {
+  if (!ReadU32(in, mailbox) || !flags.Read(in)) return false;
+  date_us = in.I64();
+  return in.ok();
+}
+
+void StoreFlagsEntry::Write(base::Encoder& out) const {
+  out.Varint(mailbox);
+  out.U8(change);
+  flags.Write(out);
+  EncodeUids(uids, out);
+}
+
+bool StoreFlagsEntry::Read(base::Decoder& in) {
+  if (!ReadU32(in, mailbox)) return false;
+  change = in.U8();
+  return change <= 2 && flags.Read(in) && DecodeUids(in, kUidsPerEntryMax, uids);
+}
+
+void CopyEntry::Write(base::Encoder& out) const {
+  out.Varint(from);
+  out.Varint(to);
+  out.U8(move ? 1 : 0);
+  EncodeUids(uids, out);
+}
+
+bool CopyEntry::Read(base::Decoder& in) {
+  return ReadU32(in, from) && ReadU32(in, to) && ReadBool(in, move) && DecodeUids(in, kUidsPerEntryMax, uids);
+}
+
+void ExpungeEntry::Write(base::Encoder& out) const {
+  out.Varint(mailbox);
+  out.U8(only_deleted ? 1 : 0);
+  EncodeUids(uids, out);
+}
+
+bool ExpungeEntry::Read(base::Decoder& in) {
+  return ReadU32(in, mailbox) && ReadBool(in, only_deleted) && DecodeUids(in, kUidsPerEntryMax, uids);
+}
+
+void PurgeEntry::Write(base::Encoder& out) const { out.Varint(mailbox); }
+
+bool PurgeEntry::Read(base::Decoder& in) { return ReadU32(in, mailbox); }
+
+}  // namespace store

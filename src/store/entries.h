@@ -1,0 +1,173 @@
+// The log entries of the store: what a change says, with every value decided before it is proposed. docs/format/store.md "Entries".
+// Views point into the bytes that were decoded (or that the proposer holds). Decoding takes hostile bytes.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/bytes.h"
+#include "base/result.h"
+#include "mail/delivery_id.h"
+
+namespace store {
+
+// In the log: never renumber.
+enum class EntryType : std::uint8_t {
+  kCreateAccount = 1,
+  kSetPassword = 2,
+  kRemoveAccount = 3,
+  kDeliver = 4,
+  kCreateMailbox = 5,
+  kDeleteMailbox = 6,
+  kRenameMailbox = 7,
+  kSubscribe = 8,
+  kAppend = 9,
+  kStoreFlags = 10,
+  kCopy = 11,
+  kExpunge = 12,
+  kPurge = 13,
+};
+inline constexpr std::uint8_t kEntryVersion = 1;
+
+struct CreateAccountEntry {
+  std::string_view address;
+  std::string_view password_hash;
+  void Write(base::Encoder& out) const;
+  bool Read(base::Decoder& in);
+};
+
+struct SetPasswordEntry {
+  std::string_view address;
+  std::string_view password_hash;
+  void Write(base::Encoder& out) const;
+  bool Read(base::Decoder& in);
+};
+
+struct RemoveAccountEntry {
+  std::string_view address;
+  void Write(base::Encoder& out) const;
+  bool Read(base::Decoder& in);
+};
+
+struct DeliverEntry {
+  struct Target {
+    std::uint32_t account = 0;  // Its INBOX has the same number.
+    mail::DeliveryId delivery_id;
+    std::string_view prefix;
+  };
+  // Everything below `index` of a queue partition is settled: no retry of it can come any more.
+  struct Settled {
+    std::uint32_t queue_partition = 0;
+    std::uint64_t index = 0;
+  };
+  std::int64_t date_us = 0;
+  std::uint32_t ids_kept_hours = 0;
+  std::vector<Target> targets;
+  std::vector<Settled> settled;
+  void Write(base::Encoder& out) const;
+  bool Read(base::Decoder& in);
+};
+
+// Limits of the account travel in the entry, so that nodes with another configuration decide the same.
+struct CreateMailboxEntry {
+  std::uint32_t account = 0;
+  std::string_view name;
+  std::uint32_t names_max = 0;
+  void Write(base::Encoder& out) const;
+  bool Read(base::Decoder& in);
+};
+
+struct DeleteMailboxEntry {
+  std::uint32_t account = 0;
+  std::string_view name;
+  void Write(base::Encoder& out) const;
+  bool Read(base::Decoder& in);
+};
+
+struct RenameMailboxEntry {
+  std::uint32_t account = 0;
+  std::string_view from;
+  std::string_view to;
+  std::uint32_t names_max = 0;
+  std::uint32_t name_bytes_max = 0;  // For the children, whose names grow with their parent's.
+  void Write(base::Encoder& out) const;
+  bool Read(base::Decoder& in);
+};
+
+struct SubscribeEntry {
+  std::uint32_t account = 0;
+  std::string_view name;
+  bool subscribed = false;
+  std::uint32_t names_max = 0;
+  void Write(base::Encoder& out) const;
+  bool Read(base::Decoder& in);
+};
+
+struct EntryFlags {
+  std::uint8_t system = 0;
+  std::vector<std::string_view> keywords;
+  void Write(base::Encoder& out) const;
+  bool Read(base::Decoder& in);
+};
+
+struct AppendEntry {
+  std::uint32_t mailbox = 0;
+  EntryFlags flags;
+  std::int64_t date_us = 0;
+  void Write(base::Encoder& out) const;
+  bool Read(base::Decoder& in);
+};
+
+struct StoreFlagsEntry {
+  std::uint32_t mailbox = 0;
+  std::uint8_t change = 0;  // FlagsChange.
+  EntryFlags flags;
+  std::vector<std::uint32_t> uids;
+  void Write(base::Encoder& out) const;
+  bool Read(base::Decoder& in);
+};
+
+struct CopyEntry {
+  std::uint32_t from = 0;
+  std::uint32_t to = 0;
+  bool move = false;  // The sources are expunged in the same entry.
+  std::vector<std::uint32_t> uids;
+  void Write(base::Encoder& out) const;
+  bool Read(base::Decoder& in);
+};
+
+struct ExpungeEntry {
+  std::uint32_t mailbox = 0;
+  bool only_deleted = false;
+  std::vector<std::uint32_t> uids;
+  void Write(base::Encoder& out) const;
+  bool Read(base::Decoder& in);
+};
+
+// Removes up to kPurgeStep messages of a deleted mailbox, so that no apply takes long however large the mailbox was.
+inline constexpr std::uint32_t kPurgeStep = 1000;
+struct PurgeEntry {
+  std::uint32_t mailbox = 0;
+  void Write(base::Encoder& out) const;
+  bool Read(base::Decoder& in);
+};
+
+template <class Entry>
+std::string EncodeEntry(const Entry& entry) {
+  std::string text;
+  base::Encoder out(text);
+  out.U8(kEntryVersion);
+  entry.Write(out);
+  return text;
+}
+
+// False: not an entry of this type and version. `entry` may be reused to save its memory.
+template <class Entry>
+bool DecodeEntry(std::string_view text, Entry& entry) {
+  base::Decoder in(text);
+  return in.U8() == kEntryVersion && entry.Read(in) && in.AtEnd();
+}
+
+}  // namespace store

@@ -1,0 +1,131 @@
+#include "store/entries.h"
+
+#include <gtest/gtest.h>
+
+#include "base/random.h"
+#include "store/flags.h"
+#include "store/mail_store.h"
+#include "store/rows.h"
+
+namespace store {
+namespace {
+
+DeliverEntry SomeDelivery() {
+  DeliverEntry entry;
+  entry.date_us = 123;
+  entry.ids_kept_hours = 48;
+  entry.targets.push_back({.account = 5, .delivery_id = mail::DeliveryId::Queued(1, 2, 3), .prefix = "Return-Path: <>\r\n"});
+  entry.targets.push_back({.account = 6, .delivery_id = mail::DeliveryId::Queued(1, 2, 4), .prefix = ""});
+  entry.settled.push_back({.queue_partition = 1u << 31, .index = 77});
+  return entry;
+}
+
+// Decodes, encodes again and compares; every cut of it must be refused.
+template <class Entry>
+void ExpectRoundTrip(const char* label, const Entry& entry) {
+  const std::string text = EncodeEntry(entry);
+  Entry decoded;
+  ASSERT_TRUE(DecodeEntry(text, decoded)) << label;
+  EXPECT_EQ(EncodeEntry(decoded), text) << label;
+  for (std::size_t size = 0; size < text.size(); ++size) {
+    EXPECT_FALSE(DecodeEntry(std::string_view(text).substr(0, size), decoded)) << label << " cut at " << size;
+  }
+  EXPECT_FALSE(DecodeEntry(text + "x", decoded)) << label << " with more behind";
+  std::string other_version = text;
+  other_version[0] = 2;
+  EXPECT_FALSE(DecodeEntry(other_version, decoded)) << label;
+}
+
+TEST(Entries, AreReadBackAsWritten) {
+  ExpectRoundTrip("create account", CreateAccountEntry{.address = "a@x", .password_hash = "$y$"});
+  ExpectRoundTrip("set password", SetPasswordEntry{.address = "a@x", .password_hash = "$y$"});
+  ExpectRoundTrip("remove account", RemoveAccountEntry{.address = "a@x"});
+  ExpectRoundTrip("deliver", SomeDelivery());
+  ExpectRoundTrip("create mailbox", CreateMailboxEntry{.account = 1, .name = "a/b", .names_max = 9});
+  ExpectRoundTrip("delete mailbox", DeleteMailboxEntry{.account = 1, .name = "a/b"});
+  ExpectRoundTrip("rename mailbox", RenameMailboxEntry{.account = 1, .from = "a", .to = "b", .names_max = 9, .name_bytes_max = 99});
+  ExpectRoundTrip("subscribe", SubscribeEntry{.account = 1, .name = "a", .subscribed = true, .names_max = 9});
+  ExpectRoundTrip("append", AppendEntry{.mailbox = 3, .flags = {.system = 1, .keywords = {"a", "b"}}, .date_us = -5});
+  ExpectRoundTrip("store flags", StoreFlagsEntry{.mailbox = 3, .change = 2, .flags = {.system = 1, .keywords = {"a"}}, .uids = {1, 2, 9}});
+  ExpectRoundTrip("copy", CopyEntry{.from = 3, .to = 4, .move = true, .uids = {4000000000u, 4294967295u}});
+  ExpectRoundTrip("expunge", ExpungeEntry{.mailbox = 3, .only_deleted = true, .uids = {5}});
+  ExpectRoundTrip("purge", PurgeEntry{.mailbox = 3});
+}
+
+TEST(Entries, DamagedOnesAreRefusedOrHarmless) {
+  for (std::uint64_t seed = 1; seed <= 3000; ++seed) {
+    base::Random random(seed);
+    std::string text = random.OneIn(2) ? EncodeEntry(SomeDelivery())
+                                       : EncodeEntry(CopyEntry{.from = 3, .to = 4, .move = false, .uids = {1, 5, 6, 7, 100}});
+    for (std::uint64_t i = 0, flips = 1 + random.Below(4); i < flips; ++i) {
+      text[random.Below(text.size())] = static_cast<char>(random.Next());
+    }
+    DeliverEntry deliver;
+    if (DecodeEntry(text, deliver)) EXPECT_LE(deliver.targets.size(), text.size());
+    CopyEntry copy;
+    if (DecodeEntry(text, copy)) EXPECT_LE(copy.uids.size(), kUidsPerEntryMax);
+  }
+}
+
+TEST(Uids, AreRangesOnTheWay) {
+  struct { const char* label; std::vector<std::uint32_t> uids; std::size_t bytes; } rows[] = {
+      {"none", {}, 1},
+      {"one", {7}, 3},
+      {"a run", {1, 2, 3, 4, 5}, 3},
+      {"two runs", {1, 2, 9, 10}, 5},
+      {"from zero", {0, 1}, 3},
+      {"the greatest", {4294967294u, 4294967295u}, 7},
+  };
+  for (const auto& row : rows) {
+    std::string text;
+    base::Encoder out(text);
+    EncodeUids(row.uids, out);
+    EXPECT_EQ(text.size(), row.bytes) << row.label;
+    base::Decoder in(text);
+    std::vector<std::uint32_t> uids;
+    EXPECT_TRUE(DecodeUids(in, 5, uids)) << row.label;
+    EXPECT_EQ(uids, row.uids) << row.label;
+  }
+}
+
+TEST(Uids, HostileRangesAreRefused) {
+  struct { const char* label; std::vector<std::uint64_t> numbers; } rows[] = {
+      {"more than asked for", {1, 0, 5}},
+      {"huge run", {1, 0, std::uint64_t{1} << 60}},
+      {"beyond 32 bits", {1, std::uint64_t{1} << 32, 0}},
+      {"wrapping", {2, 4294967295u, 0, 0, 0}},
+      {"more in two", {2, 1, 2, 1, 2}},
+      {"ranges missing", {9, 1, 0}},
+  };
+  for (const auto& row : rows) {
+    std::string text;
+    base::Encoder out(text);
+    for (const std::uint64_t number : row.numbers) out.Varint(number);
+    base::Decoder in(text);
+    std::vector<std::uint32_t> uids;
+    EXPECT_FALSE(DecodeUids(in, 5, uids)) << row.label;
+  }
+}
+
+TEST(Flags, AreNormalized) {
+  struct { const char* label; Flags flags; std::optional<std::vector<std::string>> keywords; } rows[] = {
+      {"none", {}, std::vector<std::string>{}},
+      {"sorted without case", {.system = 1, .keywords = {"b", "A", "c"}}, std::vector<std::string>{"A", "b", "c"}},
+      {"none twice", {.system = 0, .keywords = {"$Junk", "$junk"}}, std::vector<std::string>{"$Junk"}},
+      {"unknown system bit", {.system = 32, .keywords = {}}, std::nullopt},
+      {"empty keyword", {.system = 0, .keywords = {""}}, std::nullopt},
+      {"no atom", {.system = 0, .keywords = {"a b"}}, std::nullopt},
+      {"a system flag as keyword", {.system = 0, .keywords = {"\\Seen"}}, std::nullopt},
+      {"8 bit", {.system = 0, .keywords = {"\xc3\xbc"}}, std::nullopt},
+      {"too long", {.system = 0, .keywords = {std::string(129, 'k')}}, std::nullopt},
+      {"as long as may be", {.system = 0, .keywords = {std::string(128, 'k')}}, std::vector<std::string>{std::string(128, 'k')}},
+  };
+  for (const auto& row : rows) {
+    const auto flags = NormalizeFlags(row.flags);
+    EXPECT_EQ(flags.has_value(), row.keywords.has_value()) << row.label;
+    if (flags.has_value()) EXPECT_EQ(flags->keywords, *row.keywords) << row.label;
+  }
+}
+
+}  // namespace
+}  // namespace store

@@ -1,0 +1,80 @@
+#include "store/message_rows.h"
+
+#include "base/check.h"
+
+namespace store {
+
+std::uint32_t AddMessage(Changeset& changes, const OpenMailbox& mailbox, MessageRow& row) {
+  MailboxRow& state = *mailbox.row;
+  CHECK(state.uid_next != UINT32_MAX);
+  const std::uint32_t uid = state.uid_next++;
+  state.highest_modseq += 1;
+  state.messages += 1;
+  state.bytes += row.size_bytes;
+  if ((row.system & Flags::kSeen) == 0) state.unseen += 1;
+  row.created_modseq = state.highest_modseq;
+  row.modseq = state.highest_modseq;
+  changes.PutRow(RowKey(mailbox.partition, RowKind::kMessage).U32(mailbox.id).U32(uid), row);
+  changes.MailboxChanged(mailbox.partition, mailbox.id);
+  return uid;
+}
+
+void RemoveMessage(Changeset& changes, const OpenMailbox& mailbox, std::uint32_t uid, const MessageRow& row) {
+  MailboxRow& state = *mailbox.row;
+  state.messages -= 1;
+  state.bytes -= row.size_bytes;
+  if ((row.system & Flags::kSeen) == 0) state.unseen -= 1;
+  changes.Delete(RowKey(mailbox.partition, RowKind::kMessage).U32(mailbox.id).U32(uid));
+  if (row.modseq > row.created_modseq) {
+    changes.Delete(RowKey(mailbox.partition, RowKind::kChange).U32(mailbox.id).U64(row.modseq).U32(uid));
+  }
+}
+
+void MarkExpunged(Changeset& changes, const OpenMailbox& mailbox, const std::vector<std::uint32_t>& uids) {
+  mailbox.row->highest_modseq += 1;
+  std::string text;
+  base::Encoder out(text);
+  EncodeUids(uids, out);
+  changes.Put(RowKey(mailbox.partition, RowKind::kExpunged).U32(mailbox.id).U64(mailbox.row->highest_modseq), text);
+  changes.MailboxChanged(mailbox.partition, mailbox.id);
+}
+
+bool ReadMessage(Changeset& changes, const OpenMailbox& mailbox, std::uint32_t uid, ReadMessageRow& into) {
+  auto text = changes.Get(RowKey(mailbox.partition, RowKind::kMessage).U32(mailbox.id).U32(uid));
+  if (!text.has_value()) return false;
+  into.text = *std::move(text);
+  if (into.row.DecodeFrom(into.text)) return true;
+  changes.Fail(base::Error(base::Errc::kCorrupt, "a message row of the index cannot be read"));
+  return false;
+}
+
+std::vector<std::string> ReadKeywords(Changeset& changes, const OpenMailbox& mailbox) {
+  std::vector<std::string> table;
+  const auto text = changes.Get(RowKey(mailbox.partition, RowKind::kKeywords).U32(mailbox.id));
+  if (text.has_value() && !DecodeKeywords(*text, table)) {
+    changes.Fail(base::Error(base::Errc::kCorrupt, "a keyword row of the index cannot be read"));
+  }
+  return table;
+}
+
+std::optional<std::vector<std::uint16_t>> AddKeywords(Changeset& changes, const OpenMailbox& mailbox,
+                                                      const std::vector<std::string_view>& names) {
+  std::vector<std::string> table = ReadKeywords(changes, mailbox);
+  const std::size_t size_before = table.size();
+  auto positions = ResolveKeywords(table, names, true);
+  if (positions.has_value() && table.size() != size_before) {
+    std::string text;
+    EncodeKeywords(table, text);
+    changes.Put(RowKey(mailbox.partition, RowKind::kKeywords).U32(mailbox.id), text);
+  }
+  return positions;
+}
+
+base::Error NoMailbox() { return base::Error(base::Errc::kNotFound, "no such mailbox"); }
+
+base::Error TooManyKeywords() {
+  return base::Error(base::Errc::kNoSpace,
+                     "the mailbox has " + std::to_string(kKeywordsPerMailboxMax) + " keywords already");
+}
+
+}  // namespace store

@@ -1,0 +1,48 @@
+// The rows of messages as applies change them: counters, MODSEQ and the change index go together here.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/result.h"
+#include "store/changeset.h"
+#include "store/flags.h"
+
+namespace store {
+
+// A mailbox that exists, during the apply of one entry.
+struct OpenMailbox {
+  replog::PartitionId partition;
+  std::uint32_t id = 0;
+  MailboxRow* row = nullptr;  // Never null.
+};
+
+// Gives the message the next UID and a new MODSEQ (`row` tells all else, and keeps the MODSEQ) and returns the UID.
+// The caller has checked that there is a UID left, and adds the reference to the body.
+std::uint32_t AddMessage(Changeset& changes, const OpenMailbox& mailbox, MessageRow& row);
+
+// Takes the message's rows away. The caller drops the reference to the body and calls MarkExpunged.
+void RemoveMessage(Changeset& changes, const OpenMailbox& mailbox, std::uint32_t uid, const MessageRow& row);
+
+// One new MODSEQ for these UIDs, kept for ever: "MODSEQ for expunged mails too".
+void MarkExpunged(Changeset& changes, const OpenMailbox& mailbox, const std::vector<std::uint32_t>& uids);
+
+// A message row with the text that its prefix points into.
+struct ReadMessageRow {
+  std::string text;
+  MessageRow row;
+};
+// False: no such message.
+bool ReadMessage(Changeset& changes, const OpenMailbox& mailbox, std::uint32_t uid, ReadMessageRow& into);
+
+std::vector<std::string> ReadKeywords(Changeset& changes, const OpenMailbox& mailbox);
+// Positions of the keywords, new ones added to the mailbox. Empty: too many.
+std::optional<std::vector<std::uint16_t>> AddKeywords(Changeset& changes, const OpenMailbox& mailbox,
+                                                      const std::vector<std::string_view>& names);
+
+base::Error NoMailbox();
+base::Error TooManyKeywords();
+
+}  // namespace store

@@ -1,0 +1,319 @@
+// Random operations on the index against a simple model in memory, with crashes and deletions of the index in between.
+#include <gtest/gtest.h>
+
+#include <map>
+#include <set>
+
+#include "store/apply_testing.h"
+#include "store/flags.h"
+#include "store/mail_store.h"
+#include "store/testing.h"
+
+namespace store {
+namespace {
+
+struct ModelMessage {
+  std::uint64_t modseq = 0;
+  std::uint8_t system = 0;
+  std::set<std::string> keywords;
+  std::uint64_t body = 0;
+  std::uint64_t size = 0;
+};
+
+struct ModelMailbox {
+  std::uint32_t uid_next = 1;
+  std::uint64_t modseq = 1;
+  std::map<std::uint32_t, ModelMessage> messages;
+  std::map<std::uint32_t, std::uint64_t> expunged;  // UID -> MODSEQ.
+};
+
+using Uids = std::vector<std::uint32_t>;
+
+// Runs one operation on the rig and on the model at a time.
+class ModelRun {
+ public:
+  explicit ModelRun(std::uint64_t seed) : random_(seed) {
+    for (const char* address : {"alice@x", "bob@x"}) {
+      const AccountId account = rig_.AddAccount(address);
+      accounts_.push_back(account);
+      mailboxes_[IndexRig::InboxOf(account)];
+      for (const char* name : {"A", "B"}) {
+        CHECK(rig_.CreateMailbox(account, name).has_value());
+        mailboxes_[rig_.MailboxOf(account, name).id];
+      }
+    }
+  }
+
+  void Step() {
+    switch (random_.Below(12)) {
+      case 0: case 1: case 2: Deliver(); break;
+      case 3: Append(); break;
+      case 4: case 5: case 6: Store(); break;
+      case 7: case 8: Copy(false); break;
+      case 9: Copy(true); break;
+      case 10: Expunge(random_.OneIn(2)); break;
+      case 11: Disturb(); break;
+    }
+  }
+
+  void Check() {
+    for (const auto& [id, model] : mailboxes_) CheckMailbox(id, model);
+    // Released is what no message refers to, each body once.
+    rig_.Flush();
+    std::set<std::uint64_t> live;
+    for (const auto& [id, model] : mailboxes_) {
+      for (const auto& [uid, message] : model.messages) live.insert(message.body);
+    }
+    const std::set<std::uint64_t> released(rig_.released.begin(), rig_.released.end());
+    EXPECT_EQ(released.size(), rig_.released.size()) << "a body was released twice";
+    for (const std::uint64_t body : bodies_) EXPECT_NE(live.contains(body), released.contains(body)) << "body " << body;
+  }
+
+ private:
+  void Deliver() {
+    DeliverEntry entry;
+    entry.ids_kept_hours = 48;
+    std::vector<MailboxId> targets;
+    for (std::uint64_t i = 0, count = 1 + random_.Below(3); i < count; ++i) {
+      const AccountId account = accounts_[random_.Below(accounts_.size())];
+      // One in four repeats an id.
+      const std::uint64_t id = random_.OneIn(4) ? random_.Below(ids_) : ids_++;
+      entry.targets.push_back({.account = IndexRig::Number(account), .delivery_id = mail::DeliveryId::Queued(1, id, 0), .prefix = "xy"});
+      if (seen_.insert(id).second) targets.push_back(IndexRig::InboxOf(account));
+    }
+    ASSERT_TRUE(rig_.Propose(EntryType::kDeliver, entry, 50).has_value());
+    bodies_.push_back(rig_.last_index());
+    for (const MailboxId target : targets) Add(target, {.body = rig_.last_index(), .size = 52});
+  }
+
+  void Append() {
+    const MailboxId id = Any();
+    const AppendEntry entry{.mailbox = IndexRig::Number(id), .flags = {.system = Flags::kSeen, .keywords = {"K1"}}, .date_us = 3};
+    ASSERT_TRUE(rig_.Propose(EntryType::kAppend, entry, 70).has_value());
+    bodies_.push_back(rig_.last_index());
+    Add(id, {.system = Flags::kSeen, .keywords = {"K1"}, .body = rig_.last_index(), .size = 70});
+  }
+
+  void Store() {
+    const MailboxId id = Any();
+    ModelMailbox& model = mailboxes_[id];
+    const auto change = static_cast<FlagsChange>(random_.Below(3));
+    const auto system = static_cast<std::uint8_t>(random_.Below(32));
+    const std::string keyword = "K" + std::to_string(random_.Below(4));
+    const Uids uids = SomeUids(model);
+    ASSERT_TRUE(rig_.Propose(EntryType::kStoreFlags, StoreFlagsEntry{.mailbox = IndexRig::Number(id),
+                                                                     .change = static_cast<std::uint8_t>(change),
+                                                                     .flags = {.system = system, .keywords = {keyword}},
+                                                                     .uids = uids}).has_value());
+    bool changed = false;
+    for (const std::uint32_t uid : uids) {
+      const auto found = model.messages.find(uid);
+      if (found == model.messages.end()) continue;
+      ModelMessage next = found->second;
+      if (change == FlagsChange::kReplace) { next.system = system; next.keywords = {keyword}; }
+      if (change == FlagsChange::kAdd) { next.system |= system; next.keywords.insert(keyword); }
+      if (change == FlagsChange::kRemove) { next.system &= static_cast<std::uint8_t>(~system); next.keywords.erase(keyword); }
+      if (next.system == found->second.system && next.keywords == found->second.keywords) continue;
+      if (!changed) model.modseq += 1;
+      changed = true;
+      next.modseq = model.modseq;
+      found->second = next;
+    }
+  }
+
+  void Copy(bool move) {
+    const AccountId account = accounts_[random_.Below(accounts_.size())];
+    const MailboxId from = MailboxId(account.value() + random_.Below(3));
+    MailboxId to = MailboxId(account.value() + random_.Below(3));
+    if (move && to == from) return;
+    const Uids uids = SomeUids(mailboxes_[from]);
+    ASSERT_TRUE(rig_.Propose(EntryType::kCopy, CopyEntry{.from = IndexRig::Number(from), .to = IndexRig::Number(to), .move = move, .uids = uids})
+                    .has_value());
+    Uids gone;
+    std::vector<ModelMessage> copies;
+    for (const std::uint32_t uid : uids) {
+      const auto found = mailboxes_[from].messages.find(uid);
+      if (found == mailboxes_[from].messages.end()) continue;
+      gone.push_back(uid);
+      copies.push_back(found->second);
+    }
+    for (const ModelMessage& copy : copies) Add(to, copy);
+    if (move) Remove(from, gone);
+  }
+
+  void Expunge(bool only_deleted) {
+    const MailboxId id = Any();
+    ModelMailbox& model = mailboxes_[id];
+    const Uids uids = SomeUids(model);
+    ASSERT_TRUE(rig_.Propose(EntryType::kExpunge, ExpungeEntry{.mailbox = IndexRig::Number(id), .only_deleted = only_deleted, .uids = uids})
+                    .has_value());
+    Uids gone;
+    for (const std::uint32_t uid : uids) {
+      const auto found = model.messages.find(uid);
+      if (found == model.messages.end()) continue;
+      if (!only_deleted || (found->second.system & Flags::kDeleted) != 0) gone.push_back(uid);
+    }
+    Remove(id, gone);
+  }
+
+  // The index falls behind, or goes, and comes back from the log; or it is written to files.
+  void Disturb() {
+    rig_.Flush();
+    if (random_.OneIn(2)) {
+      rig_.FlushToDisk();
+      return;
+    }
+    // What is released again at a replay was released before: the model counts once.
+    std::vector<std::uint64_t> released = rig_.released;
+    if (random_.OneIn(3)) {
+      rig_.DeleteIndex();
+    } else {
+      rig_.Crash();
+    }
+    rig_.ReplayAll();
+    rig_.released = std::move(released);
+  }
+
+  MailboxId Any() { return std::next(mailboxes_.begin(), static_cast<std::ptrdiff_t>(random_.Below(mailboxes_.size())))->first; }
+
+  Uids SomeUids(const ModelMailbox& model) {
+    Uids uids;
+    for (std::uint32_t uid = 1; uid <= model.uid_next; ++uid) {
+      if (random_.OneIn(3)) uids.push_back(uid);
+    }
+    return uids;
+  }
+
+  void Add(MailboxId id, ModelMessage message) {
+    ModelMailbox& model = mailboxes_[id];
+    message.modseq = ++model.modseq;
+    model.messages[model.uid_next++] = std::move(message);
+  }
+
+  void Remove(MailboxId id, const Uids& gone) {
+    if (gone.empty()) return;
+    ModelMailbox& model = mailboxes_[id];
+    model.modseq += 1;
+    for (const std::uint32_t uid : gone) {
+      model.messages.erase(uid);
+      model.expunged[uid] = model.modseq;
+    }
+  }
+
+  void CheckMailbox(MailboxId id, const ModelMailbox& model) {
+    const auto state = rig_.Ask([&](const ReadView& v) { return QueryMailbox(v, id); });
+    ASSERT_TRUE(state.has_value());
+    EXPECT_EQ(state->uid_next, model.uid_next);
+    EXPECT_EQ(state->highest_modseq, model.modseq);
+    EXPECT_EQ(state->messages, model.messages.size());
+    const auto messages = rig_.Ask([&](const ReadView& v) { return QueryMessages(v, id, 1, UINT32_MAX, 10'000); });
+    ASSERT_EQ(messages->size(), model.messages.size());
+    std::uint32_t unseen = 0;
+    auto expected = model.messages.begin();
+    for (const Message& message : *messages) {
+      const auto& [uid, wanted] = *expected++;
+      EXPECT_EQ(message.uid, uid);
+      EXPECT_EQ(message.modseq, wanted.modseq);
+      EXPECT_EQ(message.flags.system, wanted.system);
+      EXPECT_EQ(std::set<std::string>(message.flags.keywords.begin(), message.flags.keywords.end()), wanted.keywords);
+      EXPECT_EQ(message.body.id.value(), wanted.body);
+      EXPECT_EQ(message.size_bytes, wanted.size);
+      unseen += (wanted.system & Flags::kSeen) == 0 ? 1 : 0;
+    }
+    EXPECT_EQ(state->unseen, unseen);
+    CheckChanges(id, model, random_.Below(model.modseq + 2));
+  }
+
+  void CheckChanges(MailboxId id, const ModelMailbox& model, std::uint64_t since) {
+    const auto changes = rig_.Ask([&](const ReadView& v) { return QueryChanges(v, id, since); });
+    Uids changed;
+    for (const Message& message : changes->changed) changed.push_back(message.uid);
+    Uids wanted_changed;
+    for (const auto& [uid, message] : model.messages) {
+      if (message.modseq > since) wanted_changed.push_back(uid);
+    }
+    Uids wanted_expunged;
+    for (const auto& [uid, modseq] : model.expunged) {
+      if (modseq > since) wanted_expunged.push_back(uid);
+    }
+    EXPECT_EQ(changed, wanted_changed) << "since " << since;
+    EXPECT_EQ(changes->expunged, wanted_expunged) << "since " << since;
+  }
+
+  base::Random random_;
+  IndexRig rig_;
+  std::vector<AccountId> accounts_;
+  std::map<MailboxId, ModelMailbox> mailboxes_;
+  std::vector<std::uint64_t> bodies_;
+  std::uint64_t ids_ = 1;
+  std::set<std::uint64_t> seen_;
+};
+
+TEST(StoreModel, RandomOperationsAgreeWithTheModel) {
+  for (std::uint64_t seed = 1; seed <= 12; ++seed) {
+    SCOPED_TRACE("seed " + std::to_string(seed));
+    ModelRun run(seed);
+    for (int step = 0; step < 250 && !testing::Test::HasFailure(); ++step) {
+      run.Step();
+      if (step % 10 == 9) run.Check();
+    }
+    run.Check();
+    if (testing::Test::HasFailure()) return;
+  }
+}
+
+// ---- Snapshots of the index ----
+
+std::uint32_t DigestOf(IndexRig& rig) {
+  StateDigest digest;
+  for (const std::string& piece : rig.Pieces()) digest.Add(piece);
+  return digest.value();
+}
+
+void FillForSnapshot(IndexRig& rig) {
+  const AccountId alice = rig.AddAccount("alice@x");
+  ASSERT_TRUE(rig.CreateMailbox(alice, "A").has_value());
+  for (int i = 0; i < 6000; ++i) rig.DeliverTo(alice, 4000);
+  ASSERT_TRUE(rig.Propose(EntryType::kStoreFlags, StoreFlagsEntry{.mailbox = IndexRig::Number(alice), .change = 1,
+                                                                  .flags = {.system = Flags::kSeen, .keywords = {"k"}},
+                                                                  .uids = {1, 2, 500}}).has_value());
+  ASSERT_TRUE(rig.Propose(EntryType::kExpunge, ExpungeEntry{.mailbox = IndexRig::Number(alice), .only_deleted = false, .uids = {7, 8, 900}})
+                  .has_value());
+}
+
+TEST(StoreSnapshot, ComesBackAsItWasInPiecesOfBoundedSize) {
+  IndexRig rig;
+  FillForSnapshot(rig);
+  const std::vector<std::string> pieces = rig.Pieces();
+  ASSERT_GT(pieces.size(), 1u);
+  for (const std::string& piece : pieces) EXPECT_LE(piece.size(), kSnapshotPieceBytes);
+  const std::uint32_t digest = DigestOf(rig);
+
+  IndexRig other;
+  const AccountId stale = other.AddAccount("stale@x");  // Goes when the snapshot is loaded.
+  other.DeliverTo(stale);
+  other.Flush();
+  SnapshotLoader loader;
+  loader.Begin(other.changes(), IndexRig::kPartition);
+  for (const std::string& piece : pieces) ASSERT_TRUE(loader.Load(other.changes(), piece).has_value());
+  EXPECT_EQ(other.changes().Partition(IndexRig::kPartition).index, 0u) << "nothing counts before the end";
+  other.changes().ForgetPartition(IndexRig::kPartition);
+  ASSERT_TRUE(loader.End(other.changes()).has_value());
+  EXPECT_EQ(DigestOf(other), digest);
+  EXPECT_EQ(other.changes().Partition(IndexRig::kPartition).index, rig.last_index());
+}
+
+TEST(StoreSnapshot, RefusesWhatIsNoSnapshot) {
+  IndexRig rig;
+  FillForSnapshot(rig);
+  const std::string good = rig.Pieces().front();
+  SnapshotLoader loader;
+  loader.Begin(rig.changes(), IndexRig::kPartition);
+  EXPECT_EQ(loader.Load(rig.changes(), "\x02").error().code(), base::Errc::kUnsupported);
+  for (const std::size_t size : {std::size_t{2}, good.size() / 2, good.size() - 1}) {
+    EXPECT_EQ(loader.Load(rig.changes(), good.substr(0, size)).error().code(), base::Errc::kCorrupt) << size;
+  }
+}
+
+}  // namespace
+}  // namespace store
