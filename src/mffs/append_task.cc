@@ -20,9 +20,9 @@ struct Batch {
 
 }  // namespace
 
-async::Task<base::Result<std::vector<Location>>> AppendAll(GatheringWriter* writer, Stream stream,
-                                                           std::vector<OwnedRecord> records) {
-  if (records.empty()) co_return std::vector<Location>();
+async::Task<base::Result<>> AppendAll(GatheringWriter* writer, Stream stream, std::vector<OwnedRecord> records,
+                                      std::vector<Location>* places) {
+  if (records.empty()) co_return base::Result<>();
   auto batch = std::make_shared<Batch>();
   batch->records = std::move(records);
   batch->left = batch->records.size();
@@ -47,8 +47,9 @@ async::Task<base::Result<std::vector<Location>>> AppendAll(GatheringWriter* writ
     writer->Append(&request);
   }
   co_await batch->ended.Wait();
+  *places = std::move(batch->locations);
   if (batch->error.has_value()) co_return base::Error(*batch->error);
-  co_return std::move(batch->locations);
+  co_return base::Result<>();
 }
 
 }  // namespace mffs

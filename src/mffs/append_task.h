@@ -16,9 +16,10 @@ struct OwnedRecord {
   bool is_copy = false;
 };
 
-// The locations in the order of the records. Errors: the first one that a record met. The records reach the disk or not
-// whether the caller waits or was cancelled: they live until the writer is done with them.
-async::Task<base::Result<std::vector<Location>>> AppendAll(GatheringWriter* writer, Stream stream,
-                                                           std::vector<OwnedRecord> records);
+// `places` gets the locations in the order of the records; after an error, of those that succeeded, the others nowhere.
+// Errors: the first one that a record met. The records reach the disk or not whether the caller waits or was cancelled:
+// they live until the writer is done with them.
+async::Task<base::Result<>> AppendAll(GatheringWriter* writer, Stream stream, std::vector<OwnedRecord> records,
+                                      std::vector<Location>* places);
 
 }  // namespace mffs

@@ -114,7 +114,9 @@ async::Task<base::Result<std::vector<Location>>> Checkpointer::AppendParts(std::
   for (std::string& part : parts) {
     records.push_back({.key = {.type = type, .epoch = number_, .index = next_part_++}, .body = std::move(part)});
   }
-  co_return co_await AppendAll(writer_, Stream::kMeta, std::move(records));
+  std::vector<Location> places;
+  CO_RETURN_IF_ERROR(co_await AppendAll(writer_, Stream::kMeta, std::move(records), &places));
+  co_return places;
 }
 
 async::Task<base::Result<Location>> Checkpointer::AppendImage(Image* image) {

@@ -29,7 +29,13 @@ async::Task<base::Result<std::uint64_t>> Cleaner::Step(std::uint32_t victim, Rec
   }
   std::vector<RecordKey> keys;
   for (const OwnedRecord& record : copies.records) keys.push_back(record.key);
-  ASSIGN_OR_CO_RETURN(const auto places, co_await AppendAll(writer_, Stream::kCold, std::move(copies.records)));
+  std::vector<Location> places;
+  auto appended = co_await AppendAll(writer_, Stream::kCold, std::move(copies.records), &places);
+  if (!appended.has_value()) {
+    // Nobody knows of the copies that succeeded.
+    for (const Location& place : places) table_->Release(place);
+    co_return std::move(appended).error();
+  }
   // Some may have been released while they were copied: their copies are nobody's.
   std::vector<RecordOwner::Move> moves;
   for (std::size_t i = 0; i < places.size(); ++i) {
@@ -54,12 +60,12 @@ async::Task<base::Result<std::uint64_t>> Cleaner::Step(std::uint32_t victim, Rec
 async::Task<Cleaner::Copies> Cleaner::Collect(std::uint32_t victim) {
   Copies copies;
   SegmentCursor cursor(device_, geometry_, victim, (*table_)[victim], Lsn(), deadline_);
-  while (copies.bytes < kStepBytes) {
+  while (copies.bytes < step_bytes_) {
     const bool more = co_await cursor.Next();
     if (!more) break;
     for (const RecordBatch::Entry& entry : cursor.batch().entries) {
       if (!table_->IsLive(entry.location)) continue;
-      if (entry.header.key.type >= kOwnTypesFirst || copies.bytes >= kStepBytes) continue;
+      if (entry.header.key.type >= kOwnTypesFirst || copies.bytes >= step_bytes_) continue;
       auto record = co_await reader_.Read(entry.location);
       if (!record.has_value()) {
         base::LogError("mffs_record_damaged", {{"reason", record.error().message()}});

@@ -1,6 +1,7 @@
 // Cleaner: copies the last live records out of mostly dead segments, so that whole segments become free.
 #pragma once
 
+#include <algorithm>
 #include <optional>
 #include <set>
 #include <vector>
@@ -18,8 +19,6 @@ namespace mffs {
 // Durability: an original is released only when its copy and the owner's note of the move are durable.
 class Cleaner {
  public:
-  static constexpr std::uint64_t kStepBytes = 2u << 20;  // Copied before the owner is told.
-
   Cleaner(BlockDevice* device, SegmentTable* table, GatheringWriter* writer, const Checkpointer* checkpointer,
           const Geometry& geometry, IoDeadline deadline)
       : device_(device),
@@ -28,16 +27,21 @@ class Cleaner {
         checkpointer_(checkpointer),
         geometry_(geometry),
         deadline_(deadline),
-        reader_(device, geometry, deadline) {}
+        reader_(device, geometry, deadline),
+        step_bytes_(std::min<std::uint64_t>(kStepBytesMax, geometry.segment_bytes / 2)) {}
 
   // The emptiest sealed segment of which less than `below_percent` is live and that can be cleaned.
   std::optional<std::uint32_t> Victim(std::uint32_t below_percent) const;
-  // Moves up to kStepBytes of the victim's records. Returns the bytes copied; 0: it is done with.
+  // Whether the reserve has a segment that a step may need.
+  bool HasRoom() const { return table_->free_count() > GatheringWriter::kReserveForMeta; }
+  // Moves a part of the victim's records. Returns the bytes copied; 0: it is done with. The caller has asked HasRoom().
   async::Task<base::Result<std::uint64_t>> Step(std::uint32_t victim, RecordOwner* owner);
 
   std::uint64_t segments_cleaned() const { return segments_cleaned_; }
 
  private:
+  static constexpr std::uint64_t kStepBytesMax = 2u << 20;  // Copied before the owner is told.
+
   struct Copies {
     std::vector<OwnedRecord> records;
     std::vector<Location> from;
@@ -52,6 +56,7 @@ class Cleaner {
   Geometry geometry_;
   IoDeadline deadline_;
   RecordReader reader_;
+  std::uint64_t step_bytes_;  // At most one fresh segment for a step.
   // Segment and generation of those with records that cannot be read, and so cannot be moved.
   std::set<std::pair<std::uint32_t, std::uint32_t>> unmovable_;
   std::uint64_t segments_cleaned_ = 0;

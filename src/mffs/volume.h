@@ -59,8 +59,9 @@ class RecordOwner {
   // Cleaning has copied live records; the copies are durable. The owner makes durable that the records are there now, then
   // returns; the old places are released then, by the volume. A record that the owner released while this ran it releases
   // at its new place too. Nothing is released after an error, and the segment is left alone until the next opening.
-  // After a power cut a copy (RecordView::is_copy) may exist beside its original without the owner's note; the owner then
-  // keeps one and releases the other.
+  // After a power cut a copy (RecordView::is_copy) may exist without the owner's note: the owner then keeps one of the two and
+  // releases the other, and a copy of what it had released before. It appends its note to stream meta and does not
+  // wait for a checkpoint here: checkpoints wait for the move.
   virtual async::Task<base::Result<>> Moved(std::vector<Move> moves) = 0;
 
   // What a checkpoint keeps for the owner. `releases` are records that the owner no longer needs once `state` is durable (what

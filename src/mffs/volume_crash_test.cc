@@ -11,7 +11,7 @@
 namespace mffs {
 namespace {
 
-enum class Op { kSmall, kLarge, kMany, kSeal, kRelease, kCheckpoint, kClean };
+enum class Op { kSmall, kLarge, kMany, kSeal, kRelease, kReleaseNewest, kCheckpoint, kSealDuringCheckpoint, kClean };
 
 constexpr std::array kStreams{Stream::kTransit, Stream::kParked, Stream::kMailbox, Stream::kHistory, Stream::kMeta};
 
@@ -36,7 +36,8 @@ class Workload {
     }
     is_complete_ = true;
   }
-  bool is_complete() const { return is_complete_; }
+  // Done to the end, or as far as there was room.
+  bool is_complete() const { return is_complete_ || is_full_; }
 
  private:
   async::Task<bool> Do(Op op) {
@@ -46,6 +47,8 @@ class Workload {
       case Op::kMany: co_return co_await AppendMany(5, 3'000);
       case Op::kSeal: co_return co_await Seal();
       case Op::kRelease: ReleaseOldest(); co_return true;
+      case Op::kReleaseNewest: ReleaseNewest(3); co_return true;
+      case Op::kSealDuringCheckpoint: co_return co_await SealDuringCheckpoint();
       case Op::kCheckpoint: co_return (co_await owner_->volume->Checkpoint()).has_value();
       case Op::kClean: co_return co_await Clean();
     }
@@ -71,6 +74,7 @@ class Workload {
       record.location = *location;
     } else {
       *all = false;
+      is_full_ = location.error().code() == base::Errc::kNoSpace;
     }
   }
   async::Task<bool> Seal() {
@@ -80,12 +84,34 @@ class Workload {
     }
     co_return true;
   }
+  // Takes new segments at every moment of a checkpoint.
+  async::Task<bool> SealDuringCheckpoint() {
+    async::TaskGroup group(co_await asio::this_coro::executor, "checkpoint");
+    bool all = true;
+    group.Spawn(CheckpointOnce(&all));
+    for (int i = 0; i < 2; ++i) {
+      const bool ok = co_await Seal();
+      all = all && ok;
+    }
+    co_await group.Join();
+    co_return all;
+  }
+  async::Task<void> CheckpointOnce(bool* all) {
+    const auto result = co_await owner_->volume->Checkpoint();
+    *all = *all && result.has_value();
+  }
   void ReleaseOldest() {
     for (auto& [index, record] : owner_->records) {
       if (!record.location.has_value() || record.release_begun) continue;
       record.release_begun = true;
       owner_->volume->Release(*record.location);
       return;
+    }
+  }
+  void ReleaseNewest(int count) {
+    for (auto it = owner_->records.rbegin(); it != owner_->records.rend() && count > 0; ++it, --count) {
+      it->second.release_begun = true;
+      owner_->volume->Release(*it->second.location);
     }
   }
   async::Task<bool> Clean() {
@@ -101,6 +127,7 @@ class Workload {
   ModelOwner* owner_;
   std::uint64_t next_index_;
   bool is_complete_ = false;
+  bool is_full_ = false;
 };
 
 struct CrashRun {
@@ -206,6 +233,23 @@ class CrashTest : public testing::Test {
     ExpectMatches(machine, model);
   }
 
+  // A volume on which few segments are free, so that those that become free are taken again at once.
+  static std::pair<SimImage, ModelOwner> Crowded(std::uint64_t records) {
+    TestMachine machine(Formatted());
+    CHECK(machine.Open(Options()).has_value());
+    ModelOwner owner;
+    machine.Start(&owner);
+    for (std::uint64_t i = 1; i <= records; ++i) {
+      ModelRecord& record = owner.records[i];
+      record.head = "head " + std::to_string(i);
+      record.body = BodyOf(i, 400'000);
+      const RecordKey key{.type = ModelOwner::kRecordType, .partition = 1, .epoch = 1, .index = i};
+      record.location = *machine.Append(Stream::kTransit, key, record.head, record.body);
+    }
+    CHECK(machine.Close().has_value());
+    return std::pair(machine.device.Snapshot(), owner);
+  }
+
   // Every cut of `ops` from the formatted image; then, if asked, every cut of the recovery after each of those.
   void Explore(const std::vector<Op>& ops, bool cut_recovery_too) {
     for (std::uint64_t cut = 0;; ++cut) {
@@ -219,6 +263,14 @@ class CrashTest : public testing::Test {
         }
       });
       if (!was_cut || HasFailure()) break;
+    }
+  }
+
+  void ExploreFrom(const std::pair<SimImage, ModelOwner>& start, const std::vector<Op>& ops) {
+    for (std::uint64_t cut = 0; !HasFailure(); ++cut) {
+      const bool was_cut = RunCut(start.first, start.second, ops, cut, {},
+                                  [this](auto& image, auto& model, auto& trail) { Check(image, model, trail); });
+      if (!was_cut) break;
     }
   }
 
@@ -241,6 +293,16 @@ TEST_F(CrashTest, AcknowledgedRecordsSurviveACutAtEveryOperation) {
   for (const auto& ops : workloads) Explore(ops, false);
   std::printf("%llu distinct images\n", static_cast<unsigned long long>(images_));
   EXPECT_GT(images_, 800u);
+}
+
+TEST_F(CrashTest, SegmentsAreReusedOnlyWhenNothingNeedsThemAnyMore) {
+  samples_ = 10;
+  for (std::uint64_t crowd = 8; crowd <= 16; ++crowd) {
+    ExploreFrom(Crowded(crowd), {Op::kSeal, Op::kReleaseNewest, Op::kSealDuringCheckpoint, Op::kReleaseNewest,
+                                 Op::kSealDuringCheckpoint});
+  }
+  std::printf("%llu distinct images\n", static_cast<unsigned long long>(images_));
+  EXPECT_GT(images_, 100u);
 }
 
 TEST_F(CrashTest, RecoveryCutAgainLosesNothing) {

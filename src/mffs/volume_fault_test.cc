@@ -223,6 +223,41 @@ TEST(Reuse, TwentyWrapsWithEqualRecordsOfZeroesBringNothingStaleBack) {
   }
 }
 
+async::Task<void> AppendUntilRefused(Volume* volume, std::vector<Location>* places) {
+  for (std::uint64_t index = 100;; ++index) {
+    const auto location = co_await volume->AppendCopy(Stream::kTransit, Key(index), "", std::string(400'000, '\0'));
+    if (!location.has_value()) co_return;
+    places->push_back(*location);
+  }
+}
+async::Task<void> CheckpointOnce(Volume* volume) { base::Ignore(co_await volume->Checkpoint()); }
+
+TEST(Reuse, SegmentsThatACheckpointFreesWaitForItsSuperblock) {
+  Opened opened(Formatted());
+  std::set<std::uint32_t> emptied;
+  for (std::uint64_t i = 1; i <= 8; ++i) {
+    const Location location = opened.Append(i, std::string(400'000, '\0'));
+    emptied.insert(location.segment);
+    opened.machine.volume->Release(location);
+  }
+  opened.machine.device.Plant({.kind = PlantedFault::Kind::kHang, .to = kSectorBytes});
+  async::TaskGroup group(opened.machine.context.get_executor(), "test");
+  std::vector<Location> places;
+  group.Spawn(CheckpointOnce(opened.machine.volume.get()));
+  async::RunTask(opened.machine.context, async::Sleep(20ms));
+  ASSERT_EQ(opened.machine.device.hanging(), 1u);
+  group.Spawn(AppendUntilRefused(opened.machine.volume.get(), &places));
+  async::RunTask(opened.machine.context, async::Sleep(50ms));
+  EXPECT_GT(places.size(), 4u);
+  // The segment that was open goes on being filled.
+  for (std::size_t i = 2; i < places.size(); ++i) EXPECT_FALSE(emptied.contains(places[i].segment)) << i;
+  const std::size_t before = places.size();
+  opened.machine.device.Unhang();
+  opened.machine.device.ClearFaults();
+  async::RunTask(opened.machine.context, group.Join());
+  EXPECT_GT(places.size(), before + 2);
+}
+
 TEST(Reuse, ALocationOfAnEarlierGenerationIsNotFoundAndItsReleaseDoesNothing) {
   Opened opened(Formatted());
   const Location old = opened.Append(1, "old");
