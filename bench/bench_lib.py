@@ -4,6 +4,7 @@ import json
 import os
 import platform
 import re
+import socket
 import statistics
 import subprocess
 import sys
@@ -49,6 +50,17 @@ class Results:
         verdict = {None: "", True: "holds", False: "DOES NOT HOLD"}[row["holds"]]
         print(f"{row['case']:<28} {row['metric']:<22} {text(row['value']):>10} {row['unit']:<8} {row['peer'] or '':<18} {text(row['peer_value']):>10}"
               f" ratio {text(row['ratio']):>7} bar {text(row['bar']):>6} {verdict}", flush=True)
+
+
+def wait_until_listening(port, seconds=20):
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        try:
+            socket.create_connection(("127.0.0.1", port)).close()
+            return
+        except ConnectionRefusedError:
+            time.sleep(0.05)
+    sys.exit(f"no server on port {port}")
 
 
 def median(values):

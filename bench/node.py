@@ -6,7 +6,6 @@ import re
 import shutil
 import signal
 import subprocess
-import time
 
 from bench_lib import ACCOUNTS, POSTHORN, WORK
 
@@ -50,7 +49,6 @@ class BenchNode:
         self.folder = os.path.join(WORK, "node")
         self.path = path
         self.extra = extra
-        self.delivered_before = 0
 
     def __enter__(self):
         shutil.rmtree(self.folder, ignore_errors=True)
@@ -101,17 +99,6 @@ class BenchNode:
 
     def count_mails(self):
         """Mails in all mailboxes, as the store counts them."""
-        total, after = 0, ""
         done = subprocess.run([POSTHORN, "--config", self.config, "user", "list", "--json"], check=True, capture_output=True, text=True)
-        del after
-        for account in json.loads(done.stdout):
-            total += account["mails"]
-        return total
+        return sum(json.loads(line)["mails"] for line in done.stdout.splitlines())
 
-
-def wait_for(condition, seconds=30):
-    end = time.monotonic() + seconds
-    while not condition():
-        if time.monotonic() > end:
-            raise TimeoutError
-        time.sleep(0.05)

@@ -100,7 +100,7 @@ start() { # DIR PORT USERS
 }
 
 left() { # DIR
-  find "$1"/spool/{incoming,active,deferred,maildrop} -type f | wc -l
+  find "$1"/spool/{incoming,active,deferred,maildrop} -ignore_readdir_race -type f | wc -l
 }
 
 stop() { # DIR

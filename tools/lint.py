@@ -133,12 +133,13 @@ def own_diagnostics(output):
 
 def check_format(sources):
     run = subprocess.run([CLANG_FORMAT, "--dry-run", "-Werror", *sources], cwd=ROOT, capture_output=True, text=True)
-    if run.returncode != 0:
-        print(run.stderr.strip())
-        print("format: run 'make format'")
-        return False
-    print(f"format: {len(sources)} files are formatted")
-    return True
+    if run.returncode == 0:
+        print(f"format: {len(sources)} files are formatted")
+        return True
+    unformatted = sorted(set(re.findall(r"(?m)^(\S+?):\d+:\d+: error: code should be clang-formatted", run.stderr)))
+    print("\n".join(unformatted) if unformatted else run.stderr)
+    print(f"format: {len(unformatted)} of {len(sources)} files are not formatted; run 'make format'")
+    return False
 
 
 def check_with(tool):

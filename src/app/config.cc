@@ -1,15 +1,15 @@
 #include "app/config.h"
 
-#include <fmt/format.h>
-#include <fmt/ranges.h>
-#include <unistd.h>
-
 #include <algorithm>
 #include <charconv>
 #include <fstream>
 #include <iterator>
 #include <set>
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
 #include <toml++/toml.h>
+#include <unistd.h>
 
 #include "mail/address.h"
 
@@ -47,7 +47,8 @@ struct Reader {
     }
     const auto value = node.value_exact<std::int64_t>();
     if (!value || *value < 0) {
-      return Bad(key.name, key.unit == ConfigKey::Unit::kBytes ? "must be a size such as \"64MiB\"" : "must be a whole number");
+      return Bad(key.name,
+                 key.unit == ConfigKey::Unit::kBytes ? "must be a size such as \"64MiB\"" : "must be a whole number");
     }
     config.*member = static_cast<std::uint64_t>(*value);
     return {};
@@ -80,7 +81,8 @@ base::Result<> ReadAccounts(const toml::node& node, NodeConfig& config) {
     const toml::table* const table = element.as_table();
     const auto address = table != nullptr ? (*table)["address"].value_exact<std::string>() : std::nullopt;
     const auto password = table != nullptr ? (*table)["password"].value_exact<std::string>() : std::nullopt;
-    if (!address || !password || table->size() != 2) return Bad("account", "needs address and password, and nothing else");
+    if (!address || !password || table->size() != 2)
+      return Bad("account", "needs address and password, and nothing else");
     config.dev_accounts.push_back({*address, *password});
   }
   return {};
@@ -164,8 +166,12 @@ std::string InFolder(const NodeConfig& config, const std::string& path, std::str
 
 }  // namespace
 
-std::string NodeConfig::VolumePath() const { return InFolder(*this, volume_path, "volume.mffs"); }
-std::string NodeConfig::ControlSocketPath() const { return InFolder(*this, control_socket, "control.sock"); }
+std::string NodeConfig::VolumePath() const {
+  return InFolder(*this, volume_path, "volume.mffs");
+}
+std::string NodeConfig::ControlSocketPath() const {
+  return InFolder(*this, control_socket, "control.sock");
+}
 std::string NodeConfig::HostName() const {
   if (!hostname.empty()) return hostname;
   char name[256] = "localhost";
@@ -182,7 +188,8 @@ base::Result<std::uint64_t> ParseBytes(std::string_view text) {
   for (const auto& [name, shift] : kUnits) {
     if (error == std::errc() && unit == name && number <= (~std::uint64_t{0} >> shift)) return number << shift;
   }
-  return base::Error(base::Errc::kInvalid, fmt::format("\"{}\" is no size; write a whole number with KiB, MiB, GiB or TiB", text));
+  return base::Error(base::Errc::kInvalid,
+                     fmt::format("\"{}\" is no size; write a whole number with KiB, MiB, GiB or TiB", text));
 }
 
 base::Result<NodeConfig> ParseConfig(std::string_view text, std::string_view name) {
@@ -191,7 +198,8 @@ base::Result<NodeConfig> ParseConfig(std::string_view text, std::string_view nam
     const toml::table table = toml::parse(text, name);
     RETURN_IF_ERROR(ReadTable(table, "", config));
   } catch (const toml::parse_error& error) {
-    return base::Error(base::Errc::kInvalid, fmt::format("{} line {}: {}", name, error.source().begin.line, error.description()));
+    return base::Error(base::Errc::kInvalid,
+                       fmt::format("{} line {}: {}", name, error.source().begin.line, error.description()));
   }
   RETURN_IF_ERROR(Check(config));
   return config;

@@ -1,4 +1,5 @@
-// NodeConfig: everything an operator can set, read from one TOML file. Each key stands in docs/configuration.md (tested).
+// NodeConfig: everything an operator can set, read from one TOML file. Each key stands in docs/configuration.md
+// (tested).
 #pragma once
 
 #include <chrono>
@@ -22,17 +23,17 @@ struct DevAccount {
 // Sizes are bytes, durations carry their type. The defaults are those of docs/configuration.md.
 struct NodeConfig {
   bool dev = false;
-  std::string hostname;              // Empty: the machine's name.
+  std::string hostname;  // Empty: the machine's name.
   std::string data_folder = "/var/lib/posthorn";
-  std::string control_socket;        // Empty: control.sock in data_folder.
+  std::string control_socket;  // Empty: control.sock in data_folder.
   std::string log_level = "info";
 
-  std::string volume_path;           // Empty: volume.mffs in data_folder.
+  std::string volume_path;  // Empty: volume.mffs in data_folder.
   std::uint64_t volume_bytes = 16ull << 30;
   std::uint64_t volume_segment_bytes = 64ull << 20;
   std::string volume_io = "auto";
 
-  std::uint64_t buffer_bytes = 256ull << 20;
+  std::uint64_t buffer_bytes = 128ull << 20;
   std::uint64_t index_bytes = 64ull << 20;
 
   std::vector<std::string> domains;
@@ -59,7 +60,7 @@ struct NodeConfig {
   std::string smtp_path = "auto";
   std::uint64_t deliver_workers = 8;
 
-  std::string tls_certificate;       // Empty: a self-signed one in data_folder, made when missing.
+  std::string tls_certificate;  // Empty: a self-signed one in data_folder, made when missing.
   std::string tls_key;
   bool plaintext_auth_on_loopback = false;
   std::uint64_t hashing_threads = 1;

@@ -1,9 +1,9 @@
 #include "app/config.h"
 
-#include <gtest/gtest.h>
-
 #include <fstream>
 #include <iterator>
+
+#include <gtest/gtest.h>
 
 namespace app {
 namespace {
@@ -28,7 +28,8 @@ TEST(Config, ReadsEveryKindOfValue) {
       [[account]]
       address = "alice@example.test"
       password = "x"
-      )", "test");
+      )",
+                                  "test");
   ASSERT_TRUE(config) << config.error().message();
   EXPECT_EQ(config->hostname, "mx.example.test");
   EXPECT_EQ(config->domains, std::vector<std::string>{"example.test"});
@@ -66,7 +67,8 @@ TEST(Config, SaysWhatIsWrongWithABadFile) {
 TEST(Config, IsDocumentedKeyByKey) {
   const std::string page = ReadFile("docs/configuration.md");
   for (const ConfigKey& key : ConfigKeys()) {
-    EXPECT_NE(page.find(DescribeKey(key)), std::string::npos) << "docs/configuration.md lacks the row\n" << DescribeKey(key);
+    EXPECT_NE(page.find(DescribeKey(key)), std::string::npos) << "docs/configuration.md lacks the row\n"
+                                                              << DescribeKey(key);
   }
 }
 

@@ -1,8 +1,8 @@
 #include "app/listeners.h"
 
-#include <fmt/format.h>
-
 #include <charconv>
+
+#include <fmt/format.h>
 
 namespace app {
 
@@ -36,8 +36,8 @@ base::Result<> Listeners::Open(Service service) {
     options.refusal_line = service.refusal_line;
     options.protocol = service.protocol;
     options.implicit_tls = service.implicit_tls;
-    open_.push_back({service.protocol, std::make_unique<net::Listener>(executor_, std::move(sockets.front()), &limit_, &sweep_,
-                                                                       std::move(options))});
+    open_.push_back({service.protocol, std::make_unique<net::Listener>(executor_, std::move(sockets.front()), &limit_,
+                                                                       &sweep_, std::move(options))});
   }
   return {};
 }

@@ -20,7 +20,7 @@ base::Result<net::ListenAddress> ParseListenAddress(std::string_view text);
 
 // What is served at some addresses.
 struct Service {
-  std::string protocol;                      // For logs, metrics and the start-up message: "smtp".
+  std::string protocol;  // For logs, metrics and the start-up message: "smtp".
   std::vector<std::string> addresses;
   net::TlsContext* implicit_tls = nullptr;
   std::function<async::Task<void>(std::unique_ptr<net::Connection>)> session;
@@ -32,7 +32,8 @@ class Listeners {
  public:
   Listeners(async::Executor executor, const base::Clock* clock, const NodeConfig& config);
 
-  // Opens the sockets of a service: all are open before any session starts. Errors: one sentence that names the address.
+  // Opens the sockets of a service: all are open before any session starts. Errors: one sentence that names the
+  // address.
   base::Result<> Open(Service service);
   void Start();
   async::Task<void> Stop();

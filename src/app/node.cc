@@ -1,9 +1,9 @@
 #include "app/node.h"
 
-#include <fmt/format.h>
-
 #include <filesystem>
 #include <utility>
+
+#include <fmt/format.h>
 
 #include "app/node_parts.h"
 #include "app/services.h"
@@ -46,11 +46,17 @@ async::Task<base::Result<std::unique_ptr<Node>>> Node::Start(NodeConfig config, 
   co_return std::unique_ptr<Node>(new Node(std::move(parts)));
 }
 
-async::Task<base::Result<>> Node::Stop() { return StopParts(parts_.get()); }
+async::Task<base::Result<>> Node::Stop() {
+  return StopParts(parts_.get());
+}
 
-const Listeners& Node::listeners() const { return *parts_->listeners; }
+const Listeners& Node::listeners() const {
+  return *parts_->listeners;
+}
 
-std::string Node::Welcome() const { return WelcomeText(*parts_); }
+std::string Node::Welcome() const {
+  return WelcomeText(*parts_);
+}
 
 namespace {
 
@@ -66,9 +72,7 @@ async::Task<base::Result<>> OpenVolume(Node::Parts* parts) {
     CO_RETURN_IF_ERROR(co_await mffs::Volume::Format(
         device, {.segment_bytes = static_cast<std::uint32_t>(parts->config.volume_segment_bytes)}));
   }
-  mffs::VolumeOptions options;
-  options.zeroer = parts->volume_file.zeroer.get();
-  auto volume = co_await mffs::Volume::Open(device, parts->world.clock, options);
+  auto volume = co_await mffs::Volume::Open(device, parts->world.clock, parts->world.volume_options);
   if (!volume) co_return std::move(volume).error().In("open the volume " + device->name());
   parts->volume = *std::move(volume);
   ReportRecovery(parts->volume->recovery());
@@ -111,7 +115,8 @@ async::Task<base::Result<>> RecoverState(Node::Parts* parts) {
   auth::AuthenticatorOptions auth_options;
   auth_options.hashing_threads = static_cast<std::uint32_t>(config.hashing_threads);
   auth_options.cache_ttl = config.auth_cache_ttl;
-  parts->authenticator = std::make_unique<auth::Authenticator>(parts->directory.get(), parts->world.clock, auth_options);
+  parts->authenticator =
+      std::make_unique<auth::Authenticator>(parts->directory.get(), parts->world.clock, auth_options);
   co_return base::Result<>();
 }
 
@@ -130,9 +135,9 @@ async::Task<base::Result<>> MakeDevAccounts(Node::Parts* parts) {
     auto address = mail::Address::Parse(account.address, {.utf8 = true});
     if (!address) co_return std::move(address).error().In("[[account]] " + account.address);
     const std::string key = address->CanonicalKey();
-    const auto found = co_await parts->store->FindAccount(key);
+    auto found = co_await parts->store->FindAccount(key);
     if (found) continue;
-    if (found.error().code() != base::Errc::kNotFound) co_return found.error();
+    if (found.error().code() != base::Errc::kNotFound) co_return std::move(found).error();
     auto hash = co_await parts->file_worker.Run([password = account.password] { return auth::HashPassword(password); });
     CO_RETURN_IF_ERROR(hash);
     CO_RETURN_IF_ERROR(*hash);
@@ -146,6 +151,7 @@ async::Task<base::Result<>> MakeDevAccounts(Node::Parts* parts) {
 // From the outside in: no new work, then the log, then the volume.
 async::Task<base::Result<>> StopParts(Node::Parts* parts) {
   if (parts->listeners) co_await parts->listeners->Stop();
+  if (parts->control) co_await parts->control->Stop();
   if (parts->dispatcher) co_await parts->dispatcher->Stop();
   if (parts->log_runs) co_await parts->log->Stop();
   base::Result<> closed;

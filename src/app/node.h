@@ -11,6 +11,7 @@
 #include "base/metrics.h"
 #include "base/result.h"
 #include "mffs/block_device.h"
+#include "mffs/volume.h"
 
 namespace app {
 
@@ -18,9 +19,10 @@ class Listeners;
 
 // What a test puts in the place of the world.
 struct NodeWorld {
-  async::Shard* shard = nullptr;             // Runs everything but the worker threads.
+  async::Shard* shard = nullptr;  // Runs everything but the worker threads.
   const base::Clock* clock = nullptr;
   std::unique_ptr<mffs::BlockDevice> device;  // Null: the volume that the configuration names is opened, or made.
+  mffs::VolumeOptions volume_options{};
 };
 
 // Thread: the shard's. Life: Start(), then Stop() before destruction.
@@ -39,6 +41,8 @@ class Node {
   std::string Welcome() const;
 
   struct Parts;  // app/node_parts.h
+  // For tests, which look inside and stall what is there. On the shard.
+  Parts& parts() { return *parts_; }
 
  private:
   explicit Node(std::unique_ptr<Parts> parts);

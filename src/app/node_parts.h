@@ -5,6 +5,10 @@
 #include <string>
 #include <vector>
 
+#include "admin/commands.h"
+#include "admin/control_server.h"
+#include "admin/http_pages.h"
+#include "admin/http_server.h"
 #include "app/listeners.h"
 #include "app/node.h"
 #include "app/store_directory.h"
@@ -14,9 +18,13 @@
 #include "base/random.h"
 #include "deliver/dispatcher.h"
 #include "deliver/local_courier.h"
+#include "imap/server/recent_tracker.h"
+#include "imap/server/settings.h"
 #include "mffs/buffer_pool.h"
 #include "mffs/volume.h"
 #include "net/tls_context.h"
+#include "pop3/server/maildrop_locks.h"
+#include "pop3/server/settings.h"
 #include "queue/mail_queue.h"
 #include "replog/local_coordinator.h"
 #include "replog/log.h"
@@ -51,6 +59,17 @@ struct Node::Parts {
   smtp::Settings smtp_settings;
   smtp::Settings submission_settings;
   smtp::Services smtp_services;
+  pop3::server::MaildropLocks maildrop_locks;
+  pop3::server::Settings pop3_settings;
+  pop3::server::Services pop3_services;
+  imap::RecentTracker recent;
+  imap::Settings imap_settings;
+  imap::Services imap_services;
+
+  std::unique_ptr<admin::HttpPages> pages;
+  std::unique_ptr<admin::HttpServer> http;
+  std::unique_ptr<admin::Commands> commands;
+  std::unique_ptr<admin::ControlServer> control;
   std::unique_ptr<Listeners> listeners;
   bool log_runs = false;
 

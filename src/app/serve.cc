@@ -1,7 +1,8 @@
 #include "app/serve.h"
 
-#include <boost/asio/signal_set.hpp>
 #include <cstdio>
+
+#include <boost/asio/signal_set.hpp>
 
 #include "app/config.h"
 #include "app/node.h"

@@ -2,6 +2,10 @@
 
 #include <fmt/format.h>
 
+#include "admin/node_metrics.h"
+#include "app/version.h"
+#include "imap/server/session.h"
+#include "pop3/server/session.h"
 #include "smtp/server/session.h"
 
 namespace app {
@@ -61,7 +65,9 @@ base::Result<> OpenSmtp(Node::Parts* parts) {
                           .clock = parts->world.clock,
                           .random = &parts->random,
                           .metrics = SmtpMetrics(parts->metrics)};
-  const auto refusal_line = [](net::Refusal) { return std::string("421 4.7.0 Too many connections, try again later\r\n"); };
+  const auto refusal_line = [](net::Refusal) {
+    return std::string("421 4.7.0 Too many connections, try again later\r\n");
+  };
   RETURN_IF_ERROR(parts->listeners->Open({.protocol = "smtp",
                                           .addresses = parts->config.smtp_listen,
                                           .session =
@@ -80,6 +86,132 @@ base::Result<> OpenSmtp(Node::Parts* parts) {
                                  .refusal_line = refusal_line});
 }
 
+async::Task<void> RunPop3(std::unique_ptr<net::Connection> connection, Node::Parts* parts) {
+  pop3::server::Session session(std::move(connection), &parts->pop3_settings, &parts->pop3_services);
+  co_await session.Run();
+}
+
+async::Task<void> RunImap(std::unique_ptr<net::Connection> connection, Node::Parts* parts) {
+  imap::Session session(std::move(connection), &parts->imap_settings, &parts->imap_services);
+  co_await session.Run();
+}
+
+// A service with and without TLS from the first byte.
+base::Result<> OpenPlainAndTls(Node::Parts* parts, Service service, std::vector<std::string> tls_addresses) {
+  Service over_tls = service;
+  over_tls.protocol += 's';
+  over_tls.addresses = std::move(tls_addresses);
+  over_tls.implicit_tls = parts->tls.get();
+  RETURN_IF_ERROR(parts->listeners->Open(std::move(service)));
+  return parts->listeners->Open(std::move(over_tls));
+}
+
+base::Counter* LoginCounter(base::MetricsRegistry& registry, std::string_view protocol, std::string_view result) {
+  return &registry.AddCounter("posthorn_logins", "Attempts to log in.",
+                              fmt::format("protocol=\"{}\",result=\"{}\"", protocol, result));
+}
+
+base::Result<> OpenPop3(Node::Parts* parts) {
+  parts->pop3_settings.hostname = parts->config.HostName();
+  parts->pop3_settings.plaintext_auth_on_loopback = parts->config.plaintext_auth_on_loopback;
+  parts->pop3_services.store = parts->store.get();
+  parts->pop3_services.authenticator = parts->authenticator.get();
+  parts->pop3_services.tls = parts->tls.get();
+  parts->pop3_services.locks = &parts->maildrop_locks;
+  parts->pop3_services.metrics.logins = LoginCounter(parts->metrics, "pop3", "ok");
+  parts->pop3_services.metrics.login_failures = LoginCounter(parts->metrics, "pop3", "wrong");
+  return OpenPlainAndTls(
+      parts,
+      {.protocol = "pop3",
+       .addresses = parts->config.pop3_listen,
+       .session = [parts](std::unique_ptr<net::Connection> c) { return RunPop3(std::move(c), parts); },
+       .refusal_line = [](net::Refusal) { return std::string("-ERR [SYS/TEMP] Too many connections\r\n"); }},
+      parts->config.pop3s_listen);
+}
+
+base::Result<> OpenImap(Node::Parts* parts) {
+  parts->imap_settings.hostname = parts->config.HostName();
+  parts->imap_settings.message_bytes_max = parts->config.message_bytes_max;
+  parts->imap_settings.plaintext_auth_on_loopback = parts->config.plaintext_auth_on_loopback;
+  parts->imap_services.store = parts->store.get();
+  parts->imap_services.log = parts->log.get();
+  parts->imap_services.authenticator = parts->authenticator.get();
+  parts->imap_services.tls = parts->tls.get();
+  parts->imap_services.clock = parts->world.clock;
+  parts->imap_services.recent = &parts->recent;
+  parts->imap_services.metrics.logins = LoginCounter(parts->metrics, "imap", "ok");
+  parts->imap_services.metrics.login_failures = LoginCounter(parts->metrics, "imap", "wrong");
+  return OpenPlainAndTls(
+      parts,
+      {.protocol = "imap",
+       .addresses = parts->config.imap_listen,
+       .session = [parts](std::unique_ptr<net::Connection> c) { return RunImap(std::move(c), parts); },
+       .refusal_line = [](net::Refusal) { return std::string("* BYE Too many connections\r\n"); }},
+      parts->config.imaps_listen);
+}
+
+// Why mail is not accepted now; nothing when it is.
+std::optional<std::string> WhyNotReady(const Node::Parts& parts) {
+  const mffs::VolumeStatus status = parts.volume->Status();
+  if (status.read_only) return "the volume is read-only: " + status.read_only_reason;
+  const auto admitted = parts.log->Admit(mffs::Stream::kTransit, 0);
+  if (!admitted) return admitted.error().message();
+  return std::nullopt;
+}
+
+std::vector<std::pair<std::string, std::uint64_t>> SessionsByProtocol(const Node::Parts& parts) {
+  std::vector<std::pair<std::string, std::uint64_t>> sessions;
+  for (const auto& [protocol, address] : parts.listeners->addresses()) {
+    const bool counted = !sessions.empty() && sessions.back().first == protocol;
+    if (!counted) sessions.emplace_back(protocol, parts.listeners->sessions(protocol));
+  }
+  return sessions;
+}
+
+void RegisterReadings(Node::Parts* parts) {
+  admin::NodeReadings readings;
+  readings.volume = [parts] { return parts->volume->Status(); };
+  readings.log = [parts] { return parts->log->Status(); };
+  readings.queue = [parts] { return parts->queue->Status(); };
+  readings.buffers_used_bytes = [parts] { return parts->buffers->used_bytes(); };
+  for (const std::string_view protocol : {"smtp", "submission", "pop3", "pop3s", "imap", "imaps", "http"}) {
+    readings.sessions.push_back(
+        {std::string(protocol), [parts, protocol] { return std::uint64_t{parts->listeners->sessions(protocol)}; }});
+  }
+  admin::RegisterNodeMetrics(&parts->metrics, std::move(readings));
+}
+
+base::Result<> OpenAdmin(Node::Parts* parts) {
+  RegisterReadings(parts);
+  parts->pages = std::make_unique<admin::HttpPages>(&parts->metrics, [parts] { return WhyNotReady(*parts); });
+  parts->http = std::make_unique<admin::HttpServer>(parts->pages.get(), parts->world.clock, admin::HttpServerOptions{});
+  RETURN_IF_ERROR(parts->listeners->Open(
+      {.protocol = "http",
+       .addresses = parts->config.http_listen,
+       .session = [parts](std::unique_ptr<net::Connection> c) { return parts->http->Serve(std::move(c)); },
+       .refusal_line =
+           [](net::Refusal) {
+             return std::string("HTTP/1.1 503 Too many connections\r\nConnection: close\r\n\r\n");
+           }}));
+  parts->commands = std::make_unique<admin::Commands>(
+      admin::NodeParts{.store = parts->store.get(),
+                       .queue = parts->queue.get(),
+                       .volume = parts->volume.get(),
+                       .log = parts->log.get(),
+                       .authenticator = parts->authenticator.get(),
+                       .hashing = &parts->file_worker,
+                       .clock = parts->world.clock,
+                       .version = std::string(Build().version),
+                       .hostname = parts->config.HostName(),
+                       .domains = parts->config.domains,
+                       .recipient_delimiter = parts->config.recipient_delimiter.front(),
+                       .sessions = [parts] { return SessionsByProtocol(*parts); }});
+  ASSIGN_OR_RETURN(admin::ControlSocket socket, admin::ControlSocket::Open(parts->config.ControlSocketPath()));
+  parts->control = std::make_unique<admin::ControlServer>(parts->executor(), std::move(socket),
+                                                          parts->commands->table(), admin::ControlServerOptions{});
+  return {};
+}
+
 std::string_view AddressOf(const Node::Parts& parts, std::string_view protocol, std::string& text) {
   for (const auto& [name, address] : parts.listeners->addresses()) {
     if (name == protocol) return text = fmt::format("{}:{}", address.ip, address.port);
@@ -92,10 +224,23 @@ std::string_view AddressOf(const Node::Parts& parts, std::string_view protocol, 
 base::Result<> OpenServices(Node::Parts* parts) {
   parts->listeners = std::make_unique<Listeners>(parts->executor(), parts->world.clock, parts->config);
   RETURN_IF_ERROR(OpenSmtp(parts));
-  return {};
+  RETURN_IF_ERROR(OpenPop3(parts));
+  RETURN_IF_ERROR(OpenImap(parts));
+  return OpenAdmin(parts);
 }
 
-void StartServices(Node::Parts* parts) { parts->listeners->Start(); }
+void StartServices(Node::Parts* parts) {
+  parts->courier = std::make_unique<deliver::LocalCourier>(
+      parts->queue.get(), parts->store.get(), parts->world.clock,
+      deliver::LocalCourierOptions{.recipient_delimiter = parts->config.recipient_delimiter.front(),
+                                   .postmaster = parts->config.postmaster});
+  parts->dispatcher = std::make_unique<deliver::Dispatcher>(
+      parts->executor(), parts->queue.get(), parts->courier.get(),
+      deliver::DispatcherOptions{.workers = static_cast<std::uint32_t>(parts->config.deliver_workers)});
+  parts->dispatcher->Start();
+  parts->control->Start();
+  parts->listeners->Start();
+}
 
 std::string WelcomeText(const Node::Parts& parts) {
   std::string text = "Posthorn is ready.\n";
@@ -109,7 +254,8 @@ std::string WelcomeText(const Node::Parts& parts) {
   if (!AddressOf(parts, "smtp", smtp).empty() && !AddressOf(parts, "imap", imap).empty()) {
     text += fmt::format(
         "Send a mail, then read it back:\n"
-        "  printf 'Subject: hello\\r\\n\\r\\nFirst mail.\\r\\n' | curl -sS smtp://{}/ --mail-from you@example.org --mail-rcpt {} -T -\n"
+        "  printf 'Subject: hello\\r\\n\\r\\nFirst mail.\\r\\n' | curl -sS smtp://{}/ --mail-from you@example.org "
+        "--mail-rcpt {} -T -\n"
         "  curl -sS 'imap://{}/INBOX;MAILINDEX=1' -u {}:{}\n",
         smtp, account.address, imap, account.address, account.password);
   }

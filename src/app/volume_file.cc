@@ -1,8 +1,8 @@
 #include "app/volume_file.h"
 
-#include <fmt/format.h>
-
 #include <filesystem>
+
+#include <fmt/format.h>
 
 #include "base/log.h"
 #include "mffs/open_device.h"

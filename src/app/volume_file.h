@@ -17,7 +17,8 @@ struct OpenedVolumeFile {
   bool is_new = false;  // Made just now: it has to be formatted.
 };
 
-// Blocks: for start-up. A missing file is allocated at volume.size; an existing one is used as it is. Errors: one sentence each.
+// Blocks: for start-up. A missing file is allocated at volume.size; an existing one is used as it is. Errors: one
+// sentence each.
 base::Result<OpenedVolumeFile> OpenVolumeFile(async::Executor executor, const NodeConfig& config);
 
 }  // namespace app

@@ -1,6 +1,8 @@
 // The parts of Asio that this project uses, with the one executor type of the hot path.
 #pragma once
 
+#include <chrono>
+
 #include <boost/asio/any_io_executor.hpp>
 #include <boost/asio/as_tuple.hpp>
 #include <boost/asio/awaitable.hpp>
@@ -15,8 +17,6 @@
 #include <boost/asio/post.hpp>
 #include <boost/asio/this_coro.hpp>
 #include <boost/asio/use_awaitable.hpp>
-
-#include <chrono>
 
 namespace asio = boost::asio;
 

@@ -13,13 +13,19 @@ namespace {
 
 using namespace std::chrono_literals;
 
-Task<int> Answer() { co_return 42; }
-Task<void> Forever() { co_await Sleep(1h); }
+Task<int> Answer() {
+  co_return 42;
+}
+Task<void> Forever() {
+  co_await Sleep(1h);
+}
 Task<void> SetFlag(bool* flag) {
   *flag = true;
   co_return;
 }
-Task<int> WaitThenAdd(OneShot<int>* shot) { co_return co_await shot->Wait() + 1; }
+Task<int> WaitThenAdd(OneShot<int>* shot) {
+  co_return co_await shot->Wait() + 1;
+}
 Task<void> SetLater(OneShot<int>* shot) {
   co_await asio::post(co_await asio::this_coro::executor, use_task);
   shot->Set(1);
@@ -77,7 +83,9 @@ TEST(WithDeadline, PassesTheCallersCancellationOn) {
   EXPECT_EQ(group.size(), 0u);
 }
 
-Task<base::Result<int>> RunOnPool(WorkerPool* pool) { co_return co_await pool->Run([] { return 5; }); }
+Task<base::Result<int>> RunOnPool(WorkerPool* pool) {
+  co_return co_await pool->Run([] { return 5; });
+}
 
 TEST(WorkerPool, RunsAJobElsewhereAndComesBack) {
   asio::io_context context;
@@ -99,8 +107,12 @@ TEST(WorkerPool, AnswersBusyWhenItsQueueIsFull) {
   hold.unlock();
 }
 
-Task<bool> IsOn(const Shard* shard) { co_return shard->IsCurrent(); }
-Task<bool> RunOn(Shard* shard) { co_return co_await shard->Run(IsOn(shard)); }
+Task<bool> IsOn(const Shard* shard) {
+  co_return shard->IsCurrent();
+}
+Task<bool> RunOn(Shard* shard) {
+  co_return co_await shard->Run(IsOn(shard));
+}
 
 TEST(Shard, RunsATaskOnItsOwnThread) {
   asio::io_context context;

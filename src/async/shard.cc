@@ -34,6 +34,8 @@ void Shard::Join() {
   if (thread_.joinable()) thread_.join();
 }
 
-bool Shard::IsCurrent() const { return t_current == this; }
+bool Shard::IsCurrent() const {
+  return t_current == this;
+}
 
 }  // namespace async

@@ -1,8 +1,9 @@
 #include "async/task_group.h"
 
-#include <boost/system/system_error.hpp>
 #include <cstdio>
 #include <cstdlib>
+
+#include <boost/system/system_error.hpp>
 
 #include "base/check.h"
 
@@ -11,7 +12,9 @@ namespace async {
 TaskGroup::TaskGroup(Executor executor, std::string name)
     : executor_(executor), name_(std::move(name)), ended_(executor) {}
 
-TaskGroup::~TaskGroup() { CHECK(running_.empty()); }
+TaskGroup::~TaskGroup() {
+  CHECK(running_.empty());
+}
 
 void TaskGroup::Spawn(Task<void> task) {
   if (stopping_) return;

@@ -10,7 +10,8 @@
 
 namespace async {
 
-// Runs `context` until `task` has ended and returns its value. Other tasks of the context run meanwhile and stay suspended after.
+// Runs `context` until `task` has ended and returns its value. Other tasks of the context run meanwhile and stay
+// suspended after.
 template <class T>
 T RunTask(asio::io_context& context, Task<T> task) {
   std::optional<std::conditional_t<std::is_void_v<T>, bool, T>> value;

@@ -18,7 +18,9 @@ using Bytes = std::vector<std::byte>;
 using ByteSpan = std::span<const std::byte>;
 using MutableByteSpan = std::span<std::byte>;
 
-inline ByteSpan AsBytes(std::string_view text) { return std::as_bytes(std::span(text.data(), text.size())); }
+inline ByteSpan AsBytes(std::string_view text) {
+  return std::as_bytes(std::span(text.data(), text.size()));
+}
 inline std::string_view AsText(ByteSpan bytes) {
   return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
 }
@@ -70,7 +72,8 @@ class Encoder {
   std::string& out_;
 };
 
-// Reads fields from bytes that may be hostile. After any read past the end ok() is false and every value is zero or empty.
+// Reads fields from bytes that may be hostile. After any read past the end ok() is false and every value is zero or
+// empty.
 class Decoder {
  public:
   explicit Decoder(std::string_view in) : in_(in) {}

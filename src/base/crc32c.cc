@@ -1,9 +1,9 @@
 #include "base/crc32c.h"
 
-#include <nmmintrin.h>
-
 #include <array>
 #include <cstring>
+
+#include <nmmintrin.h>
 
 namespace base {
 namespace {

@@ -1,8 +1,8 @@
 #include "base/crc32c.h"
 
-#include <gtest/gtest.h>
-
 #include <string>
+
+#include <gtest/gtest.h>
 
 #include "base/bytes.h"
 
@@ -18,7 +18,9 @@ std::uint32_t BitwiseCrc32c(std::string_view text, std::uint32_t seed) {
   return ~crc;
 }
 
-TEST(Crc32c, MatchesTheCheckValueOfRfc3720) { EXPECT_EQ(Crc32c(AsBytes("123456789")), 0xe3069283u); }
+TEST(Crc32c, MatchesTheCheckValueOfRfc3720) {
+  EXPECT_EQ(Crc32c(AsBytes("123456789")), 0xe3069283u);
+}
 
 TEST(Crc32c, AgreesWithTheBitwiseFormAtEveryLaneBoundary) {
   std::string text;

@@ -1,10 +1,10 @@
 #include "base/log.h"
 
+#include <atomic>
+
 #include <spdlog/async.h>
 #include <spdlog/sinks/stdout_sinks.h>
 #include <spdlog/spdlog.h>
-
-#include <atomic>
 
 namespace base {
 namespace {
@@ -14,15 +14,20 @@ std::atomic<void (*)(std::string_view)> g_sink{nullptr};
 
 spdlog::level::level_enum ToSpdlog(LogLevel level) {
   switch (level) {
-    case LogLevel::kDebug: return spdlog::level::debug;
-    case LogLevel::kInfo: return spdlog::level::info;
-    case LogLevel::kWarning: return spdlog::level::warn;
-    case LogLevel::kError: return spdlog::level::err;
+    case LogLevel::kDebug:
+      return spdlog::level::debug;
+    case LogLevel::kInfo:
+      return spdlog::level::info;
+    case LogLevel::kWarning:
+      return spdlog::level::warn;
+    case LogLevel::kError:
+      return spdlog::level::err;
   }
   return spdlog::level::info;
 }
 
-// Asynchronous, so that a slow terminal or pipe never holds up a shard; when its queue is full the oldest line is dropped.
+// Asynchronous, so that a slow terminal or pipe never holds up a shard; when its queue is full the oldest line is
+// dropped.
 spdlog::logger& Logger() {
   static const std::shared_ptr<spdlog::logger> logger = [] {
     spdlog::init_thread_pool(8192, 1);
@@ -87,8 +92,14 @@ void Log(LogLevel level, std::string_view event, std::initializer_list<LogField>
   Logger().log(ToSpdlog(level), line);
 }
 
-bool LogEnabled(LogLevel level) { return level >= g_level.load(std::memory_order_relaxed); }
-void SetLogLevel(LogLevel level) { g_level.store(level, std::memory_order_relaxed); }
-void SetLogSink(void (*sink)(std::string_view line)) { g_sink.store(sink, std::memory_order_release); }
+bool LogEnabled(LogLevel level) {
+  return level >= g_level.load(std::memory_order_relaxed);
+}
+void SetLogLevel(LogLevel level) {
+  g_level.store(level, std::memory_order_relaxed);
+}
+void SetLogSink(void (*sink)(std::string_view line)) {
+  g_sink.store(sink, std::memory_order_release);
+}
 
 }  // namespace base

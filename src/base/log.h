@@ -2,13 +2,13 @@
 // A line names what happened in one word, then its fields; an error's line says what the operator can do.
 #pragma once
 
-#include <fmt/format.h>
-
 #include <concepts>
 #include <cstdint>
 #include <initializer_list>
 #include <string>
 #include <string_view>
+
+#include <fmt/format.h>
 
 namespace base {
 
@@ -50,7 +50,8 @@ inline void LogError(std::string_view event, std::initializer_list<LogField> fie
 // Whether a line of this level would be written: guards fields that are costly to make.
 bool LogEnabled(LogLevel level);
 void SetLogLevel(LogLevel level);
-// Hands each finished line to `sink` instead of standard error; nullptr restores it. For tests; call before other threads log.
+// Hands each finished line to `sink` instead of standard error; nullptr restores it. For tests; call before other
+// threads log.
 void SetLogSink(void (*sink)(std::string_view line));
 
 // Exposed for its test: one line without time and level.

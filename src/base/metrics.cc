@@ -1,9 +1,9 @@
 #include "base/metrics.h"
 
-#include <fmt/format.h>
-
 #include <algorithm>
 #include <iterator>
+
+#include <fmt/format.h>
 
 #include "base/check.h"
 

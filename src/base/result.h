@@ -71,22 +71,23 @@ Error ErrnoError(std::string_view doing, int errno_value);
 #define POSTHORN_CONCAT(a, b) POSTHORN_CONCAT_(a, b)
 
 // Returns the error of `expr` from this function.
-#define RETURN_IF_ERROR(expr)                                                \
-  do {                                                                       \
+#define RETURN_IF_ERROR(expr)                                                       \
+  do {                                                                              \
     if (auto posthorn_result = (expr); !posthorn_result.has_value()) [[unlikely]] { \
-      return std::move(posthorn_result).error();                             \
-    }                                                                        \
+      return std::move(posthorn_result).error();                                    \
+    }                                                                               \
   } while (false)
 
 // `ASSIGN_OR_RETURN(auto row, Find(id));`
-#define ASSIGN_OR_RETURN(lhs, expr) ASSIGN_OR_RETURN_IMPL_(POSTHORN_CONCAT(posthorn_result_, __LINE__), lhs, expr, return)
+#define ASSIGN_OR_RETURN(lhs, expr) \
+  ASSIGN_OR_RETURN_IMPL_(POSTHORN_CONCAT(posthorn_result_, __LINE__), lhs, expr, return)
 
 // The same two inside coroutines.
-#define CO_RETURN_IF_ERROR(expr)                                             \
-  do {                                                                       \
+#define CO_RETURN_IF_ERROR(expr)                                                    \
+  do {                                                                              \
     if (auto posthorn_result = (expr); !posthorn_result.has_value()) [[unlikely]] { \
-      co_return std::move(posthorn_result).error();                          \
-    }                                                                        \
+      co_return std::move(posthorn_result).error();                                 \
+    }                                                                               \
   } while (false)
 
 #define ASSIGN_OR_CO_RETURN(lhs, expr) \

@@ -1,4 +1,5 @@
-// DeliveryId: what makes a delivery into a mailbox idempotent. Both forms are in the log's format from the first version on.
+// DeliveryId: what makes a delivery into a mailbox idempotent. Both forms are in the log's format from the first
+// version on.
 #pragma once
 
 #include <array>
@@ -10,13 +11,14 @@
 
 namespace mail {
 
-// Form kQueued names the queue entry and recipient it comes from; form kDirect is fixed at DATA, before anything is written:
-// the digest of sender, recipient and received bytes when the mail has a Message-ID, else random.
+// Form kQueued names the queue entry and recipient it comes from; form kDirect is fixed at DATA, before anything is
+// written: the digest of sender, recipient and received bytes when the mail has a Message-ID, else random.
 struct DeliveryId {
   enum class Form : std::uint8_t { kQueued = 1, kDirect = 2 };
 
   Form form = Form::kDirect;
-  std::array<std::uint8_t, 16> bytes{};  // kQueued: partition u32, recipient u32, index u64. kDirect: 128 bits of digest or random.
+  std::array<std::uint8_t, 16>
+      bytes{};  // kQueued: partition u32, recipient u32, index u64. kDirect: 128 bits of digest or random.
 
   static DeliveryId Queued(std::uint32_t partition, std::uint64_t index, std::uint32_t recipient) {
     DeliveryId id;

@@ -1,8 +1,8 @@
 #include "mail/digest.h"
 
-#include <openssl/evp.h>
-
 #include <algorithm>
+
+#include <openssl/evp.h>
 
 #include "base/check.h"
 

@@ -76,6 +76,7 @@ struct RecordScan {
     record.lsn = RestoreLsn(record.header.lsn_low, block.after_lsn);
     const bool belongs = record.lsn < block.before_lsn && record.header.block_offset >= kRecordsOffset &&
                          record.header.block_offset <= record.location.offset &&
+                         record.header.ordinal < kRecordsPerSegmentMax &&
                          (record.location.offset - record.header.block_offset) % kSectorBytes == 0;
     const base::ByteSpan payload =
         block.bytes.subspan(record.location.offset - block.first_sector * kSectorBytes, record.header.size())

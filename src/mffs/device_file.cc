@@ -3,6 +3,8 @@
 #include <array>
 #include <cerrno>
 #include <fstream>
+#include <chrono>
+#include <thread>
 #include <utility>
 
 #include <fcntl.h>
@@ -23,6 +25,8 @@ namespace {
 
 base::Error OpenError(const std::string& path, int errno_value);
 base::Error NoDirectIo(const std::string& path);
+constexpr std::chrono::milliseconds kLockWait{2000};
+
 base::Error InUse(const std::string& path);
 
 }  // namespace
@@ -78,9 +82,15 @@ bool DeviceFile::HasCheapDsync() const {
 
 base::Result<> DeviceFile::Lock(bool is_block_device) const {
   if (is_block_device) return {};  // O_EXCL did it.
-  if (::flock(fd_, LOCK_EX | LOCK_NB) == 0) return {};
-  if (errno == EWOULDBLOCK) return InUse(path_);
-  return base::ErrnoError("lock " + path_, errno);
+  // The kernel takes a killed process's io_uring down in the background, and the ring holds on to the locked file meanwhile: a node
+  // that is started right after a kill -9 finds its dead predecessor's lock for some milliseconds.
+  constexpr auto kPause = std::chrono::milliseconds(10);
+  for (auto left = kLockWait; ::flock(fd_, LOCK_EX | LOCK_NB) != 0; left -= kPause) {
+    if (errno != EWOULDBLOCK) return base::ErrnoError("lock " + path_, errno);
+    if (left <= std::chrono::milliseconds(0)) return InUse(path_);
+    std::this_thread::sleep_for(kPause);
+  }
+  return {};
 }
 
 base::Result<> DeviceFile::FindSize(bool is_block_device) {

@@ -16,12 +16,14 @@ namespace {
 struct Operation {
   explicit Operation(async::Executor executor, IoDeadline deadline) : timer(executor, deadline) {}
   IoMemory memory;
+  std::size_t parts_left = 1;
   std::optional<base::Result<>> result;
   async::SteadyTimer timer;  // Its expiry is the deadline; its cancellation, the end of the operation.
 };
 
 IoDone EndOf(std::shared_ptr<Operation> operation) {
   return [operation = std::move(operation)](base::Result<> result) {
+    if (--operation->parts_left > 0) return;
     operation->result.emplace(std::move(result));
     operation->timer.cancel();
   };
@@ -52,6 +54,23 @@ async::Task<base::Result<IoMemory>> ReadSectors(BlockDevice* device, std::uint64
   device->Read(offset, operation->memory.span(), EndOf(operation));
   device->Submit();
   CO_RETURN_IF_ERROR(co_await Await(operation, fmt::format("read {} bytes at {} of {}", bytes, offset, device->name())));
+  co_return std::move(operation->memory);
+}
+
+async::Task<IoMemory> ReadMany(BlockDevice* device, std::vector<std::uint64_t> offsets, std::uint64_t bytes_each,
+                               IoDeadline deadline) {
+  auto operation = std::make_shared<Operation>(co_await asio::this_coro::executor, deadline);
+  operation->memory = IoMemory(offsets.size() * bytes_each);
+  operation->parts_left = offsets.size();
+  for (std::size_t i = 0; i < offsets.size(); ++i) {
+    device->Read(offsets[i], operation->memory.span().subspan(i * bytes_each, bytes_each), EndOf(operation));
+  }
+  device->Submit();
+  const auto ended = co_await Await(operation, "read many places");
+  // An overdue read may still write into the memory, so that stays where it is.
+  if (!ended.has_value() && ended.error().code() == base::Errc::kTimeout) {
+    co_return IoMemory(offsets.size() * bytes_each);
+  }
   co_return std::move(operation->memory);
 }
 

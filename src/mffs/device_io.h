@@ -3,6 +3,7 @@
 
 #include <chrono>
 #include <memory>
+#include <vector>
 
 #include "async/asio.h"
 #include "base/bytes.h"
@@ -36,6 +37,11 @@ using IoDeadline = std::chrono::steady_clock::duration;
 // Reads whole sectors. Errors: kIo, kTimeout (the operation goes on; its memory lives until it ends).
 async::Task<base::Result<IoMemory>> ReadSectors(BlockDevice* device, std::uint64_t offset, std::uint64_t bytes,
                                                 IoDeadline deadline);
+
+// Reads the same number of sectors at each of the offsets, all at once, into one piece of memory, in their order. What
+// cannot be read, or not in time, is left zero.
+async::Task<IoMemory> ReadMany(BlockDevice* device, std::vector<std::uint64_t> offsets, std::uint64_t bytes_each,
+                               IoDeadline deadline);
 
 // Writes `memory` durably. Errors: as above; after kTimeout the write may still land at any time.
 async::Task<base::Result<>> WriteDurably(BlockDevice* device, std::uint64_t offset, IoMemory memory,

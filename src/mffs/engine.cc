@@ -38,7 +38,8 @@ std::int64_t SmallOrLarge(const Geometry& geometry, std::int64_t least, std::int
 
 Volume::Engine::Engine(async::Executor executor, BlockDevice* device, const base::Clock* clock, VolumeOptions options,
                        Recovered recovered)
-    : device_(device),
+    : executor_(executor),
+      device_(device),
       clock_(clock),
       options_(std::move(options)),
       geometry_(recovered.superblock.geometry),
@@ -46,11 +47,7 @@ Volume::Engine::Engine(async::Executor executor, BlockDevice* device, const base
       table_(std::move(recovered.table)),
       writer_(executor, device, &table_, geometry_, &options_, recovered.lsns,
               {.sealed = [this](SealedSegment segment) { sealer_.Add(std::move(segment)); },
-               .space_wanted =
-                   [this] {
-                     checkpoint_wanted_.Set();
-                     cleaning_wanted_.Set();
-                   },
+               .space_wanted = [this] { OnSpaceWanted(); },
                .block_durable = [this] { OnBlockDurable(); },
                .read_only = [this] { checkpoint_wanted_.Set(); }}),
       reader_(device, geometry_, options_.write_deadline),
@@ -101,7 +98,7 @@ base::Result<> Volume::Engine::Admit(Stream stream, std::uint64_t bytes) const {
   const std::uint64_t used = table_.live_bytes() + writer_.pending_bytes() + bytes;
   const bool keeps_share = used <= capacity && (capacity - used) * 100 >= capacity * FreePercentMin(stream);
   std::int64_t needed = stream == Stream::kParked ? kReserveForParked : kReserveForNew;
-  if (stream == Stream::kMeta || stream == Stream::kCold) needed = 0;
+  if (stream == Stream::kMeta || stream == Stream::kCold) needed = GatheringWriter::kReserveForMeta;
   if (!writer_.HasOpenSegment(stream)) ++needed;
   if (keeps_share && AvailableSegments() >= needed) return {};
   return base::Error(base::Errc::kNoSpace,
@@ -229,17 +226,33 @@ async::Task<void> Volume::Engine::RunCheckpoint() {
   bytes_at_checkpoint_ = writer_.bytes_written();
   last_checkpoint_at_ = clock_->SteadyNow();
   checkpoints_served_ = asked;
+  cleaning_wanted_.Set();
   checkpoint_done_.NotifyAll();
 }
 
+void Volume::Engine::OnSpaceWanted() {
+  checkpoint_wanted_.Set();
+  cleaning_wanted_.Set();
+  // Only checkpoints free segments, and they need meta: what waits there would wait for ever. A checkpoint that has
+  // written its records already goes on and frees some, so those that fail may be tried again.
+  if (writer_.IsStalled(Stream::kMeta)) {
+    asio::post(executor_, [this, alive = std::weak_ptr(alive_)] {
+      if (alive.lock()) writer_.FailStalled(Stream::kMeta);
+    });
+  }
+}
+
+// Between checkpoints: no segment is about to become free by one.
 void Volume::Engine::ResolveStall() {
   if (!writer_.IsStalled()) return;
   if (table_.free_count() > GatheringWriter::kReserveForMeta + GatheringWriter::kReserveForCleaning) {
     writer_.Kick();
     return;
   }
-  const bool cleaning_helps = is_cleaning_ || (!is_closing_ && cleaner_.Victim(kCleanBelowUnderPressure).has_value());
-  writer_.FailStalled(cleaning_helps);
+  // Copies wait for nothing but a checkpoint.
+  writer_.FailStalled(Stream::kCold);
+  if (is_cleaning_ || (!is_closing_ && cleaner_.Victim(kCleanBelowUnderPressure).has_value())) return;
+  for (std::size_t i = 0; i < kStreamCount; ++i) writer_.FailStalled(static_cast<Stream>(i));
 }
 
 async::Task<base::Result<>> Volume::Engine::Checkpoint() {

@@ -53,11 +53,13 @@ class Volume::Engine {
   async::Task<void> CheckpointLoop();
   bool CheckpointIsDue() const;
   async::Task<void> RunCheckpoint();
+  void OnSpaceWanted();
   void ResolveStall();
   async::Task<void> CleanLoop();
   async::Task<std::chrono::milliseconds> CleanOnce();
   void OnBlockDurable();
 
+  async::Executor executor_;
   BlockDevice* device_;
   const base::Clock* clock_;
   VolumeOptions options_;
@@ -86,6 +88,7 @@ class Volume::Engine {
   async::TaskGroup checkpoint_task_;
   async::TaskGroup cleaning_task_;
   async::TaskGroup sealing_task_;
+  std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);  // Owner: this; posted handlers look whether it is gone.
 };
 
 }  // namespace mffs

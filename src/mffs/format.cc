@@ -214,6 +214,7 @@ std::optional<BlockHeader> DecodeBlockHeader(base::ByteSpan sector, const Uuid& 
   header.used_bytes = in.U32();
   if (header.sector_count == 0 || header.sector_count > kBlockSectorsMax || !IsStream(stream)) return std::nullopt;
   if (header.used_bytes < kRecordsOffset || header.used_bytes > header.sector_count * kSectorBytes) return std::nullopt;
+  if (std::uint64_t{header.first_ordinal} + header.record_count > kRecordsPerSegmentMax) return std::nullopt;
   header.stream = static_cast<Stream>(stream);
   const SegmentSeed seed(uuid, segment, header.generation);
   if (checksum != SectorChecksum(sector, 4, seed.ForSector(sector_index))) return std::nullopt;

@@ -20,6 +20,7 @@ inline constexpr std::uint32_t kSegmentsMin = 16;
 inline constexpr std::uint64_t kSegmentBytesMax = 1u << 30;
 inline constexpr std::uint32_t kBlockSectorsMax = 256;
 inline constexpr std::uint32_t kBlockBytesMax = kBlockSectorsMax * kSectorBytes;
+inline constexpr std::uint64_t kRecordsPerSegmentMax = kSegmentBytesMax / 48;
 inline constexpr std::uint32_t kRecordsOffset = 1088;  // In a block: header and checksum table come before.
 inline constexpr std::size_t kSuperblockCopies = 4;
 

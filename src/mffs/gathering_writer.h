@@ -46,7 +46,7 @@ class GatheringWriter {
 
   struct Hooks {
     std::function<void(SealedSegment)> sealed;
-    std::function<void()> space_wanted;  // A lane waits for a free segment; Kick() when there is one.
+    std::function<void()> space_wanted;  // A lane waits for a free segment: Kick() when there is one, else FailStalled().
     std::function<void()> block_durable;
     std::function<void()> read_only;
   };
@@ -60,9 +60,8 @@ class GatheringWriter {
   void Append(AppendRequest* request);
   // Free segments appeared.
   void Kick();
-  // Records that wait for a segment that cannot come get kNoSpace: those of all lanes, or only of those that may use the
-  // reserve, which nothing refills if it is used up.
-  void FailStalled(bool only_reserve_lanes);
+  // The records of a stream that wait for a segment that will not come get kNoSpace.
+  void FailStalled(Stream stream);
   // Returns when nothing is queued or in flight.
   async::Task<void> Drain();
   // Seals all open segments. Only when drained.
@@ -80,6 +79,7 @@ class GatheringWriter {
   std::uint64_t bytes_written() const { return bytes_written_; }
   bool HasOpenSegment(Stream stream) const { return lanes_[static_cast<std::size_t>(stream)].segment.has_value(); }
   bool IsStalled() const;
+  bool IsStalled(Stream stream) const { return lanes_[static_cast<std::size_t>(stream)].stalled; }
 
  private:
   struct Lane {

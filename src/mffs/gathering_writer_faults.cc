@@ -72,22 +72,22 @@ void GatheringWriter::FailList(RequestList list, base::Errc code, const std::str
   }
 }
 
-void GatheringWriter::FailStalled(bool only_reserve_lanes) {
-  for (Lane& lane : lanes_) {
-    if (!lane.stalled) continue;
-    if (only_reserve_lanes && lane.stream != Stream::kMeta && lane.stream != Stream::kCold) continue;
-    lane.stalled = false;
-    RequestList filled = std::move(lane.filled);
-    RequestList queue = std::move(lane.queue);
-    lane.has_impatient = false;
-    lane.wants_fresh = false;
-    pending_bytes_ -= lane.filling->builder.padded_record_bytes();
-    for (AppendRequest* r = queue.front(); r != nullptr; r = r->next) pending_bytes_ -= PaddedRecordBytes(RecordBytes(*r));
-    lane.filling->builder.Clear();
-    const std::string reason = fmt::format("{} has no free segment left; release or remove mail", device_->name());
-    FailList(std::move(filled), base::Errc::kNoSpace, reason);
-    FailList(std::move(queue), base::Errc::kNoSpace, reason);
+void GatheringWriter::FailStalled(Stream stream) {
+  Lane& lane = LaneOf(stream);
+  if (!lane.stalled) return;
+  lane.stalled = false;
+  lane.has_impatient = false;
+  lane.wants_fresh = false;
+  RequestList filled = std::move(lane.filled);
+  RequestList queue = std::move(lane.queue);
+  pending_bytes_ -= lane.filling->builder.padded_record_bytes();
+  lane.filling->builder.Clear();
+  for (AppendRequest* request = queue.front(); request != nullptr; request = request->next) {
+    pending_bytes_ -= PaddedRecordBytes(RecordBytes(*request));
   }
+  const std::string reason = fmt::format("{} has no free segment left; release or remove mail", device_->name());
+  FailList(std::move(filled), base::Errc::kNoSpace, reason);
+  FailList(std::move(queue), base::Errc::kNoSpace, reason);
   drained_.NotifyAll();
 }
 

@@ -2,34 +2,10 @@
 
 #include <algorithm>
 
-#include "async/task_group.h"
-
 namespace mffs {
 namespace {
 
-constexpr std::size_t kReadersMax = 32;
-
-// Shared by the readers of ReadSegmentStarts, in its frame.
-struct StartsJob {
-  BlockDevice* device;
-  Geometry geometry;
-  IoDeadline deadline;
-  std::vector<SegmentStart> starts;
-  std::uint32_t next = 0;
-};
-
-async::Task<void> ReadStarts(StartsJob* job) {
-  while (job->next < job->starts.size()) {
-    const std::uint32_t segment = job->next++;
-    auto sectors = co_await ReadSectors(job->device, job->geometry.SegmentOffset(segment), 2 * kSectorBytes,
-                                        job->deadline);
-    if (!sectors.has_value()) continue;  // Like damage: the checkpoint and the missing LSNs tell.
-    const base::ByteSpan bytes = sectors->span();
-    SegmentStart& start = job->starts[segment];
-    start.header = DecodeSegmentHeader(bytes.first(kSectorBytes), job->geometry.uuid, segment);
-    start.first_block = DecodeBlockHeader(bytes.subspan(kSectorBytes), job->geometry.uuid, segment, 1);
-  }
-}
+constexpr std::uint32_t kStartsAtOnce = 64;
 
 void NoteRecords(const WalkedBlock& block, const Geometry& geometry, SegmentScan& scan, std::uint32_t& padded_bytes,
                  std::vector<std::uint32_t>& ordinals) {
@@ -84,13 +60,22 @@ async::Task<SegmentScan> ScanSegment(BlockDevice* device, Geometry geometry, std
 }
 
 async::Task<std::vector<SegmentStart>> ReadSegmentStarts(BlockDevice* device, Geometry geometry, IoDeadline deadline) {
-  StartsJob job{device, geometry, deadline, std::vector<SegmentStart>(geometry.segment_count), 0};
-  async::TaskGroup readers(co_await asio::this_coro::executor, "mffs segment headers");
-  for (std::size_t i = 0; i < std::min<std::size_t>(kReadersMax, geometry.segment_count); ++i) {
-    readers.Spawn(ReadStarts(&job));
+  std::vector<SegmentStart> starts(geometry.segment_count);
+  for (std::uint32_t first = 0; first < geometry.segment_count; first += kStartsAtOnce) {
+    std::vector<std::uint64_t> offsets;
+    for (std::uint32_t i = first; i < std::min(first + kStartsAtOnce, geometry.segment_count); ++i) {
+      offsets.push_back(geometry.SegmentOffset(i));
+    }
+    // One that cannot be read is like a damaged one: the checkpoint and the missing LSNs tell.
+    const IoMemory memory = co_await ReadMany(device, offsets, 2 * kSectorBytes, deadline);
+    for (std::uint32_t i = 0; i < offsets.size(); ++i) {
+      const base::ByteSpan bytes = memory.span().subspan(i * 2 * kSectorBytes, 2 * kSectorBytes);
+      SegmentStart& start = starts[first + i];
+      start.header = DecodeSegmentHeader(bytes.first(kSectorBytes), geometry.uuid, first + i);
+      start.first_block = DecodeBlockHeader(bytes.subspan(kSectorBytes), geometry.uuid, first + i, 1);
+    }
   }
-  co_await readers.Join();
-  co_return std::move(job.starts);
+  co_return starts;
 }
 
 }  // namespace mffs

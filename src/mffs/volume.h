@@ -36,7 +36,7 @@ struct VolumeOptions {
   std::chrono::milliseconds cover_after{100};             // An idle writer appends an empty covering block after this.
   std::uint64_t checkpoint_bytes = 256u << 20;            // Written since the last checkpoint, or ...
   std::chrono::seconds checkpoint_interval{30};           // ... this long since, if anything was written.
-  std::chrono::seconds write_deadline{30};                // A write that takes longer counts as failed.
+  std::chrono::milliseconds write_deadline{30000};           // A write that takes longer counts as failed.
   std::uint32_t clean_below_live_percent = 20;
   std::uint64_t clean_bytes_per_second = 32u << 20;       // Without space pressure.
   bool gathering = true;                                  // Off only in the benchmark that measures its gain.

@@ -8,9 +8,13 @@
 #include <string>
 #include <vector>
 
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
 #include "async/testing.h"
 #include "base/check.h"
 #include "base/clock.h"
+#include "base/log.h"
 #include "mffs/sim_device.h"
 #include "mffs/volume.h"
 
@@ -40,6 +44,7 @@ class ModelOwner final : public RecordOwner {
     }
     CO_RETURN_IF_ERROR(co_await volume->AppendCopy(Stream::kMeta, {.type = kMoveType}, "", text));
     for (const Move& move : moves) {
+      if (move.key.type != kRecordType) continue;  // Its own notes: their places do not matter.
       ModelRecord& record = records.at(move.key.index);
       record.location = move.to;
       if (record.release_begun) volume->Release(move.to);
@@ -57,6 +62,9 @@ class ModelOwner final : public RecordOwner {
     for (const std::uint64_t index : releases_in_image) records.at(index).release_is_durable = true;
     states_durable = states_taken;
   }
+
+  // Takes over what recovery found, as a log would: repeats releases and forgets what was never acknowledged.
+  void Adopt(class TestMachine& machine);
 
   Volume* volume = nullptr;
   std::map<std::uint64_t, ModelRecord> records;
@@ -84,7 +92,10 @@ class TestMachine {
 
   explicit TestMachine(SimImage image, std::optional<std::uint64_t> reorder_seed = {})
       : device(context.get_executor(), std::move(image),
-               {.reorder_seed = reorder_seed, .on_power_cut = [this] { context.stop(); }}) {}
+               {.reorder_seed = reorder_seed, .on_power_cut = [this] { context.stop(); }}) {
+    // Faults are what these tests are about; their log lines would hide a failure.
+    base::SetLogSink([](std::string_view) {});
+  }
   ~TestMachine() { Shutdown(); }
 
   static VolumeOptions Options() {
@@ -147,5 +158,56 @@ class TestMachine {
   std::unique_ptr<Volume> volume;
   bool started = false;
 };
+
+inline void ModelOwner::Adopt(TestMachine& machine) {
+  std::map<std::uint64_t, Location> live;
+  for (const SeenRecord& seen : machine.Scan()) {
+    if (seen.key.type != kRecordType || !seen.is_live) continue;
+    const auto [at, is_new] = live.emplace(seen.key.index, seen.location);
+    if (!is_new) machine.volume->Release(seen.location);  // A copy whose original is still there.
+  }
+  for (auto it = records.begin(); it != records.end();) {
+    const auto found = live.find(it->first);
+    ModelRecord& record = it->second;
+    if (found != live.end()) {
+      record.location = found->second;
+      if (record.release_begun) machine.volume->Release(found->second);
+    }
+    const bool is_gone = found == live.end() && (!record.location.has_value() || record.release_is_durable);
+    it = is_gone ? records.erase(it) : std::next(it);
+  }
+}
+
+// Every acknowledged record that was not released is there, byte for byte; what else is there is whole and was written;
+// nothing comes back that a checkpoint knows as released.
+inline void ExpectMatches(TestMachine& machine, const ModelOwner& model) {
+  EXPECT_THAT(machine.volume->recovery().corruptions, testing::IsEmpty());
+  std::set<std::uint64_t> live;
+  std::set<std::uint64_t> originals;
+  for (const SeenRecord& seen : machine.Scan()) {
+    if (seen.key.type != ModelOwner::kRecordType) continue;
+    const auto known = model.records.find(seen.key.index);
+    if (known == model.records.end()) {
+      // Forgotten after a durable release; its bytes may still be there.
+      EXPECT_FALSE(seen.is_live) << "record " << seen.key.index << " was never written, or came back";
+      continue;
+    }
+    if (!seen.is_copy) {
+      EXPECT_TRUE(originals.insert(seen.key.index).second) << "record " << seen.key.index << " twice";
+    }
+    if (!seen.is_live) continue;
+    EXPECT_FALSE(known->second.release_is_durable) << "record " << seen.key.index << " came back";
+    const auto record = machine.Read(seen.location);
+    ASSERT_TRUE(record) << record.error().message();
+    EXPECT_EQ(record->head, known->second.head);
+    EXPECT_TRUE(record->body == known->second.body) << "record " << seen.key.index;
+    live.insert(seen.key.index);
+  }
+  for (const auto& [index, record] : model.records) {
+    if (record.location.has_value() && !record.release_begun) {
+      EXPECT_TRUE(live.contains(index)) << "acknowledged record " << index << " is gone";
+    }
+  }
+}
 
 }  // namespace mffs

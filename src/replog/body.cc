@@ -63,7 +63,7 @@ struct BodyWriter::State {
 };
 
 void BodyWriter::State::Grow(mffs::Buffer larger) {
-  std::memcpy(larger.data(), buffer.data(), buffer.size());
+  std::copy_n(buffer.data(), buffer.size(), larger.data());  // Not memcpy: the first buffer replaces none, a null.
   larger.set_size(buffer.size());
   if (buffer.capacity() == mffs::BufferPool::kMediumBytes) head = std::move(buffer);
   buffer = std::move(larger);

@@ -41,7 +41,7 @@ mffs::RecordOwner::CheckpointState Checkpoints::Take() {
   OwnerState state;
   state.mailbox_partitions = context_->options.mailbox_partitions;
   state.queue_partitions = context_->options.queue_partitions;
-  state.checkpoint_lsn = context_->lsn_floor;
+  state.settled_lsn = context_->settled_lsn;
   state.scan_after = context_->open_bodies->NeededAfter(context_->lsn_floor);
   releases_.clear();
   for (Partition* partition : context_->partitions.All()) {

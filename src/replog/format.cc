@@ -231,7 +231,7 @@ std::string OwnerState::Encode() const {
   Reserve(e, 3);
   e.U32(mailbox_partitions);
   e.U32(queue_partitions);
-  e.U64(checkpoint_lsn.value());
+  e.U64(settled_lsn.value());
   e.U64(scan_after.value());
   e.U32(static_cast<std::uint32_t>(partitions.size()));
   for (const PartitionState& p : partitions) {
@@ -252,7 +252,7 @@ base::Result<OwnerState> OwnerState::Decode(std::string_view in) {
   OwnerState state;
   state.mailbox_partitions = d.U32();
   state.queue_partitions = d.U32();
-  state.checkpoint_lsn = mffs::Lsn(d.U64());
+  state.settled_lsn = mffs::Lsn(d.U64());
   state.scan_after = mffs::Lsn(d.U64());
   const std::uint32_t count = d.U32();
   if (!d.ok() || d.remaining() != count * kEncodedPartitionState) return Damaged("state in the checkpoint");

@@ -123,7 +123,7 @@ struct OwnerState {
   };
   std::uint32_t mailbox_partitions = 0;
   std::uint32_t queue_partitions = 0;
-  mffs::Lsn checkpoint_lsn;
+  mffs::Lsn settled_lsn;  // Moves noted up to here are complete; no other copy made by cleaning up to here exists.
   mffs::Lsn scan_after;
   std::vector<PartitionState> partitions;
   std::string Encode() const;

@@ -51,17 +51,17 @@ base::Result<> FoundRecords::Add(const mffs::RecordView& record) {
   switch (static_cast<RecordType>(record.key.type)) {
     case RecordType::kEntry:
       entries[PartitionId(record.key.partition)].push_back(
-          {Epoch(record.key.epoch), Index(record.key.index), record.location, record.lsn, std::string(record.head)});
+          {Epoch(record.key.epoch), Index(record.key.index), record.location, record.lsn, std::string(record.head), record.is_copy});
       return {};
     case RecordType::kPart:
-      parts.push_back({record.key, record.location, record.lsn});
+      parts.push_back({record.key, record.location, record.lsn, record.is_copy});
       return {};
     case RecordType::kSnapshotPiece:
     case RecordType::kSnapshotEnd:
-      snapshots.push_back({record.key, record.location, record.lsn});
+      snapshots.push_back({record.key, record.location, record.lsn, record.is_copy});
       return {};
     case RecordType::kMove:
-      moves.push_back({record.key, record.location, record.lsn});
+      moves.push_back({record.key, record.location, record.lsn, record.is_copy});
       return {};
   }
   return base::Error(base::Errc::kUnsupported, "the log has a record of type " + std::to_string(record.key.type) +

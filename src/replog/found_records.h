@@ -18,6 +18,7 @@ struct FoundEntry {
   mffs::Location place;
   mffs::Lsn lsn;
   std::string head;
+  bool is_copy = false;
 };
 
 // Any other record of ours.
@@ -25,6 +26,7 @@ struct FoundRecord {
   mffs::RecordKey key;
   mffs::Location place;
   mffs::Lsn lsn;
+  bool is_copy = false;
 };
 
 struct FoundRecords {

@@ -50,6 +50,8 @@ async::Task<base::Result<>> Mover::Moved(std::vector<mffs::RecordOwner::Move> mo
       CO_RETURN_IF_ERROR(co_await Record(context_->partitions.Find(id), std::vector<MovedRecord>(begin, end)));
     }
   }
+  // The volume makes the next copies only after this call.
+  context_->settled_lsn = context_->volume->Status().durable_lsn;
   co_return base::Result<>();
 }
 

@@ -57,6 +57,7 @@ struct Partition {
   Index committed;
   Index applied;      // Handed to the state machine.
   Epoch applied_epoch;
+  Index last_told;    // The last applied entry that was not the log's own.
   PendingList pending;
 
   Tail tail;

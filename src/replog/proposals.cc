@@ -219,6 +219,7 @@ void Proposals::Apply(Pending* pending) {
   context_->counters.entries_committed += 1;
   context_->snapshot_wanted(*partition);
 
+  if (pending->draft.type != 0) partition->last_told = pending->index;
   if (pending->draft.type == 0) {
     Complete(pending, Committed{pending->epoch, pending->index, {}, {}});
     return;

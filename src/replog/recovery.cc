@@ -33,6 +33,9 @@ async::Task<base::Result<>> Recovery::Run() {
   while (replays_running_ > 0) co_await replayed_.Wait();
   if (replay_error_.has_value()) co_return base::Error(*replay_error_);
   ReleaseOrphans();
+  // Every copy that there is has been judged.
+  context_->RefreshLsnFloor();
+  context_->settled_lsn = context_->lsn_floor;
   co_return base::Result<>();
 }
 
@@ -94,6 +97,9 @@ async::Task<base::Result<>> Recovery::LoadMoves() {
     if (partition == nullptr) co_return base::Error(base::Errc::kCorrupt, "a move of a partition that does not exist");
     MoveRecord kept{.location = found.place, .from = {}, .after = mffs::Lsn(found.lsn.value() - 1), .settled_at = {}};
     for (const MovedRecord& move : moves) {
+      // A move cut short of a record that the checkpoint released: the copy goes too. (A copied note is of a complete move.)
+      const bool incomplete = !found.is_copy && found.lsn > state_.settled_lsn;
+      if (incomplete && !context_->volume->IsLive(move.from)) context_->volume->Release(move.to);
       kept.from.push_back(move.from);
       context_->moved.Add(move.from, move.to);
       // The volume gives the old place up after the move; whether that was durable is not known here.
@@ -113,6 +119,7 @@ async::Task<base::Result<>> Recovery::LoadSnapshot(Partition* partition) {
   partition->commit.Durable(kSelf, snapshot.reached);
   partition->applied = snapshot.reached;
   partition->applied_epoch = snapshot.epoch;
+  partition->last_told = snapshot.reached;
   if (snapshot.reached == Index(0)) co_return base::Result<>();
   snapshot.end = context_->moved.Resolve(snapshot.end);
   base::Result<mffs::Record> record = co_await context_->volume->Read(snapshot.end);
@@ -169,9 +176,8 @@ async::Task<base::Result<>> Recovery::ReplayEntries(Partition* partition) {
                       ChooseEntries(partition->id, std::move(found_.entries[partition->id]), partition->in_force.reached,
                                     partition->committed, context_->moved));
   for (const mffs::Location& orphan : chosen.orphans) context_->volume->Release(orphan);
-  // Originals under the snapshot lie at or before the checkpoint: what lies behind it is a copy, kept if a move names it.
   for (const FoundEntry& entry : chosen.below) {
-    if (entry.lsn > state_.checkpoint_lsn && !move_targets_.contains(entry.place)) context_->volume->Release(entry.place);
+    if (IsUnsettled(entry.is_copy, entry.lsn, entry.place)) context_->volume->Release(entry.place);
   }
   std::uint32_t since_pause = 0;
   for (FoundEntry& entry : chosen.entries) {
@@ -233,6 +239,7 @@ void Recovery::Replay(Partition* partition, const FoundEntry& entry, const Entry
   partition->applied_epoch = entry.epoch;
   context_->counters.replayed_entries += 1;
   if (head.type == 0) return;
+  partition->last_told = entry.index;
   const EntryView view{.partition = partition->id,
                        .epoch = entry.epoch,
                        .index = entry.index,
@@ -254,11 +261,15 @@ void Recovery::ReplayDone(const base::Result<std::string>& result) {
   replayed_.NotifyAll();
 }
 
+bool Recovery::IsUnsettled(bool is_copy, mffs::Lsn lsn, const mffs::Location& place) const {
+  return is_copy && lsn > state_.settled_lsn && !move_targets_.contains(place);
+}
+
 void Recovery::ReleaseOrphans() {
   for (const FoundRecord& part : found_.parts) {
     const BodyId body(part.key.index);
-    const bool copy_of_unknown = part.lsn > state_.checkpoint_lsn && !move_targets_.contains(part.place);
-    const bool wanted = replayed_bodies_.contains(body) ? known_places_.contains(part.place) : !copy_of_unknown;
+    const bool wanted = replayed_bodies_.contains(body) ? known_places_.contains(part.place)
+                                                        : !IsUnsettled(part.is_copy, part.lsn, part.place);
     if (!wanted || !context_->part_bodies.contains(body)) context_->volume->Release(part.place);
   }
   for (const FoundRecord& record : found_.snapshots) {

@@ -34,6 +34,8 @@ class Recovery {
   async::Task<base::Result<>> ReadRest(Partition* partition, FoundEntry* entry, std::string* meta, BodyRef* body);
   void Replay(Partition* partition, const FoundEntry& entry, const EntryHead& head, std::string_view meta, BodyRef body);
   void ReplayDone(const base::Result<std::string>& result);
+  // A copy whose move was never noted: cleaning was cut short, and the original counts.
+  bool IsUnsettled(bool is_copy, mffs::Lsn lsn, const mffs::Location& place) const;
   void ReleaseOrphans();
 
   Context* context_;

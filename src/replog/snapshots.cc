@@ -182,8 +182,10 @@ async::Task<base::Result<>> Snapshots::Write(Partition* partition) {
 
 async::Task<base::Result<>> Snapshots::WritePieces(Partition* partition, PieceWriter* writer) {
   const Index applied = partition->applied;
-  ASSIGN_OR_CO_RETURN(const Index reached,
-                      co_await context_->MachineOf(partition->id)->WriteSnapshot(partition->id, writer));
+  const Index last_told = partition->last_told;
+  ASSIGN_OR_CO_RETURN(Index reached, co_await context_->MachineOf(partition->id)->WriteSnapshot(partition->id, writer));
+  // The machine does not see the log's own entries.
+  if (reached >= last_told) reached = std::max(reached, applied);
   CHECK(reached <= applied && reached >= partition->in_force.reached);
   partition->writing->reached = reached;
   // Taken after the state machine's pieces: every mail that its state at `reached` keeps is here, unless an entry behind it, which will

@@ -41,7 +41,7 @@ class StateMachine {
   virtual void BodiesMoved(PartitionId partition, std::vector<BodyMove> moves) = 0;
 
   // Writes the state of a partition as of the entries applied when the call starts. Applies go on meanwhile.
-  // `reached` of the answer is the index that the snapshot includes.
+  // `reached` of the answer is the index that the snapshot includes (the log's own empty entries, which are never handed out, may be left out of it).
   virtual async::Task<base::Result<Index>> WriteSnapshot(PartitionId partition, SnapshotWriter* writer) = 0;
 
   // At start, before all else of a partition that the log knows: `last` is the last entry it will hand out. An index that is ahead of

@@ -8,6 +8,10 @@ void Tail::Append(Index index, TailEntry entry) {
   if (entries_.empty()) first_ = index;
   CHECK(index.value() == first_.value() + entries_.size());
   head_bytes_ += entry.head_bytes;
+  // A record that cleaning moved lies behind those of later entries: the front must not hide them.
+  for (auto earlier = entries_.rbegin(); earlier != entries_.rend() && earlier->after > entry.after; ++earlier) {
+    earlier->after = entry.after;
+  }
   entries_.push_back(entry);
   totals_->entries += 1;
 }

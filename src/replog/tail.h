@@ -15,7 +15,7 @@ struct TailEntry {
   bool applied = false;
   bool mail_kept = true;        // The state machine needs the mail that lies in this record.
   bool in_checkpoint = false;   // The checkpoint being written releases it.
-  mffs::Lsn after;              // The record lies behind this LSN.
+  mffs::Lsn after;              // This record and those of all later entries lie behind this LSN.
 };
 
 // Of all partitions, for limits.

@@ -8,6 +8,7 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <functional>
 #include <memory>
 #include <string>
 #include <utility>
@@ -120,8 +121,11 @@ struct TestNodeOptions {
   std::uint64_t seed = 1;
   std::uint32_t mailbox_partitions = 4;
   mffs::VolumeOptions volume{};
+  mffs::BufferPool::Options pool{.budget_bytes = 32u << 20};
   replog::LogOptions log{};
   MailStoreOptions store{.index_memory_bytes = 8u << 20};
+  // The state machine of the queue partitions, made anew at each start; NoQueue without it.
+  std::function<std::unique_ptr<replog::StateMachine>(async::Executor, replog::Log*, const base::Clock*)> make_queue{};
 };
 
 // Thread: the test's; Run() turns the context. A failed CHECK names what did not work.
@@ -239,7 +243,7 @@ class TestNode {
   }
 
   void Start() {
-    pool_ = std::make_unique<mffs::BufferPool>(executor(), mffs::BufferPool::Options{.budget_bytes = 32u << 20});
+    pool_ = std::make_unique<mffs::BufferPool>(executor(), options_.pool);
     auto volume = Run(mffs::Volume::Open(device_.get(), &clock_, options_.volume));
     Must(volume);
     volume_ = *std::move(volume);
@@ -253,13 +257,15 @@ class TestNode {
     auto store = MailStore::Open(executor(), log_.get(), &clock_, store_options);
     Must(store);
     store_ = *std::move(store);
-    Must(Run(log_->Recover(store_.get(), &queue_)));
+    queue_ = options_.make_queue ? options_.make_queue(executor(), log_.get(), &clock_) : std::make_unique<NoQueue>();
+    Must(Run(log_->Recover(store_.get(), queue_.get())));
   }
   void Shut() {
     store_->HoldWorkers(false);
     Run(store_->Stop());
     Run(log_->Stop());
     base::Ignore(Run(volume_->Close()));  // After a power cut it fails, as it should.
+    queue_.reset();
     store_.reset();
     log_.reset();
     coordinator_.reset();
@@ -272,7 +278,6 @@ class TestNode {
   asio::io_context context_{1};
   base::SimClock clock_;
   base::Random random_{options_.seed};
-  NoQueue queue_;
   async::WorkerPool files_{{.name = "test-files"}};
   std::unique_ptr<mffs::SimDevice> device_;
   std::unique_ptr<mffs::BufferPool> pool_;
@@ -280,6 +285,7 @@ class TestNode {
   std::unique_ptr<replog::LocalCoordinator> coordinator_;
   std::unique_ptr<replog::Log> log_;
   std::unique_ptr<MailStore> store_;
+  std::unique_ptr<replog::StateMachine> queue_;
 };
 
 }  // namespace store

@@ -93,8 +93,7 @@ def check(ledger, found, when):
 
 
 def queue_is_empty(node):
-    import json  # pylint: disable=import-outside-toplevel
-    return json.loads(node.run("queue", "list", "--json").stdout) in ([], {"mails": []}) 
+    return node.run("queue", "list", "--json").stdout.strip() == ""
 
 
 def main():

@@ -24,7 +24,6 @@ segment_size = "{segment_size}"
 [mail]
 domains = ["example.test"]
 postmaster = "alice@example.test"
-auto_create_accounts = ["example.test"]
 {mail}
 [smtp]
 listen = ["127.0.0.1:0"]

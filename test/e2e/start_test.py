@@ -31,8 +31,8 @@ class StartTest(unittest.TestCase):
             mode = stat.S_IMODE(os.stat(os.path.join(node.folder, "control.sock")).st_mode)
             self.assertEqual(mode, 0o660)
             node.run("user", "add", "carol@example.test", "--password-stdin", stdin="secret\n")
-            listed = json.loads(node.run("user", "list", "--json").stdout)
-            self.assertIn("carol@example.test", json.dumps(listed))
+            listed = [json.loads(line) for line in node.run("user", "list", "--json").stdout.splitlines()]
+            self.assertIn("carol@example.test", [account["address"] for account in listed])
             with smtplib.SMTP("127.0.0.1", node.ports["submission"]) as client:
                 client.login("carol@example.test", "secret")
             node.run("user", "passwd", "carol@example.test", "--password-stdin", stdin="other\n")
@@ -40,7 +40,7 @@ class StartTest(unittest.TestCase):
                 with self.assertRaises(smtplib.SMTPAuthenticationError):
                     client.login("carol@example.test", "secret")
                 client.login("carol@example.test", "other")
-            node.run("user", "remove", "carol@example.test")
+            node.run("user", "remove", "carol@example.test", "--yes")
             with smtplib.SMTP("127.0.0.1", node.ports["smtp"]) as client:
                 with self.assertRaises(smtplib.SMTPRecipientsRefused) as refused:
                     client.sendmail("x@src.test", ["carol@example.test"], message("x"))

@@ -60,6 +60,7 @@ ReadEvent CommandReader::Next(std::string_view& input) {
 void CommandReader::AcceptAppend() {
   CHECK(state_ == State::kAppendDecision);
   state_ = State::kAppendData;
+  text_.clear();
   drop_append_ = false;
   append_announced_ = true;
   append_tail_empty_ = true;
@@ -72,6 +73,7 @@ void CommandReader::RefuseAppend() {
     return;
   }
   state_ = State::kAppendData;
+  text_.clear();
   drop_append_ = true;
   append_announced_ = false;
 }
@@ -169,13 +171,29 @@ ReadEvent CommandReader::PassAppend(std::string_view& input) {
     }
     return NeedBytes{};
   }
+  return PassAppendTail(input);
+}
+
+// After the message the command has to end. If it goes on, it is followed through its literals to its end.
+ReadEvent CommandReader::PassAppendTail(std::string_view& input) {
   const std::size_t newline = input.find('\n');
   const bool ends = newline != std::string_view::npos;
   const std::string_view tail = input.substr(0, ends ? newline : input.size());
   input.remove_prefix(tail.size() + (ends ? 1 : 0));
   if (!SpendDiscard(tail.size())) return Close("the command is too long to be skipped");
   if (std::ranges::any_of(tail, [](char c) { return c != '\r' && c != ' '; })) append_tail_empty_ = false;
+  KeepEndOfLine(tail);
   if (!ends) return NeedBytes{};
+  if (text_.ends_with('\r')) text_.pop_back();
+  LiteralMark mark;
+  if (FindLiteralMark(text_, &mark) && !mark.synchronising) {
+    if (mark.overflow) return Close("the literal is too large to be skipped");
+    remaining_ = mark.size;
+    state_ = State::kAppendData;
+    drop_append_ = true;
+    text_.clear();
+    return NeedBytes{};
+  }
   const bool announced = append_announced_;
   const AppendEnds end{append_tail_empty_};
   Reset();
@@ -196,13 +214,18 @@ ReadEvent CommandReader::DiscardLine(std::string_view& input) {
   const std::size_t newline = input.find('\n');
   const bool ends = newline != std::string_view::npos;
   const std::string_view piece = input.substr(0, ends ? newline : input.size());
-  text_.append(piece.substr(piece.size() - std::min(piece.size(), kMarkBytesMax)));
-  if (text_.size() > kMarkBytesMax) text_.erase(0, text_.size() - kMarkBytesMax);
+  KeepEndOfLine(piece);
   input.remove_prefix(piece.size() + (ends ? 1 : 0));
   if (!SpendDiscard(piece.size())) return Close("the command is too long to be skipped");
   if (!ends) return NeedBytes{};
   if (text_.ends_with('\r')) text_.pop_back();
   return EndOfDiscardedLine();
+}
+
+// text_ is the end of a line that is skipped: as much as a literal's mark needs.
+void CommandReader::KeepEndOfLine(std::string_view piece) {
+  text_.append(piece.substr(piece.size() - std::min(piece.size(), kMarkBytesMax)));
+  if (text_.size() > kMarkBytesMax) text_.erase(0, text_.size() - kMarkBytesMax);
 }
 
 ReadEvent CommandReader::EndOfDiscardedLine() {

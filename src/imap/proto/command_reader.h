@@ -67,6 +67,11 @@ class CommandReader {
   // The next line is a response to a continuation request (AUTHENTICATE, IDLE): it comes as LineReady, braces and all.
   void ExpectLine() { expect_line_ = true; }
 
+  // Forgets a command that was read in part.
+  void Restart() { Reset(); }
+
+  // The message of an APPEND is coming: read in large pieces.
+  bool InAppend() const { return state_ == State::kAppendData; }
   // Nothing of a command has been read yet: the time-out between commands applies.
   bool AtCommandStart() const { return state_ == State::kLine && text_.empty(); }
 
@@ -93,6 +98,8 @@ class CommandReader {
   ReadEvent EndOfLine();
   ReadEvent BeginLiteral(const LiteralMark& mark);
   ReadEvent PassAppend(std::string_view& input);
+  ReadEvent PassAppendTail(std::string_view& input);
+  void KeepEndOfLine(std::string_view piece);
   ReadEvent DiscardLine(std::string_view& input);
   ReadEvent EndOfDiscardedLine();
   ReadEvent ReadLiteral(std::string_view& input);

@@ -18,14 +18,10 @@ constexpr std::array<SystemFlagName, 5> kSystemFlagNames = {{
     {"\\Draft", kDraft},
 }};
 
-char ToLower(char c) {
-  return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c;
-}
-
 }  // namespace
 
 bool EqualsIgnoreCase(std::string_view a, std::string_view b) {
-  return std::ranges::equal(a, b, {}, ToLower, ToLower);
+  return std::ranges::equal(a, b, {}, ToLowerAscii, ToLowerAscii);
 }
 
 base::Result<> FlagSet::Add(std::string_view name) {

@@ -31,6 +31,9 @@ struct FlagSet {
 };
 
 // Keywords are compared without regard to case (ASCII).
+constexpr char ToLowerAscii(char c) {
+  return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c;
+}
 bool EqualsIgnoreCase(std::string_view a, std::string_view b);
 
 // Appends "(\Seen $Forwarded)". `recent` adds \Recent.

@@ -31,6 +31,7 @@ inline constexpr std::string_view kCodeAlreadyExists = "ALREADYEXISTS";
 inline constexpr std::string_view kCodeAuthenticationFailed = "AUTHENTICATIONFAILED";
 inline constexpr std::string_view kCodeBadCharset = "BADCHARSET (US-ASCII UTF-8)";
 inline constexpr std::string_view kCodeCannot = "CANNOT";
+inline constexpr std::string_view kCodeExpungeIssued = "EXPUNGEISSUED";
 inline constexpr std::string_view kCodeCorruption = "CORRUPTION";
 inline constexpr std::string_view kCodeLimit = "LIMIT";
 inline constexpr std::string_view kCodeNonExistent = "NONEXISTENT";

@@ -59,10 +59,12 @@ struct Auth {
 // A line that is no command, or a command with wrong arguments: the reply to send.
 struct BadCommand {
   int code = 500;
-  std::string text;  // With the enhanced status code: "5.5.2 ...".
+  std::string text;           // With the enhanced status code: "5.5.2 ...".
+  bool ends_session = false;  // What follows the line can't be told from commands.
 };
 
-using Command = std::variant<Helo, MailFrom, RcptTo, Data, Bdat, Rset, Noop, Quit, Vrfy, Expn, Help, StartTls, Auth, BadCommand>;
+using Command =
+    std::variant<Helo, MailFrom, RcptTo, Data, Bdat, Rset, Noop, Quit, Vrfy, Expn, Help, StartTls, Auth, BadCommand>;
 
 // The longest command line we take, CRLF included: RFC 5321 §4.5.3.1.4 says 512, extensions add to it, and RFC 4954 §4
 // asks for 12288 where AUTH carries an initial response.

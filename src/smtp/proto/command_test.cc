@@ -34,10 +34,11 @@ TEST(ParseCommand, ReadsPathsAsClientsWriteThem) {
     const char* line;
     const char* address;
   };
-  for (const Row& row : {Row{"MAIL FROM:<a@example.test>", "a@example.test"}, Row{"mail from: <a@example.test>", "a@example.test"},
-                         Row{"MAIL FROM:<@relay.test,@b.test:a@example.test>", "a@example.test"},
-                         Row{R"(MAIL FROM:<"a b>c"@example.test>)", R"("a b>c"@example.test)"},
-                         Row{"MAIL FROM:<a@Example.TEST> SIZE=10", "a@example.test"}}) {
+  for (const Row& row :
+       {Row{"MAIL FROM:<a@example.test>", "a@example.test"}, Row{"mail from: <a@example.test>", "a@example.test"},
+        Row{"MAIL FROM:<@relay.test,@b.test:a@example.test>", "a@example.test"},
+        Row{R"(MAIL FROM:<"a b>c"@example.test>)", R"("a b>c"@example.test)"},
+        Row{"MAIL FROM:<a@Example.TEST> SIZE=10", "a@example.test"}}) {
     EXPECT_EQ(Parsed<MailFrom>(row.line).sender.ToString(), row.address) << row.line;
   }
   EXPECT_TRUE(Parsed<MailFrom>("MAIL FROM:<>").null_path);
@@ -45,7 +46,8 @@ TEST(ParseCommand, ReadsPathsAsClientsWriteThem) {
 }
 
 TEST(ParseCommand, ReadsParameters) {
-  const MailFrom from = Parsed<MailFrom>("MAIL FROM:<a@b.test> SIZE=1000 BODY=8BITMIME SMTPUTF8 RET=HDRS ENVID=x1 AUTH=<>");
+  const MailFrom from =
+      Parsed<MailFrom>("MAIL FROM:<a@b.test> SIZE=1000 BODY=8BITMIME SMTPUTF8 RET=HDRS ENVID=x1 AUTH=<>");
   EXPECT_EQ(from.size_bytes, 1000u);
   EXPECT_EQ(from.body, mail::BodyType::k8BitMime);
   EXPECT_TRUE(from.smtputf8);
@@ -68,14 +70,31 @@ TEST(ParseCommand, AnswersBadLinesWithTheRightCode) {
     std::string_view line;
     int code;
   };
-  for (const Row& row :
-       {Row{"", 500}, Row{"FOO", 500}, Row{"MAILFROM:<a@b.test>", 500}, Row{"MAIL FROM:a@b.test", 501}, Row{"MAIL FROM:<a@b.test", 501},
-        Row{"MAIL FROM:<a>", 501}, Row{"MAIL FROM:<a@b.test> SIZE=x", 501}, Row{"MAIL FROM:<a@b.test> SIZE=99999999999999999999999", 501},
-        Row{"MAIL FROM:<a@b.test> FOO=1", 555}, Row{"MAIL FROM:<a@b.test> BODY=BINARYMIME", 501}, Row{"RCPT TO:<>", 501},
-        Row{"RCPT TO:<a@b.test> NOTIFY=NEVER,DELAY", 501}, Row{"RCPT TO:<a@b.test> NOTIFY=", 501}, Row{"RCPT TO:<a@b.test> ORCPT=x", 501},
-        Row{"EHLO", 501}, Row{"DATA now", 501}, Row{"QUIT now", 501}, Row{"STARTTLS x", 501}, Row{"BDAT", 501}, Row{"BDAT -1", 501},
-        Row{"BDAT 1 FIRST", 501}, Row{"AUTH", 501}, Row{std::string_view("NOOP\0x", 6), 500}, Row{"NOOP \r", 500},
-        Row{"MAIL FROM:<\xc3\xa4@b.test>", 501}}) {
+  for (const Row& row : {Row{"", 500},
+                         Row{"FOO", 500},
+                         Row{"MAILFROM:<a@b.test>", 500},
+                         Row{"MAIL FROM:a@b.test", 501},
+                         Row{"MAIL FROM:<a@b.test", 501},
+                         Row{"MAIL FROM:<a>", 501},
+                         Row{"MAIL FROM:<a@b.test> SIZE=x", 501},
+                         Row{"MAIL FROM:<a@b.test> SIZE=99999999999999999999999", 501},
+                         Row{"MAIL FROM:<a@b.test> FOO=1", 555},
+                         Row{"MAIL FROM:<a@b.test> BODY=BINARYMIME", 501},
+                         Row{"RCPT TO:<>", 501},
+                         Row{"RCPT TO:<a@b.test> NOTIFY=NEVER,DELAY", 501},
+                         Row{"RCPT TO:<a@b.test> NOTIFY=", 501},
+                         Row{"RCPT TO:<a@b.test> ORCPT=x", 501},
+                         Row{"EHLO", 501},
+                         Row{"DATA now", 501},
+                         Row{"QUIT now", 501},
+                         Row{"STARTTLS x", 501},
+                         Row{"BDAT", 501},
+                         Row{"BDAT -1", 501},
+                         Row{"BDAT 1 FIRST", 501},
+                         Row{"AUTH", 501},
+                         Row{std::string_view("NOOP\0x", 6), 500},
+                         Row{"NOOP \r", 500},
+                         Row{"MAIL FROM:<\xc3\xa4@b.test>", 501}}) {
     const Command command = ParseCommand(row.line);
     ASSERT_TRUE(std::holds_alternative<BadCommand>(command)) << row.line;
     EXPECT_EQ(std::get<BadCommand>(command).code, row.code) << row.line;

@@ -78,7 +78,8 @@ DataScanner::Step DataScanner::Scan(std::span<char> bytes) {
           ++in;
           return {static_cast<std::size_t>(out - begin), static_cast<std::size_t>(in - begin), true};
         }
-        // "." CR and something else: the dot was stuffing and the CR a bare one; such mail is refused, so the CR may go.
+        // "." CR and something else: the dot was stuffing and the CR a bare one; such mail is refused, so the CR may
+        // go.
         bare_ = true;
         state_ = State::kInLine;
         break;

@@ -7,8 +7,8 @@
 
 namespace smtp {
 
-// What is left when a line ends in anything but CRLF is the hole that SMTP smuggling goes through (CERT VU#302671): such
-// mail is refused whole, and only CRLF "." CRLF ever ends it, so nothing behind a bare LF is taken for a command.
+// What is left when a line ends in anything but CRLF is the hole that SMTP smuggling goes through (CERT VU#302671):
+// such mail is refused whole, and only CRLF "." CRLF ever ends it, so nothing behind a bare LF is taken for a command.
 class DataScanner {
  public:
   enum class Framing : std::uint8_t {

@@ -1,8 +1,8 @@
 #include "smtp/proto/data_scanner.h"
 
-#include <gtest/gtest.h>
-
 #include <string>
+
+#include <gtest/gtest.h>
 
 #include "base/random.h"
 #include "smtp/proto/line_ends.h"

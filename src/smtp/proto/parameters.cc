@@ -59,7 +59,9 @@ std::optional<std::uint8_t> ReadNotify(std::string_view text) {
   return bits;
 }
 
-BadCommand BadValue(std::string_view name) { return {501, "5.5.4 Bad value of " + std::string(name)}; }
+BadCommand BadValue(std::string_view name) {
+  return {501, "5.5.4 Bad value of " + std::string(name)};
+}
 BadCommand Unknown(std::string_view name) {
   return {555, "5.5.4 Parameter " + std::string(name.substr(0, 40)) + " is not supported"};
 }

@@ -8,8 +8,8 @@
 
 namespace smtp {
 
-// Reads " SIZE=... BODY=..." into `mail_from`. Returns the reply when something is wrong: 501 for a bad value, 555 for a parameter
-// that we did not offer (RFC 5321 §4.1.1.11).
+// Reads " SIZE=... BODY=..." into `mail_from`. Returns the reply when something is wrong: 501 for a bad value, 555 for
+// a parameter that we did not offer (RFC 5321 §4.1.1.11).
 std::optional<BadCommand> ParseMailParameters(std::string_view text, MailFrom& mail_from);
 
 // The same for RCPT: NOTIFY and ORCPT (RFC 3461).

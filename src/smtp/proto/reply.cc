@@ -17,7 +17,9 @@ void AppendLine(std::string& out, int code, char separator, std::string_view tex
 
 }  // namespace
 
-void AppendReply(std::string& out, int code, std::string_view text) { AppendLine(out, code, ' ', text); }
+void AppendReply(std::string& out, int code, std::string_view text) {
+  AppendLine(out, code, ' ', text);
+}
 
 void AppendReply(std::string& out, int code, const std::vector<std::string>& lines) {
   for (std::size_t i = 0; i < lines.size(); ++i) AppendLine(out, code, i + 1 < lines.size() ? '-' : ' ', lines[i]);

@@ -16,6 +16,8 @@ std::optional<std::string_view> CommandInput::TakeLine() {
       return std::nullopt;
     }
     auto size = static_cast<std::size_t>(lf - from);
+    // Behind a mail a line that is too long may lie here whole.
+    if (!skipping_ && size >= line_bytes_max_) return std::nullopt;
     begin_ += size + 1;
     if (skipping_) {
       skipping_ = false;
@@ -26,10 +28,15 @@ std::optional<std::string_view> CommandInput::TakeLine() {
   }
 }
 
-void CommandInput::SkipLine() { skipping_ = true; }
+void CommandInput::SkipLine() {
+  skipping_ = true;
+}
 
 std::span<char> CommandInput::Space() {
-  if (begin_ == end_) begin_ = end_ = 0;
+  if (begin_ == end_) {
+    begin_ = end_ = 0;
+    if (bytes_.size() > line_bytes_max_) bytes_ = std::vector<char>(kBytesMin);
+  }
   if (end_ == bytes_.size() && begin_ > 0) {
     std::memmove(bytes_.data(), bytes_.data() + begin_, end_ - begin_);
     end_ -= begin_;
@@ -47,6 +54,8 @@ void CommandInput::PutBack(std::string_view bytes) {
   std::memcpy(bytes_.data(), bytes.data(), bytes.size());
 }
 
-void CommandInput::Clear() { begin_ = end_ = 0; }
+void CommandInput::Clear() {
+  begin_ = end_ = 0;
+}
 
 }  // namespace smtp

@@ -9,13 +9,14 @@
 
 namespace smtp {
 
-// Small while idle (2 KiB), since thousands of sessions sit and wait; grows to one longest command line, or to what a client
-// pipelined behind a mail.
+// Small while idle (2 KiB), since thousands of sessions sit and wait; grows to one longest command line, or to what a
+// client pipelined behind a mail.
 class CommandInput {
  public:
   explicit CommandInput(std::size_t line_bytes_max) : line_bytes_max_(line_bytes_max), bytes_(kBytesMin) {}
 
-  // The next whole line without its line end (CRLF, or a bare LF as telnet users send it). Valid until the next non-const call.
+  // The next whole line without its line end (CRLF, or a bare LF as telnet users send it). Valid until the next
+  // non-const call.
   std::optional<std::string_view> TakeLine();
   // No line end within the longest line: the caller answers 500 and calls SkipLine().
   bool IsLineTooLong() const { return end_ - begin_ >= line_bytes_max_; }

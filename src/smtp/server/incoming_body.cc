@@ -16,7 +16,9 @@ IncomingBody::IncomingBody(replog::BodyWriter writer, Options options)
   if (options_.normalize_line_ends) normalizer_.emplace();
 }
 
-async::Task<base::Result<>> IncomingBody::WriteTrace(std::string_view header) { return writer_.Write(header); }
+async::Task<base::Result<>> IncomingBody::WriteTrace(std::string_view header) {
+  return writer_.Write(header);
+}
 
 std::span<char> IncomingBody::Space() {
   if (uses_scratch()) {
@@ -78,9 +80,12 @@ async::Task<base::Result<replog::Body>> IncomingBody::Finish() {
 
 Refusal RefusalOf(const base::Error& error) {
   switch (error.code()) {
-    case base::Errc::kNoSpace: return {452, "4.3.1 Insufficient system storage, try again later"};
-    case base::Errc::kBusy: return {451, "4.3.2 The system is busy, try again later"};
-    default: return {451, "4.3.0 The mail could not be stored, try again later"};
+    case base::Errc::kNoSpace:
+      return {452, "4.3.1 Insufficient system storage, try again later"};
+    case base::Errc::kBusy:
+      return {451, "4.3.2 The system is busy, try again later"};
+    default:
+      return {451, "4.3.0 The mail could not be stored, try again later"};
   }
 }
 

@@ -39,8 +39,8 @@ class IncomingBody {
   // Waits for memory; never fails: when there is none in time the mail is refused and the rest discarded.
   async::Task<void> Reserve();
 
-  // Takes the `bytes` that were read to the front of Space(). The answer tells how many of them belonged to the mail, and whether
-  // it has ended. Errors of the store become the refusal.
+  // Takes the `bytes` that were read to the front of Space(). The answer tells how many of them belonged to the mail,
+  // and whether it has ended. Errors of the store become the refusal.
   async::Task<DataScanner::Step> Take(std::size_t bytes);
   // The same without waiting; only when CanTakeAtOnce().
   bool CanTakeAtOnce() const { return !normalizer_.has_value(); }

@@ -1,8 +1,8 @@
 #include "smtp/server/session.h"
 
-#include <fmt/format.h>
-
 #include <utility>
+
+#include <fmt/format.h>
 
 #include "base/log.h"
 #include "smtp/proto/reply.h"
@@ -10,7 +10,8 @@
 namespace smtp {
 namespace {
 
-constexpr std::size_t kRepliesBytesMax = 16u << 10;  // Replies gathered for a client that pipelines; then they are sent.
+constexpr std::size_t kRepliesBytesMax = 16u
+                                         << 10;  // Replies gathered for a client that pipelines; then they are sent.
 
 }  // namespace
 
@@ -77,6 +78,7 @@ async::Task<void> Session::SayGoodbye(base::Error error) {
   if (error.code() == base::Errc::kTimeout) {
     std::string goodbye;
     AppendReply(goodbye, 421, "4.4.2 " + settings_->hostname + " waited too long, closing");
+    connection_->SetDeadline(std::chrono::seconds(1));  // The old one has passed, and nothing is written past it.
     connection_->TryWrite(goodbye);
   }
   connection_->Close();
@@ -90,13 +92,19 @@ Session::Next Session::HandleLine(std::string_view line) {
 
 async::Task<bool> Session::Await(Next next) {
   switch (next) {
-    case Next::kNothing: co_return true;
-    case Next::kClose: co_return false;
-    case Next::kFindAccount: co_await FindAccount(); co_return true;
-    case Next::kStartTls: co_return co_await UpgradeToTls();
+    case Next::kNothing:
+      co_return true;
+    case Next::kClose:
+      co_return false;
+    case Next::kFindAccount:
+      co_await FindAccount();
+      co_return true;
+    case Next::kStartTls:
+      co_return co_await UpgradeToTls();
     case Next::kAuth: {
       auto done = co_await Authenticate();
       if (!done) co_await SayGoodbye(std::move(done).error());
+      if (done && MustShowOut()) co_return false;
       co_return done.has_value();
     }
     case Next::kData: {
@@ -121,8 +129,10 @@ Session::Next Session::Handle(Helo&& helo) {
     Reply(250, settings_->hostname);
     return Next::kNothing;
   }
-  std::vector<std::string> lines = {settings_->hostname, "PIPELINING", fmt::format("SIZE {}", settings_->message_bytes_max),
-                                    "8BITMIME",          "SMTPUTF8",   "CHUNKING", "ENHANCEDSTATUSCODES"};
+  std::vector<std::string> lines = {
+      settings_->hostname,  "PIPELINING", fmt::format("SIZE {}", settings_->message_bytes_max),
+      "8BITMIME",           "SMTPUTF8",   "CHUNKING",
+      "ENHANCEDSTATUSCODES"};
   if (services_->tls != nullptr && !connection_->is_tls()) lines.emplace_back("STARTTLS");
   if (may_authenticate()) lines.emplace_back("AUTH PLAIN LOGIN");
   lines.emplace_back("HELP");
@@ -143,7 +153,7 @@ Session::Next Session::Handle(MailFrom&& from) {
     const Refusal refusal = RefusalOf(admitted.error());
     Reply(refusal.code, refusal.text);
   } else {
-    transaction_.emplace(from, fmt::format("{:016x}", services_->random->Next()));
+    transaction_.emplace(std::move(from), fmt::format("{:016x}", services_->random->Next()));
     Reply(250, "2.1.0 Ok");
   }
   return Next::kNothing;
@@ -224,15 +234,21 @@ Session::Next Session::Handle(Auth&& auth) {
 
 Session::Next Session::Handle(BadCommand&& bad) {
   bad_commands_ += 1;
-  if (bad_commands_ >= settings_->bad_commands_max) {
-    Reply(421, "4.7.0 Too many bad commands, closing");
-    return Next::kClose;
-  }
+  if (MustShowOut()) return Next::kClose;
   Reply(bad.code, bad.text);
-  return Next::kNothing;
+  return bad.ends_session ? Next::kClose : Next::kNothing;
 }
 
-void Session::Reply(int code, std::string_view text) { AppendReply(out_, code, text); }
+// After too many bad commands or wrong passwords: says so.
+bool Session::MustShowOut() {
+  if (bad_commands_ < settings_->bad_commands_max) return false;
+  Reply(421, "4.7.0 Too many bad commands, closing");
+  return true;
+}
+
+void Session::Reply(int code, std::string_view text) {
+  AppendReply(out_, code, text);
+}
 
 void Session::ResetTransaction() {
   transaction_.reset();

@@ -1,4 +1,5 @@
-// Session: one SMTP connection, from the greeting to QUIT (RFC 5321). A thin shell: smtp/proto parses, this moves bytes and decides.
+// Session: one SMTP connection, from the greeting to QUIT (RFC 5321). A thin shell: smtp/proto parses, this moves bytes
+// and decides.
 #pragma once
 
 #include <memory>
@@ -55,6 +56,7 @@ class Session {
   Next Handle(StartTls&&);
   Next Handle(Auth&& auth);
   Next Handle(BadCommand&& bad);
+  bool MustShowOut();
   void Reply(int code, std::string_view text);
   void ResetTransaction();
   bool may_authenticate() const;
@@ -94,10 +96,10 @@ class Session {
   std::string out_;
   std::uint32_t bad_commands_ = 0;
 
-  std::string helo_;          // Empty: the client has not said who it is.
+  std::string helo_;  // Empty: the client has not said who it is.
   bool extended_ = false;
-  std::string account_;       // Authenticated as; empty: not.
-  Auth auth_;                 // The exchange that was asked for.
+  std::string account_;  // Authenticated as; empty: not.
+  Auth auth_;            // The exchange that was asked for.
   Bdat chunk_;
 
   std::optional<Transaction> transaction_;

@@ -9,8 +9,8 @@ async::Task<bool> Session::UpgradeToTls() {
   Reply(220, "2.0.0 Ready to start TLS");
   const auto flushed = co_await Flush();
   if (!flushed) co_return false;
-  // RFC 3207 §4.2: nothing said in plaintext counts, and nothing that was sent behind STARTTLS may be read as if it had come
-  // through TLS (CVE-2011-0411).
+  // RFC 3207 §4.2: nothing said in plaintext counts, and nothing that was sent behind STARTTLS may be read as if it had
+  // come through TLS (CVE-2011-0411).
   input_.Clear();
   connection_->SetDeadline(settings_->command_timeout);
   const auto upgraded = co_await connection_->StartTls(services_->tls);
@@ -33,7 +33,8 @@ async::Task<base::Result<>> Session::Authenticate() {
   co_return co_await AuthenticateLogin();
 }
 
-// Sends a challenge and returns the client's decoded answer; nothing when it cancelled or sent no base64: the reply is said then.
+// Sends a challenge and returns the client's decoded answer; nothing when it cancelled or sent no base64: the reply is
+// said then.
 async::Task<base::Result<std::optional<std::string>>> Session::AskClient(std::string challenge) {
   Reply(334, base::EncodeBase64(challenge));
   CO_RETURN_IF_ERROR(co_await Flush());

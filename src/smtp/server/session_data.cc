@@ -1,8 +1,8 @@
 // DATA and BDAT: the bytes of a mail on their way in, and the decision between direct delivery and the queue.
-#include <fmt/format.h>
-
 #include <algorithm>
 #include <cstring>
+
+#include <fmt/format.h>
 
 #include "base/log.h"
 #include "mail/header.h"
@@ -16,11 +16,12 @@ bool Session::takes_direct_path() const {
 }
 
 void Session::BeginBody(DataScanner::Framing framing) {
-  body_.emplace(takes_direct_path() ? services_->store->NewBody() : services_->queue->NewBody(mail::Class::kNormal),
-                IncomingBody::Options{.framing = framing,
-                                      .bytes_max = settings_->message_bytes_max,
-                                      .normalize_line_ends = settings_->line_ends == LineEnds::kNormalize ||
-                                                             settings_->normalize_clients.contains(connection_->peer().ip)});
+  body_.emplace(
+      takes_direct_path() ? services_->store->NewBody() : services_->queue->NewBody(mail::Class::kNormal),
+      IncomingBody::Options{.framing = framing,
+                            .bytes_max = settings_->message_bytes_max,
+                            .normalize_line_ends = settings_->line_ends == LineEnds::kNormalize ||
+                                                   settings_->normalize_clients.contains(connection_->peer().ip)});
 }
 
 async::Task<base::Result<>> Session::ReceiveData() {
@@ -182,8 +183,8 @@ async::Task<base::Result<>> Session::Store(replog::Body body) {
 async::Task<base::Result<>> Session::DeliverDirectly(replog::Body body) {
   store::Delivery delivery;
   delivery.internal_date = services_->clock->WallNow();
-  // CLUSTER.md "Queue partitions": the id of a direct delivery is fixed at DATA, so that a client that lost our 250 and sends
-  // again does not double a mail that names itself.
+  // CLUSTER.md "Queue partitions": the id of a direct delivery is fixed at DATA, so that a client that lost our 250 and
+  // sends again does not double a mail that names itself.
   const std::array<std::uint8_t, 16> content = body_->TakeDigest();
   mail::Digest digest;
   for (const Accepted& accepted : transaction_->recipients()) {
@@ -198,10 +199,7 @@ async::Task<base::Result<>> Session::DeliverDirectly(replog::Body body) {
       base::StoreLe(target.delivery_id.bytes.data(), services_->random->Next());
       base::StoreLe(target.delivery_id.bytes.data() + 8, services_->random->Next());
     }
-    // A recipient named twice in one transaction gets one copy.
-    const bool named_before = std::ranges::any_of(
-        delivery.targets, [&](const store::DeliveryTarget& other) { return other.address == target.address; });
-    if (!named_before) delivery.targets.push_back(std::move(target));
+    delivery.targets.push_back(std::move(target));
   }
   delivery.body = std::move(body);
   co_return co_await services_->store->Deliver(std::move(delivery));

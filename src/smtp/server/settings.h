@@ -24,27 +24,29 @@ enum class Path : std::uint8_t { kAuto, kQueue };  // kQueue: always through the
 
 struct Settings {
   std::string hostname = "localhost";
-  std::set<std::string, std::less<>> domains;              // Ours, canonical.
-  std::set<std::string, std::less<>> auto_create_domains;  // Accounts are made at their first RCPT; only with dev = true.
-  std::string postmaster;                                  // Canonical address; empty: postmaster@ the recipient's domain.
+  std::set<std::string, std::less<>> domains;  // Ours, canonical.
+  std::set<std::string, std::less<>>
+      auto_create_domains;  // Accounts are made at their first RCPT; only with dev = true.
+  std::string postmaster;   // Canonical address; empty: postmaster@ the recipient's domain.
   char recipient_delimiter = '+';
   std::uint64_t message_bytes_max = 50u << 20;
-  std::uint32_t recipients_max = 1000;   // RFC 5321 §4.5.3.1.8: at least 100.
+  std::uint32_t recipients_max = 1000;  // RFC 5321 §4.5.3.1.8: at least 100.
   std::uint32_t bad_commands_max = 20;
-  std::uint32_t hops_max = 100;          // RFC 5321 §6.3.
+  std::uint32_t hops_max = 100;               // RFC 5321 §6.3.
   std::chrono::seconds command_timeout{300};  // RFC 5321 §4.5.3.2.
   std::chrono::seconds data_timeout{180};
   LineEnds line_ends = LineEnds::kRefuse;
-  std::set<std::string, std::less<>> normalize_clients;  // IPs whose bare CR and LF are normalised whatever line_ends says.
+  std::set<std::string, std::less<>>
+      normalize_clients;  // IPs whose bare CR and LF are normalised whatever line_ends says.
   bool plaintext_auth_on_loopback = false;
-  bool submission = false;               // RFC 6409: nothing without AUTH.
+  bool submission = false;  // RFC 6409: nothing without AUTH.
   Path path = Path::kAuto;
 };
 
 // Counters of all sessions of one listener.
 struct SessionMetrics {
-  base::Counter* mails_direct = nullptr;    // Accepted straight into a mailbox partition.
-  base::Counter* mails_queued = nullptr;    // Accepted through the queue.
+  base::Counter* mails_direct = nullptr;  // Accepted straight into a mailbox partition.
+  base::Counter* mails_queued = nullptr;  // Accepted through the queue.
   base::Counter* bytes = nullptr;
   base::Counter* refused_temporary = nullptr;  // 4xx after DATA.
   base::Counter* refused_permanent = nullptr;  // 5xx to RCPT or after DATA.

@@ -1,6 +1,7 @@
 // Transaction: one mail between MAIL FROM and the answer to its last byte, as data. Pure but for the clock it is given.
 #pragma once
 
+#include <algorithm>
 #include <optional>
 #include <string>
 #include <vector>
@@ -13,18 +14,22 @@ namespace smtp {
 
 // A recipient that was accepted: what the client said and whose mailbox that is.
 struct Accepted {
-  mail::Recipient recipient;      // As given; its address is what Delivered-To says.
-  std::string account;            // Canonical, without detail.
+  mail::Recipient recipient;  // As given; its address is what Delivered-To says.
+  std::string account;        // Canonical, without detail.
   replog::PartitionId partition;
 };
 
 class Transaction {
  public:
-  explicit Transaction(const MailFrom& from, std::string id) : from_(from), id_(std::move(id)) {
+  Transaction(MailFrom from, std::string id) : from_(std::move(from)), id_(std::move(id)) {
     if (!from_.null_path) sender_ = from_.sender.ToString();
   }
 
-  void Add(Accepted accepted) { recipients_.push_back(std::move(accepted)); }
+  // A mailbox that was named before, if by another sub-address, gets one copy.
+  void Add(Accepted accepted) {
+    const auto same = [&](const Accepted& other) { return other.account == accepted.account; };
+    if (std::ranges::none_of(recipients_, same)) recipients_.push_back(std::move(accepted));
+  }
 
   // The one mailbox partition that all recipients lie in.
   std::optional<replog::PartitionId> CommonPartition() const {

@@ -1,0 +1,60 @@
+// CommandTable: the control protocol without its socket: a request line in, an answer line out. docs/cli.md, "The
+// control socket".
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include <boost/json/object.hpp>
+
+#include "admin/arguments.h"
+#include "async/asio.h"
+#include "base/result.h"
+
+namespace admin {
+
+// Who asks, as the kernel says (SO_PEERCRED).
+struct Caller {
+  std::uint32_t user_id = 0;
+  std::uint32_t group_id = 0;
+  std::int32_t process_id = 0;
+};
+
+enum class Effect : std::uint8_t {
+  kReads,
+  kChanges,  // Each call is logged with the caller's user id and what it named.
+};
+
+using Handler = std::function<async::Task<base::Result<boost::json::object>>(Arguments)>;
+
+struct Command {
+  Effect effect = Effect::kReads;
+  std::vector<std::string_view> arguments;  // All it knows; others are refused, so that a misspelt one is not ignored.
+  Handler handler;
+};
+
+// A request is one JSON object: {"command":"user.add","address":"a@example.test",...}. The answer is one too:
+// {"ok":true,"result":{...}} or {"ok":false,"code":"not_found","error":"a sentence that says what to do"}.
+//
+// Thread: one shard, the node's. Add() before the first Answer(). Outlives the tasks that called Answer().
+class CommandTable {
+ public:
+  void Add(std::string_view name, Command command);
+
+  // Any bytes may be in `line`. Never fails; the answer has no line end.
+  async::Task<std::string> Answer(std::string line, Caller caller) const;
+
+  // The answer that says no, for what never gets to be a request.
+  static std::string Refusal(const base::Error& error);
+
+ private:
+  async::Task<base::Result<boost::json::object>> Execute(std::string line, Caller caller) const;
+
+  std::map<std::string, Command, std::less<>> commands_;
+};
+
+}  // namespace admin

@@ -1,0 +1,52 @@
+// Commands: what the control socket can do to a node.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <functional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "admin/command_table.h"
+#include "admin/queue_commands.h"
+#include "admin/status_command.h"
+#include "admin/user_commands.h"
+
+namespace admin {
+
+// The parts of a node that commands work on. The pointers are borrowed and outlive the Commands.
+struct NodeParts {
+  store::MailStore* store;
+  queue::MailQueue* queue;
+  const mffs::Volume* volume;
+  const replog::Log* log;
+  auth::Authenticator* authenticator;
+  async::WorkerPool* hashing;  // auth::HashPassword takes a tenth of a second.
+  const base::Clock* clock;
+
+  std::string version;  // Of the program.
+  std::string hostname;
+  std::vector<std::string> domains;  // Canonical (mail::CanonicalDomain): the only ones that may have accounts.
+  char recipient_delimiter = '+';    // What follows it in an address is a detail, not part of an account's name.
+  // Sessions open now, by protocol: {"imap", 12}.
+  std::function<std::vector<std::pair<std::string, std::uint64_t>>()> sessions;
+};
+
+// Thread: the node's shard.
+class Commands {
+ public:
+  explicit Commands(const NodeParts& parts);
+  Commands(const Commands&) = delete;
+  Commands& operator=(const Commands&) = delete;
+
+  const CommandTable* table() const { return &table_; }
+
+ private:
+  UserCommands users_;
+  QueueCommands queue_;
+  StatusCommand status_;
+  CommandTable table_;
+};
+
+}  // namespace admin

@@ -1,0 +1,60 @@
+#include "admin/node_metrics.h"
+
+#include <utility>
+
+#include <fmt/format.h>
+
+namespace admin {
+namespace {
+
+void RegisterVolume(base::MetricsRegistry* registry, const std::function<mffs::VolumeStatus()>& read) {
+  constexpr std::string_view kBytes = "Bytes of the volume: in all its segments, and of them live.";
+  registry->AddCallback(
+      "posthorn_volume_bytes", kBytes, [read] { return static_cast<double>(read().space.capacity_bytes); },
+      "kind=\"capacity\"");
+  registry->AddCallback(
+      "posthorn_volume_bytes", kBytes, [read] { return static_cast<double>(read().space.live_bytes); },
+      "kind=\"live\"");
+  registry->AddCounterCallback("posthorn_volume_commits", "Gathering writes since the start.",
+                               [read] { return static_cast<double>(read().commits); });
+  registry->AddCounterCallback("posthorn_volume_written_bytes", "Bytes written to the device since the start.",
+                               [read] { return static_cast<double>(read().bytes_written); });
+  registry->AddCounterCallback("posthorn_volume_corrupt_blocks", "Damaged blocks found since the start.",
+                               [read] { return static_cast<double>(read().corrupt_blocks); });
+  registry->AddCallback("posthorn_volume_read_only", "1 when write errors have made the volume read-only.",
+                        [read] { return read().read_only ? 1.0 : 0.0; });
+}
+
+void RegisterQueue(base::MetricsRegistry* registry, const std::function<queue::QueueStatus()>& read) {
+  constexpr std::string_view kRecipients = "Recipients of mail in the queue, by state.";
+  registry->AddCallback("posthorn_queue_mails", "Mails in the queue.",
+                        [read] { return static_cast<double>(read().mails); });
+  registry->AddCallback(
+      "posthorn_queue_recipients", kRecipients, [read] { return static_cast<double>(read().recipients_waiting); },
+      "state=\"waiting\"");
+  registry->AddCallback(
+      "posthorn_queue_recipients", kRecipients, [read] { return static_cast<double>(read().recipients_claimed); },
+      "state=\"claimed\"");
+  registry->AddCallback(
+      "posthorn_queue_recipients", kRecipients, [read] { return static_cast<double>(read().recipients_held); },
+      "state=\"held\"");
+}
+
+}  // namespace
+
+void RegisterNodeMetrics(base::MetricsRegistry* registry, NodeReadings readings) {
+  RegisterVolume(registry, readings.volume);
+  RegisterQueue(registry, readings.queue);
+  registry->AddCounterCallback("posthorn_log_entries_committed", "Log entries committed since the start.",
+                               [read = readings.log] { return static_cast<double>(read().entries_committed); });
+  registry->AddCallback("posthorn_buffers_used_bytes", "Memory taken by mail in flight, in whole buffers.",
+                        [read = readings.buffers_used_bytes] { return static_cast<double>(read()); });
+  for (SessionCount& sessions : readings.sessions) {
+    registry->AddCallback(
+        "posthorn_sessions", "Sessions open.",
+        [read = std::move(sessions.open)] { return static_cast<double>(read()); },
+        fmt::format("protocol=\"{}\"", sessions.protocol));
+  }
+}
+
+}  // namespace admin

@@ -1,0 +1,71 @@
+#include "app/commands.h"
+
+#include <CLI/CLI.hpp>
+
+#include "app/commands_invocation.h"
+#include "app/commands_queue.h"
+#include "app/commands_status.h"
+#include "app/commands_text.h"
+#include "app/commands_user.h"
+#include "app/mffs_commands.h"
+#include "app/serve.h"
+#include "app/version.h"
+
+namespace app {
+namespace {
+
+void AddServe(CLI::App* root, Invocation* invocation) {
+  CLI::App* const serve = root->add_subcommand("serve", "Run a node in the foreground until SIGINT or SIGTERM");
+  serve->footer("Example:\n  posthorn serve --config /etc/posthorn/posthorn.toml");
+  invocation->SetAction(serve, [invocation] { return Serve(invocation->ConfigPath()); });
+}
+
+int PrintVersion(const Invocation& invocation) {
+  const BuildFacts build = Build();
+  if (invocation.is_json()) {
+    return invocation.PrintJson(
+        {{"version", build.version}, {"compiler", build.compiler}, {"build_type", build.build_type}});
+  }
+  invocation.out() << "posthorn " << build.version << "\ncompiler: " << build.compiler
+                   << "\nbuild type: " << build.build_type << '\n';
+  return kExitOk;
+}
+
+void AddVersion(CLI::App* root, Invocation* invocation) {
+  CLI::App* const version = root->add_subcommand("version", "Print version, compiler and build type");
+  version->footer("Examples:\n  posthorn version\n  posthorn version --json");
+  invocation->SetAction(version, [invocation] { return PrintVersion(*invocation); });
+}
+
+}  // namespace
+
+int RunCommandLine(int argc, const char* const* argv, Terminal terminal) {
+  CLI::App root("Posthorn: a mail system on a file system of its own", "posthorn");
+  root.fallthrough();  // Inherited: the common options may stand after the command.
+  root.require_subcommand(1);
+  root.footer(
+      "Examples:\n"
+      "  posthorn serve --config config/dev.toml\n"
+      "  posthorn user add alice@example.test\n"
+      "  posthorn queue list\n"
+      "`posthorn COMMAND --help` tells more. Exit codes: 0 done, 1 failed, 2 wrong usage, 75 the node is not running.");
+  Invocation invocation(terminal);
+  invocation.AddOptions(&root);
+  AddServe(&root, &invocation);
+  UserSubcommands users(&root, &invocation);
+  QueueSubcommands queue(&root, &invocation);
+  AddStatusSubcommand(&root, &invocation);
+  MffsSubcommands mffs(&root, &invocation);
+  AddVersion(&root, &invocation);
+  try {
+    root.parse(argc, argv);
+  } catch (const CLI::ParseError& error) {
+    // Help comes as an "error" too, with code 0.
+    if (error.get_exit_code() == 0) return root.exit(error, *terminal.out, *terminal.err);
+    *terminal.err << "posthorn: " << Printable(error.what()) << "; run the command with --help to see how it is used\n";
+    return kExitUsage;
+  }
+  return invocation.Run();
+}
+
+}  // namespace app

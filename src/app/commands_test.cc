@@ -1,0 +1,329 @@
+#include "app/commands.h"
+
+#include <algorithm>
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+#include <optional>
+#include <sstream>
+#include <string>
+#include <vector>
+
+#include <boost/json/array.hpp>
+#include <boost/json/parse.hpp>
+#include <boost/json/value.hpp>
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "admin/control_server.h"
+#include "app/commands_text.h"
+#include "app/version.h"
+#include "async/shard.h"
+#include "async/testing.h"
+
+namespace app {
+namespace {
+
+namespace json = boost::json;
+using admin::Arguments;
+using async::Task;
+using base::Errc;
+using base::Error;
+using base::Result;
+using testing::HasSubstr;
+
+struct Ran {
+  int exit_code = 0;
+  std::string out;
+  std::string err;
+};
+
+Ran RunPosthorn(std::vector<const char*> arguments, const std::string& input = "") {
+  std::istringstream in(input);
+  std::ostringstream out;
+  std::ostringstream err;
+  arguments.insert(arguments.begin(), "posthorn");
+  Ran ran;
+  ran.exit_code =
+      RunCommandLine(static_cast<int>(arguments.size()), arguments.data(), {.in = &in, .out = &out, .err = &err});
+  ran.out = out.str();
+  ran.err = err.str();
+  return ran;
+}
+
+// The node's side of the socket: what the real commands answer, without the parts behind them.
+Task<Result<json::object>> AddUser(Arguments arguments) {
+  ASSIGN_OR_CO_RETURN(const std::string address, arguments.Text("address", 100));
+  ASSIGN_OR_CO_RETURN(const std::string password, arguments.Text("password", 100));
+  if (password != "secret word") co_return Error(Errc::kInvalid, "the password came as " + password);
+  json::object answer;
+  answer["address"] = address;
+  co_return answer;
+}
+
+// Three accounts, two a page.
+Task<Result<json::object>> ListUsers(Arguments arguments) {
+  ASSIGN_OR_CO_RETURN(const std::string after, arguments.OptionalText("after", 100));
+  json::object answer;
+  if (after.empty()) {
+    answer["accounts"] = {{{"address", "a@example.test"}, {"mails", 1}, {"bytes", 917}},
+                          {{"address", "bob@example.test"}, {"mails", 12'000}, {"bytes", 5'000'000}}};
+    answer["next"] = "bob@example.test";
+  } else {
+    answer["accounts"] =
+        json::array{json::object{{"address", "\xc3\xa9ric\x1b@example.test"}, {"mails", 0}, {"bytes", 0}}};
+  }
+  co_return answer;
+}
+
+Task<Result<json::object>> Named(Arguments arguments) {
+  json::object answer = arguments.members();
+  if (answer.contains("id") && answer["id"] != "80000000-7") co_return Error(Errc::kNotFound, "there is no such mail");
+  co_return answer;
+}
+
+Task<Result<json::object>> ListQueue(Arguments) {
+  json::object answer;
+  answer["mails"] = json::parse(R"([{"id":"80000000-7","class":"normal","age_seconds":7200,"bytes":4096,"sender":"",
+                                     "waiting":2,"held":1,"claimed":0,"delivered":0,"last_answer":"450 4.2.0 later"}])");
+  co_return answer;
+}
+
+Task<Result<json::object>> Status(Arguments) {
+  co_return json::parse(R"({"hostname":"mx","version":"9.9","uptime_seconds":300,"sessions":{"imap":3,"smtp":0},
+    "volume":{"capacity_bytes":1073741824,"live_bytes":536870912,"segments":16,"free_segments":8,"read_only":true,
+              "read_only_reason":"write failed"},
+    "recovery":{"corruption_count":1,"corruptions":["segment 3 is damaged"]},"log":{},"queue":{"mails":4}})")
+      .as_object();
+}
+
+class CommandsTest : public testing::Test {
+ protected:
+  CommandsTest() {
+    char name[] = "/tmp/posthorn-commands-XXXXXX";
+    folder_ = ::mkdtemp(name);
+    path_ = folder_ + "/control.sock";
+    using admin::Effect;
+    table_.Add("user.add", {.effect = Effect::kReads, .arguments = {"address", "password"}, .handler = AddUser});
+    table_.Add("user.list", {.effect = Effect::kReads, .arguments = {"after", "limit"}, .handler = ListUsers});
+    table_.Add("user.remove", {.effect = Effect::kReads, .arguments = {"address"}, .handler = Named});
+    table_.Add("queue.list", {.effect = Effect::kReads, .arguments = {"after", "limit"}, .handler = ListQueue});
+    for (const char* const command : {"queue.hold", "queue.release", "queue.requeue", "queue.remove", "queue.show"}) {
+      table_.Add(command, {.effect = Effect::kReads, .arguments = {"id"}, .handler = Named});
+    }
+    table_.Add("status", {.effect = Effect::kReads, .arguments = {}, .handler = Status});
+    shard_.emplace("commands test");
+    server_.emplace(shard_->executor(), *admin::ControlSocket::Open(path_), &table_, admin::ControlServerOptions{});
+    server_->Start();
+    shard_->Start();
+    ::setenv("POSTHORN_SOCKET", path_.c_str(), 1);
+  }
+  ~CommandsTest() override {
+    ::unsetenv("POSTHORN_SOCKET");
+    asio::io_context context;
+    async::RunTask(context, shard_->Run(server_->Stop()));
+    shard_->Join();
+    server_.reset();
+    std::filesystem::remove_all(folder_);
+  }
+
+  std::string folder_;
+  std::string path_;
+  admin::CommandTable table_;
+  std::optional<async::Shard> shard_;
+  std::optional<admin::ControlServer> server_;
+};
+
+TEST_F(CommandsTest, AddsAnAccountWithThePasswordOfStandardInput) {
+  const Ran ran = RunPosthorn({"user", "add", "ann@example.test", "--password-stdin"}, "secret word\nnot this\n");
+  EXPECT_EQ(ran.exit_code, 0) << ran.err;
+  EXPECT_EQ(ran.out, "added ann@example.test\n");
+  EXPECT_EQ(ran.err, "");
+  const Ran as_json = RunPosthorn({"user", "add", "ann@example.test", "--password-stdin", "--json"}, "secret word");
+  EXPECT_EQ(as_json.out, "{\"address\":\"ann@example.test\"}\n");
+}
+
+TEST_F(CommandsTest, ListsAllPagesAsAnAlignedTable) {
+  const Ran ran = RunPosthorn({"user", "list"});
+  EXPECT_EQ(ran.exit_code, 0) << ran.err;
+  EXPECT_EQ(ran.out,
+            "ADDRESS             MAILS     SIZE\n"
+            "a@example.test          1    917 B\n"
+            "bob@example.test    12000  4.8 MiB\n"
+            "\xc3\xa9ric?@example.test      0      0 B\n");
+  const Ran as_json = RunPosthorn({"--json", "user", "list"});
+  EXPECT_EQ(std::count(as_json.out.begin(), as_json.out.end(), '\n'), 3);
+  EXPECT_THAT(as_json.out, testing::StartsWith("{\"address\":\"a@example.test\",\"mails\":1,\"bytes\":917}\n"));
+}
+
+TEST_F(CommandsTest, ListsTheQueue) {
+  EXPECT_EQ(RunPosthorn({"queue", "list"}).out,
+            "ID          CLASS   AGE     SIZE  SENDER  RECIPIENTS         LAST ANSWER\n"
+            "80000000-7  normal  2 h  4.0 KiB  <>      2 waiting, 1 held  450 4.2.0 later\n");
+}
+
+TEST_F(CommandsTest, ControlsTheQueueById) {
+  const struct {
+    const char* name;
+    const char* done;
+  } rows[] = {{"hold", "held"}, {"release", "released"}, {"requeue", "requeued"}};
+  for (const auto& row : rows) {
+    const Ran ran = RunPosthorn({"queue", row.name, "80000000-7"});
+    EXPECT_EQ(ran.exit_code, 0) << ran.err;
+    EXPECT_EQ(ran.out, std::string(row.done) + " 80000000-7\n");
+  }
+  EXPECT_EQ(RunPosthorn({"queue", "remove", "80000000-7", "--yes"}).out, "removed 80000000-7\n");
+  const Ran missing = RunPosthorn({"queue", "hold", "80000000-8"});
+  EXPECT_EQ(missing.exit_code, 1);
+  EXPECT_EQ(missing.err, "posthorn: there is no such mail\n");
+}
+
+TEST_F(CommandsTest, ShowsTheStatusWithItsAlarms) {
+  const Ran ran = RunPosthorn({"status"});
+  EXPECT_EQ(ran.exit_code, 0) << ran.err;
+  EXPECT_THAT(ran.out, HasSubstr("node      mx, version 9.9, up for 5 min\n"));
+  EXPECT_THAT(ran.out, HasSubstr("sessions  imap 3, smtp 0\n"));
+  EXPECT_THAT(
+      ran.out,
+      HasSubstr("volume    512.0 MiB of 1.0 GiB used (50.0 %), 8 of 16 segments free; READ-ONLY: write failed\n"));
+  EXPECT_THAT(ran.out, HasSubstr("segment 3 is damaged\n"));
+  const json::value as_json = json::parse(RunPosthorn({"status", "--json"}).out);
+  EXPECT_EQ(as_json.at("queue").at("mails").as_int64(), 4);
+}
+
+TEST_F(CommandsTest, FindsTheSocketByOptionConfigurationOrEnvironment) {
+  const std::string config = folder_ + "/posthorn.toml";
+  std::ofstream(config) << "data_folder = \"" << folder_ << "\"\n";
+  EXPECT_EQ(RunPosthorn({"status", "--socket", path_.c_str()}).exit_code, 0);
+  EXPECT_EQ(RunPosthorn({"status"}).exit_code, 0) << "by $POSTHORN_SOCKET";
+  ::setenv("POSTHORN_SOCKET", "/nowhere", 1);
+  EXPECT_EQ(RunPosthorn({"status"}).exit_code, 75);
+  EXPECT_EQ(RunPosthorn({"--config", config.c_str(), "status"}).exit_code, 0);
+  EXPECT_EQ(RunPosthorn({"status", "--config", config.c_str()}).exit_code, 0);
+  EXPECT_EQ(RunPosthorn({"status", "--config", config.c_str(), "--socket", "/nowhere"}).exit_code, 75);
+  const Ran missing = RunPosthorn({"status", "--config", (folder_ + "/missing.toml").c_str()});
+  EXPECT_EQ(missing.exit_code, 1);
+  EXPECT_THAT(missing.err, HasSubstr("missing.toml"));
+}
+
+TEST_F(CommandsTest, SaysThatNoNodeRunsAndHowToStartIt) {
+  const std::string socket = folder_ + "/none.sock";
+  const Ran ran = RunPosthorn({"user", "list", "--socket", socket.c_str()});
+  EXPECT_EQ(ran.exit_code, 75);
+  EXPECT_EQ(ran.out, "");
+  EXPECT_THAT(ran.err, HasSubstr("no node listens on " + socket));
+  EXPECT_THAT(ran.err, HasSubstr("posthorn serve"));
+  EXPECT_EQ(std::count(ran.err.begin(), ran.err.end(), '\n'), 1);
+}
+
+TEST(CommandLine, WrongUsageIsCodeTwoAndPointsToHelp) {
+  const std::vector<std::vector<const char*>> rows = {{},
+                                                      {"fly"},
+                                                      {"user"},
+                                                      {"user", "add"},
+                                                      {"user", "add", "a@example.test", "--password", "x"},
+                                                      {"queue", "show"},
+                                                      {"queue", "show", "1", "2"},
+                                                      {"status", "--nothing"}};
+  for (const auto& row : rows) {
+    const Ran ran = RunPosthorn(row);
+    EXPECT_EQ(ran.exit_code, 2) << testing::PrintToString(row);
+    EXPECT_THAT(ran.err, HasSubstr("--help")) << testing::PrintToString(row);
+    EXPECT_EQ(std::count(ran.err.begin(), ran.err.end(), '\n'), 1) << ran.err;
+    EXPECT_EQ(ran.out, "");
+  }
+}
+
+TEST(CommandLine, EveryCommandHasHelpWithAnExample) {
+  const std::vector<std::vector<const char*>> rows = {{"--help"},
+                                                      {"serve", "--help"},
+                                                      {"user", "--help"},
+                                                      {"user", "add", "--help"},
+                                                      {"user", "passwd", "--help"},
+                                                      {"user", "remove", "--help"},
+                                                      {"user", "list", "--help"},
+                                                      {"queue", "--help"},
+                                                      {"queue", "list", "--help"},
+                                                      {"queue", "show", "--help"},
+                                                      {"queue", "hold", "--help"},
+                                                      {"queue", "release", "--help"},
+                                                      {"queue", "requeue", "--help"},
+                                                      {"queue", "remove", "--help"},
+                                                      {"status", "--help"},
+                                                      {"version", "--help"},
+                                                      {"mffs", "--help"},
+                                                      {"mffs", "format", "--help"},
+                                                      {"mffs", "info", "--help"}};
+  for (const auto& row : rows) {
+    const Ran ran = RunPosthorn(row);
+    EXPECT_EQ(ran.exit_code, 0) << testing::PrintToString(row);
+    EXPECT_THAT(ran.out, HasSubstr("Example")) << testing::PrintToString(row);
+    EXPECT_THAT(ran.out, HasSubstr("\n  posthorn ")) << testing::PrintToString(row);
+  }
+}
+
+TEST(CommandLine, PrintsTheVersion) {
+  EXPECT_THAT(RunPosthorn({"version"}).out,
+              testing::StartsWith("posthorn " + std::string(Build().version) + "\ncompiler: "));
+  EXPECT_EQ(json::parse(RunPosthorn({"version", "--json"}).out).at("version").as_string(),
+            std::string(Build().version));
+}
+
+TEST(CommandLine, FormatsAVolumeOnceAndTellsOfIt) {
+  char name[] = "/var/tmp/posthorn-format-XXXXXX";
+  const std::string folder = ::mkdtemp(name);
+  const std::string path = folder + "/volume.mffs";
+  const Ran made = RunPosthorn({"mffs", "format", path.c_str(), "--size", "64MiB", "--segment-size", "1MiB"});
+  EXPECT_EQ(made.exit_code, 0) << made.err;
+  EXPECT_THAT(made.out, HasSubstr("formatted " + path));
+  EXPECT_EQ(std::filesystem::file_size(path), 64u << 20);
+  const Ran again = RunPosthorn({"mffs", "format", path.c_str()});
+  EXPECT_EQ(again.exit_code, 1);
+  EXPECT_EQ(again.err, "posthorn: " + path + " exists; give --force to destroy what is on it\n");
+  EXPECT_EQ(RunPosthorn({"mffs", "format", path.c_str(), "--segment-size", "1MiB", "--force"}).exit_code, 0);
+  const Ran info = RunPosthorn({"mffs", "info", path.c_str(), "--json"});
+  EXPECT_EQ(info.exit_code, 0) << info.err;
+  const json::value facts = json::parse(info.out);
+  EXPECT_EQ(facts.at("device_bytes").to_number<std::uint64_t>(), 64u << 20);
+  EXPECT_EQ(facts.at("volume").at("free_segments").to_number<std::uint64_t>(),
+            facts.at("volume").at("segments").to_number<std::uint64_t>());
+  EXPECT_THAT(RunPosthorn({"mffs", "info", path.c_str()}).out, HasSubstr("segments free"));
+  EXPECT_EQ(RunPosthorn({"mffs", "format", path.c_str(), "--size", "much", "--force"}).exit_code, 2);
+  EXPECT_EQ(RunPosthorn({"mffs", "info", (folder + "/none").c_str()}).exit_code, 1);
+  std::filesystem::remove_all(folder);
+}
+
+TEST(CommandLine, AVolumeThatCannotBeMadeLeavesNoFile) {
+  char name[] = "/var/tmp/posthorn-format-XXXXXX";
+  const std::string folder = ::mkdtemp(name);
+  const std::string path = folder + "/volume.mffs";
+  const Ran ran = RunPosthorn({"mffs", "format", path.c_str(), "--size", "8MiB", "--segment-size", "4MiB"});
+  EXPECT_EQ(ran.exit_code, 1);
+  EXPECT_THAT(ran.err, HasSubstr("segments"));
+  EXPECT_FALSE(std::filesystem::exists(path));
+  std::filesystem::remove_all(folder);
+}
+
+TEST(CommandText, SizesAndDurationsAreReadable) {
+  EXPECT_EQ(ReadableBytes(0), "0 B");
+  EXPECT_EQ(ReadableBytes(1023), "1023 B");
+  EXPECT_EQ(ReadableBytes(1024), "1.0 KiB");
+  EXPECT_EQ(ReadableBytes((1u << 20) - 1), "1.0 MiB");
+  EXPECT_EQ(ReadableBytes(~std::uint64_t{0}), "16.0 EiB");
+  using std::chrono::seconds;
+  EXPECT_EQ(ReadableDuration(seconds(-5)), "0 s");
+  EXPECT_EQ(ReadableDuration(seconds(119)), "119 s");
+  EXPECT_EQ(ReadableDuration(seconds(120)), "2 min");
+  EXPECT_EQ(ReadableDuration(seconds(5 * 3600)), "5 h");
+  EXPECT_EQ(ReadableDuration(seconds(86'400 * 40)), "40 d");
+}
+
+TEST(CommandText, NothingFromOutsideControlsTheTerminal) {
+  EXPECT_EQ(Printable("a\x1b[2Jb\r\n\x7f"), "a?[2Jb???");
+  EXPECT_EQ(Printable("\xc2\x9b"
+                      "2J \xc2\xa0 \xc3\xa9"),
+            "?2J \xc2\xa0 \xc3\xa9");
+}
+
+}  // namespace
+}  // namespace app

@@ -1,0 +1,45 @@
+// posthorn mffs format|info: work on a volume that no node has open.
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+#include <CLI/App.hpp>
+
+#include "app/commands_invocation.h"
+
+namespace app {
+
+struct MffsFormatOptions {
+  std::string path;
+  std::uint64_t size_bytes = 16ull << 30;  // Of a file that is made; what exists is used whole.
+  std::uint64_t segment_bytes = 64ull << 20;
+  bool force = false;  // Format what exists, whatever is on it.
+};
+
+struct MffsInfoOptions {
+  std::string path;
+};
+
+// Both return the exit code.
+int MffsFormat(const Invocation& invocation, const MffsFormatOptions& options);
+int MffsInfo(const Invocation& invocation, const MffsInfoOptions& options);
+
+// Holds what the options of these commands are parsed into. Borrows root and invocation, which outlive it.
+class MffsSubcommands {
+ public:
+  MffsSubcommands(CLI::App* root, Invocation* invocation);
+  MffsSubcommands(const MffsSubcommands&) = delete;
+  MffsSubcommands& operator=(const MffsSubcommands&) = delete;
+
+ private:
+  int Format();
+
+  Invocation* invocation_;
+  MffsFormatOptions format_;
+  std::string size_text_;
+  std::string segment_text_;
+  MffsInfoOptions info_;
+};
+
+}  // namespace app

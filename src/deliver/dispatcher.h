@@ -1,0 +1,37 @@
+// Dispatcher: deliverd's head. Takes due claims from the queue and gives each to a courier; a bounded number at once.
+#pragma once
+
+#include <cstdint>
+
+#include "async/asio.h"
+#include "async/task_group.h"
+#include "deliver/courier.h"
+#include "queue/mail_queue.h"
+
+namespace deliver {
+
+struct DispatcherOptions {
+  std::uint32_t workers = 8;                     // Claims under way at once.
+  std::chrono::milliseconds record_retry{1000};  // After an outcome could not be written.
+};
+
+// Thread: the queue's shard. Borrows queue and courier. Start() once, then await Stop() before destruction.
+// A claim that was under way at Stop() is given back; its recipients are due again after the next start, and delivery
+// ids keep the mailboxes from getting it twice.
+class Dispatcher {
+ public:
+  Dispatcher(async::Executor executor, queue::MailQueue* queue, Courier* courier, DispatcherOptions options);
+
+  void Start();
+  async::Task<void> Stop() { return workers_.Stop(); }
+
+ private:
+  async::Task<void> Work();
+
+  queue::MailQueue* queue_;
+  Courier* courier_;
+  DispatcherOptions options_;
+  async::TaskGroup workers_;
+};
+
+}  // namespace deliver

@@ -1,0 +1,31 @@
+#include "imap/server/conversation.h"
+
+namespace imap {
+namespace {
+
+void TakeOver(Conversation* c, const base::Result<store::Changes>& changes, MailboxView::Expunges expunges) {
+  const bool not_found = !changes.has_value() && changes.error().code() == base::Errc::kNotFound;
+  if (not_found || (changes.has_value() && changes->mailbox_gone)) {
+    c->selected->gone = true;
+  } else if (changes.has_value()) {
+    c->selected->view.Apply(*changes, expunges, c->out.buffer());
+    // What this client has been told of is not recent for those who come later.
+    if (!c->selected->read_only) c->services->recent->Claim(c->selected->id, c->selected->view.last_uid() + 1);
+  }
+}
+
+}  // namespace
+
+async::Task<void> TellChanges(Conversation* c, MailboxView::Expunges expunges) {
+  if (!c->selected.has_value()) co_return;
+  const auto changes = co_await c->store()->ChangesSince(c->selected->id, c->selected->view.modseq());
+  TakeOver(c, changes, expunges);
+}
+
+async::Task<void> TellChangesInTime(Conversation* c, MailboxView::Expunges expunges) {
+  if (!c->selected.has_value()) co_return;
+  const auto changes = co_await c->feed->Ask(c->selected->id, c->selected->view.modseq());
+  if (changes.has_value()) TakeOver(c, *changes, expunges);
+}
+
+}  // namespace imap

@@ -1,0 +1,199 @@
+#include "imap/server/mailbox_commands.h"
+
+#include <algorithm>
+#include <optional>
+#include <set>
+#include <utility>
+#include <vector>
+
+#include "imap/proto/mailbox_name.h"
+#include "imap/proto/mailbox_pattern.h"
+#include "imap/proto/response.h"
+
+namespace imap {
+namespace {
+
+using base::Result;
+
+// FindMailbox for commands that need a mailbox that exists. The reply when there is none.
+Reply NoMailbox() {
+  return No(kCodeNonExistent, "there is no such mailbox");
+}
+
+// The number of the first message without \Seen; nothing when there is none, or none within the limit.
+async::Task<Result<std::optional<std::uint32_t>>> FirstUnseen(Conversation* c, const Selected* selected) {
+  constexpr std::uint32_t kBatch = 512;
+  const std::uint32_t limit = std::min(c->settings->unseen_scan_max, selected->view.size());
+  for (std::uint32_t at = 1; at <= limit; at += kBatch) {
+    const std::uint32_t last = std::min(at + kBatch - 1, limit);
+    ASSIGN_OR_CO_RETURN(const auto messages,
+                        co_await c->store()->ListMessages(selected->id, selected->view.uid(at),
+                                                          selected->view.uid(last), last - at + 1));
+    for (const store::Message& message : messages) {
+      if ((message.flags.system & store::Flags::kSeen) == 0) co_return selected->view.SequenceOf(message.uid);
+    }
+  }
+  co_return std::optional<std::uint32_t>();
+}
+
+// The untagged responses of SELECT (RFC 3501 §6.3.1).
+void TellState(Conversation* c, const Selected* selected, const store::Mailbox* state,
+               std::optional<std::uint32_t> first_unseen) {
+  const FlagSet flags{.system = kAllSystemFlags, .keywords = state->keywords};
+  const auto tell = [c](std::string_view code, std::string_view text) {
+    c->out.Add(StatusLine("*", Condition::kOk, code, text));
+  };
+  c->out.Add(FlagsLine(flags));
+  c->out.Add(CountLine(selected->view.size(), "EXISTS"));
+  c->out.Add(CountLine(selected->view.recent_count(), "RECENT"));
+  if (first_unseen.has_value()) tell(CodeUnseen(*first_unseen), "first message that was not seen");
+  const bool has_room = state->keywords.size() < store::kKeywordsPerMailboxMax;
+  tell(selected->read_only ? CodePermanentFlags({}, false) : CodePermanentFlags(flags, has_room), "flags that stay");
+  tell(CodeUidNext(std::max(state->uid_next, selected->view.last_uid() + 1)), "next UID");
+  tell(CodeUidValidity(state->uid_validity), "UIDs are valid");
+}
+
+std::string_view Attributes(const store::Mailbox& mailbox) {
+  return mailbox.exists ? "" : "\\Noselect";
+}
+
+// Whether LIST shows it: it exists, or is the parent of one that does. Names that are only subscribed to are LSUB's.
+bool IsListed(const std::vector<store::Mailbox>& all, const store::Mailbox& mailbox) {
+  if (mailbox.exists) return true;
+  const std::string prefix = mailbox.name + kHierarchyDelimiter;
+  return std::ranges::any_of(all, [&](const store::Mailbox& m) { return m.exists && m.name.starts_with(prefix); });
+}
+
+void TellList(Conversation* c, const std::vector<store::Mailbox>& mailboxes, const std::string& pattern) {
+  for (const store::Mailbox& mailbox : mailboxes) {
+    if (!MatchesPattern(pattern, mailbox.name) || !IsListed(mailboxes, mailbox)) continue;
+    c->out.Add(ListLine(false, Attributes(mailbox), kHierarchyDelimiter, mailbox.name));
+  }
+}
+
+// RFC 3501 §6.3.9: where "%" hides a subscribed name, its parent is shown as \Noselect.
+void TellSubscribed(Conversation* c, const std::vector<store::Mailbox>& mailboxes, const std::string& pattern) {
+  std::set<std::string, std::less<>> shown;
+  std::set<std::string, std::less<>> parents;
+  for (const store::Mailbox& mailbox : mailboxes) {
+    if (!mailbox.subscribed) continue;
+    if (MatchesPattern(pattern, mailbox.name)) {
+      shown.insert(mailbox.name);
+      continue;
+    }
+    for (std::size_t at = mailbox.name.find(kHierarchyDelimiter); at != std::string::npos;
+         at = mailbox.name.find(kHierarchyDelimiter, at + 1)) {
+      std::string parent = mailbox.name.substr(0, at);
+      if (MatchesPattern(pattern, parent)) parents.insert(std::move(parent));
+    }
+  }
+  for (const std::string& name : shown) c->out.Add(ListLine(true, "", kHierarchyDelimiter, name));
+  for (const std::string& name : parents) {
+    if (!shown.contains(name)) c->out.Add(ListLine(true, "\\Noselect", kHierarchyDelimiter, name));
+  }
+}
+
+}  // namespace
+
+async::Task<Reply> RunSelect(Conversation* c, Select select) {
+  c->selected.reset();  // RFC 3501 §6.3.1: also when the SELECT fails.
+  const auto state = co_await c->store()->FindMailbox(c->account, select.mailbox);
+  if (!state.has_value() && state.error().code() != base::Errc::kNotFound) co_return ReplyTo(state.error());
+  if (!state.has_value() || !state->exists) co_return NoMailbox();
+  // Listed after the state was read: what came between is told as new again, and never lost.
+  auto uids = co_await c->store()->ListUids(state->id);
+  if (!uids.has_value()) co_return ReplyTo(uids.error());
+  const std::uint32_t uid_next = std::max(state->uid_next, uids->empty() ? 1 : uids->back() + 1);
+  const std::uint32_t first_recent =
+      select.read_only ? c->services->recent->Peek(state->id) : c->services->recent->Claim(state->id, uid_next);
+  Selected selected{.id = state->id,
+                    .name = state->name,
+                    .read_only = select.read_only,
+                    .view = MailboxView(*std::move(uids), state->highest_modseq, first_recent, state->keywords)};
+  std::optional<std::uint32_t> first_unseen;
+  if (state->unseen > 0) {
+    const auto found = co_await FirstUnseen(c, &selected);
+    if (!found.has_value()) co_return ReplyTo(found.error());
+    first_unseen = *found;
+  }
+  TellState(c, &selected, &*state, first_unseen);
+  c->selected = std::move(selected);
+  co_return Reply{.condition = Condition::kOk,
+                  .code = std::string(select.read_only ? kCodeReadOnly : kCodeReadWrite),
+                  .text = select.read_only ? "EXAMINE completed" : "SELECT completed"};
+}
+
+async::Task<Reply> RunCreate(Conversation* c, Create create) {
+  const auto valid = CheckMailboxName(create.mailbox);
+  if (!valid.has_value()) co_return ReplyTo(valid.error());
+  const auto made = co_await c->store()->CreateMailbox(c->account, std::move(create.mailbox));
+  if (!made.has_value()) co_return ReplyTo(made.error());
+  co_return Ok("CREATE completed");
+}
+
+async::Task<Reply> RunDelete(Conversation* c, Delete deletion) {
+  const std::string name = deletion.mailbox;
+  const auto deleted = co_await c->store()->DeleteMailbox(c->account, std::move(deletion.mailbox));
+  if (!deleted.has_value()) co_return ReplyTo(deleted.error());
+  // Who deletes the mailbox he is in has left it.
+  if (c->selected.has_value() && c->selected->name == name) c->selected.reset();
+  co_return Ok("DELETE completed");
+}
+
+async::Task<Reply> RunRename(Conversation* c, Rename rename) {
+  const auto valid = CheckMailboxName(rename.to);
+  if (!valid.has_value()) co_return ReplyTo(valid.error());
+  const auto renamed = co_await c->store()->RenameMailbox(c->account, rename.from, rename.to);
+  if (!renamed.has_value()) co_return ReplyTo(renamed.error());
+  // INBOX stays where it is and only loses its mail (RFC 3501 §6.3.5).
+  if (c->selected.has_value() && c->selected->name == rename.from && rename.from != "INBOX") {
+    c->selected->name = rename.to;
+  }
+  co_return Ok("RENAME completed");
+}
+
+async::Task<Reply> RunSubscribe(Conversation* c, Subscribe subscribe) {
+  const auto valid = CheckMailboxName(subscribe.mailbox);
+  if (!valid.has_value()) co_return ReplyTo(valid.error());
+  const auto done = co_await c->store()->Subscribe(c->account, std::move(subscribe.mailbox), subscribe.subscribe);
+  if (!done.has_value()) co_return ReplyTo(done.error());
+  co_return Ok(subscribe.subscribe ? "SUBSCRIBE completed" : "UNSUBSCRIBE completed");
+}
+
+async::Task<Reply> RunList(Conversation* c, List list) {
+  const std::string_view name = list.subscribed_only ? "LSUB completed" : "LIST completed";
+  if (list.pattern.empty()) {  // RFC 3501 §6.3.8: asks for the delimiter and the root of the reference.
+    c->out.Add(ListLine(list.subscribed_only, "\\Noselect", kHierarchyDelimiter, ""));
+    co_return Ok(std::string(name));
+  }
+  const auto mailboxes = co_await c->store()->ListMailboxes(c->account);
+  if (!mailboxes.has_value()) co_return ReplyTo(mailboxes.error());
+  const std::string pattern = list.reference + list.pattern;
+  if (list.subscribed_only) {
+    TellSubscribed(c, *mailboxes, pattern);
+  } else {
+    TellList(c, *mailboxes, pattern);
+  }
+  co_return Ok(std::string(name));
+}
+
+async::Task<Reply> RunStatus(Conversation* c, Status status) {
+  const auto state = co_await c->store()->FindMailbox(c->account, status.mailbox);
+  if (!state.has_value() && state.error().code() != base::Errc::kNotFound) co_return ReplyTo(state.error());
+  if (!state.has_value() || !state->exists) co_return NoMailbox();
+  MailboxCounts counts{.messages = state->messages,
+                       .recent = 0,
+                       .uid_next = state->uid_next,
+                       .uid_validity = state->uid_validity,
+                       .unseen = state->unseen};
+  const std::uint32_t first_recent = c->services->recent->Peek(state->id);
+  if (std::ranges::find(status.items, StatusItem::kRecent) != status.items.end() && first_recent < state->uid_next) {
+    const auto uids = co_await c->store()->ListUids(state->id);
+    if (!uids.has_value()) co_return ReplyTo(uids.error());
+    counts.recent = static_cast<std::uint32_t>(uids->end() - std::ranges::lower_bound(*uids, first_recent));
+  }
+  c->out.Add(MailboxStatusLine(state->name, status.items, counts));
+  co_return Ok("STATUS completed");
+}
+
+}  // namespace imap

@@ -1,0 +1,537 @@
+// The session over the real store: login, mailboxes, messages.
+#include "imap/server/session.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "base/base64.h"
+#include "imap/server/testing.h"
+
+namespace imap {
+namespace {
+
+using namespace std::chrono_literals;
+using ::testing::EndsWith;
+using ::testing::HasSubstr;
+using ::testing::Not;
+using ::testing::StartsWith;
+
+constexpr std::string_view kSimple =
+    "Date: Wed, 17 Jul 1996 02:23:25 -0700\r\nFrom: Terry <terry@example.test>\r\nTo: alice@example.test\r\n"
+    "Subject: =?utf-8?q?Gr=C3=BC=C3=9Fe?=\r\n\r\nHello Alice\r\n";
+
+// ---- Before the login ----
+
+TEST(Session, GreetsWithWhatItCanDo) {
+  TestBed bed;
+  TestClient& client = bed.ConnectRaw();
+  EXPECT_EQ(client.ReadLineBeginning("* OK"),
+            "* OK [CAPABILITY IMAP4rev1 LITERAL+ UIDPLUS IDLE AUTH=PLAIN] localhost Posthorn ready\r\n");
+  EXPECT_EQ(client.Do("CAPABILITY"),
+            "* CAPABILITY IMAP4rev1 LITERAL+ UIDPLUS IDLE AUTH=PLAIN\r\nt OK CAPABILITY completed\r\n");
+  EXPECT_EQ(client.Do("LOGOUT"), "* BYE logging out\r\nt OK LOGOUT completed\r\n");
+  EXPECT_EQ(client.ReadToEnd(), "<closed>");
+}
+
+TEST(Session, RefusesPasswordsInPlaintext) {
+  TestBed bed({.settings = {}, .tls = true});
+  TestClient& client = bed.Connect();
+  EXPECT_THAT(client.Do("CAPABILITY"), HasSubstr("IDLE STARTTLS LOGINDISABLED\r\n"));
+  EXPECT_THAT(client.LogIn(), StartsWith("t NO [PRIVACYREQUIRED]"));
+  EXPECT_THAT(client.Do("AUTHENTICATE PLAIN"), StartsWith("t NO [PRIVACYREQUIRED]"));
+
+  TestBed remote({.settings = {.plaintext_auth_on_loopback = true},
+                  .connection = {.client = {.ip = "192.0.2.1", .port = 1, .is_loopback = false}}});
+  EXPECT_THAT(remote.Connect().LogIn(), StartsWith("t NO [PRIVACYREQUIRED]"));
+}
+
+TEST(Session, StartTlsForgetsWhatWasSentInPlaintext) {
+  TestBed bed({.settings = {}, .tls = true});
+  TestClient& client = bed.Connect();
+  client.Send("a STARTTLS\r\nb LOGIN alice@example.test posthorn\r\nc NO");
+  EXPECT_THAT(client.ReadLineBeginning("a "), StartsWith("a OK"));
+  ASSERT_TRUE(bed.node().Run(client.connection().StartTls(nullptr)).has_value());
+  EXPECT_EQ(client.Do("CAPABILITY"),
+            "* CAPABILITY IMAP4rev1 LITERAL+ UIDPLUS IDLE AUTH=PLAIN\r\nt OK CAPABILITY completed\r\n");
+  EXPECT_THAT(client.Do("STARTTLS"), StartsWith("t BAD"));
+  EXPECT_THAT(client.LogIn(), StartsWith("t OK [CAPABILITY IMAP4rev1 LITERAL+ UIDPLUS IDLE] logged in"));
+}
+
+TEST(Session, LogsInWithLoginAndWithPlain) {
+  TestBed bed;
+  TestClient& client = bed.Connect();
+  EXPECT_THAT(client.Do("LIST \"\" *"), StartsWith("t BAD log in first"));
+  EXPECT_THAT(client.Do("LOGIN alice@example.test wrong"), StartsWith("t NO [AUTHENTICATIONFAILED]"));
+  EXPECT_THAT(client.Do("LOGIN {18+}\r\nalice@example.test \"posthorn\""), StartsWith("t OK"));
+  EXPECT_THAT(client.LogIn(), StartsWith("t BAD you are logged in already"));
+
+  TestClient& plain = bed.Connect();
+  plain.Send("a AUTHENTICATE PLAIN\r\n");
+  EXPECT_EQ(plain.ReadLineBeginning("+"), "+ \r\n");
+  plain.Send("*\r\n");
+  EXPECT_THAT(plain.ReadLineBeginning("a "), StartsWith("a BAD"));
+  plain.Send("b AUTHENTICATE PLAIN\r\n" + base::EncodeBase64(std::string_view("\0alice@example.test\0posthorn", 28)) +
+             "\r\n");
+  EXPECT_THAT(plain.ReadLineBeginning("b "), HasSubstr("b OK"));
+  EXPECT_THAT(plain.Do("AUTHENTICATE CRAM-MD5"), StartsWith("t BAD"));
+}
+
+TEST(Session, AFailingDirectoryIsNoWrongPassword) {
+  TestBed bed;
+  bed.directory().failing = true;
+  TestClient& client = bed.Connect();
+  EXPECT_THAT(client.LogIn(), StartsWith("t NO [UNAVAILABLE]"));
+  bed.directory().failing = false;
+  EXPECT_THAT(client.LogIn(), StartsWith("t OK"));
+}
+
+TEST(Session, EndsAfterTooManyWrongPasswordsAndBadCommands) {
+  TestBed bed({.settings = {.bad_commands_max = 3, .login_failures_max = 2, .plaintext_auth_on_loopback = true}});
+  TestClient& guesser = bed.Connect();
+  guesser.Do("LOGIN alice@example.test a");
+  EXPECT_THAT(guesser.Do("LOGIN alice@example.test b"), HasSubstr("* BYE too many wrong passwords\r\n"));
+  EXPECT_EQ(guesser.ReadToEnd(), "<closed>");
+
+  TestClient& babbler = bed.Connect();
+  babbler.Do("X");
+  babbler.Do("NOOP");
+  babbler.Do("X");
+  babbler.Do("X");
+  babbler.Send("a X\r\n");
+  EXPECT_THAT(babbler.ReadToEnd(), HasSubstr("* BYE too many bad commands\r\n<closed>"));
+}
+
+TEST(Session, EndsWhenTheClientIsSilentForTooLong) {
+  TestBed bed;
+  TestClient& stranger = bed.Connect();
+  TestClient& user = bed.Connect();
+  user.LogIn();
+  bed.Advance(55s);
+  stranger.Send("a NO");  // Dripping bytes does not prolong the time to log in.
+  user.Do("NOOP");
+  bed.Advance(8s);
+  EXPECT_THAT(stranger.ReadToEnd(), HasSubstr("* BYE nothing was heard for too long"));
+  EXPECT_THAT(user.Do("NOOP"), StartsWith("t OK"));
+  bed.Advance(1795s);
+  EXPECT_THAT(user.Do("NOOP"), StartsWith("t OK"));
+  bed.Advance(1802s);
+  EXPECT_THAT(user.ReadToEnd(), HasSubstr("* BYE nothing was heard for too long"));
+}
+
+// ---- Mailboxes ----
+
+TEST(Session, MakesListsRenamesAndDeletesMailboxes) {
+  TestBed bed;
+  TestClient& client = bed.Connect();
+  client.LogIn();
+  EXPECT_EQ(client.Do("LIST \"\" \"\""), "* LIST (\\Noselect) \"/\" \"\"\r\nt OK LIST completed\r\n");
+  EXPECT_EQ(client.Do("LIST \"\" *"), "* LIST () \"/\" INBOX\r\nt OK LIST completed\r\n");
+  EXPECT_THAT(client.Do("CREATE work/&AOk-t&AOk-"), StartsWith("t OK"));
+  EXPECT_THAT(client.Do("CREATE work/&AOk-t&AOk-"), StartsWith("t NO [ALREADYEXISTS]"));
+  EXPECT_THAT(client.Do("CREATE inbox"), StartsWith("t NO [ALREADYEXISTS]"));
+  EXPECT_THAT(client.Do("CREATE a//b"), StartsWith("t NO [CANNOT]"));
+  EXPECT_THAT(client.Do("LIST \"\" %"), HasSubstr("\"/\" work\r\n"));
+  EXPECT_THAT(client.Do("LIST work/ %"), StartsWith("* LIST () \"/\" work/&AOk-t&AOk-\r\nt OK"));
+  EXPECT_THAT(client.Do("RENAME work play"), StartsWith("t OK"));
+  EXPECT_THAT(client.Do("LIST \"\" *"), HasSubstr("\"/\" play/&AOk-t&AOk-\r\n"));
+  EXPECT_THAT(client.Do("RENAME nothing else"), StartsWith("t NO [NONEXISTENT]"));
+  EXPECT_THAT(client.Do("DELETE play/&AOk-t&AOk-"), StartsWith("t OK"));
+  EXPECT_THAT(client.Do("DELETE INBOX"), StartsWith("t NO [NOPERM]"));
+  EXPECT_THAT(client.Do("SELECT play/&AOk-t&AOk-"), StartsWith("t NO [NONEXISTENT]"));
+}
+
+TEST(Session, ListsSubscribedMailboxesAndTheirParents) {
+  TestBed bed;
+  TestClient& client = bed.Connect();
+  client.LogIn();
+  client.Do("CREATE a/b/c");
+  EXPECT_THAT(client.Do("SUBSCRIBE a/b/c"), StartsWith("t OK"));
+  EXPECT_THAT(client.Do("LSUB \"\" *"), HasSubstr("* LSUB () \"/\" a/b/c\r\n"));
+  EXPECT_THAT(client.Do("LSUB \"\" a/%"), StartsWith("* LSUB (\\Noselect) \"/\" a/b\r\nt OK"));
+  EXPECT_THAT(client.Do("UNSUBSCRIBE a/b/c"), StartsWith("t OK"));
+  EXPECT_THAT(client.Do("LSUB \"\" a*"), StartsWith("t OK"));
+}
+
+TEST(Session, SelectAndStatusTellTheStateOfAMailbox) {
+  TestBed bed;
+  TestClient& client = bed.Connect();
+  client.LogIn();
+  client.Append("INBOX", kSimple, "(\\Seen work) ");
+  client.Append("INBOX", kSimple);
+  const std::string status = client.Do("STATUS INBOX (MESSAGES RECENT UIDNEXT UIDVALIDITY UNSEEN)");
+  EXPECT_THAT(status, StartsWith("* STATUS INBOX (MESSAGES 2 RECENT 2 UIDNEXT 3 UIDVALIDITY "));
+  EXPECT_THAT(status, HasSubstr(" UNSEEN 1)\r\nt OK"));
+  const std::string examined = client.Do("EXAMINE INBOX");
+  EXPECT_THAT(examined, HasSubstr("* 2 EXISTS\r\n* 2 RECENT\r\n* OK [UNSEEN 2] "));
+  EXPECT_THAT(examined, HasSubstr("[PERMANENTFLAGS ()]"));
+  EXPECT_THAT(examined, HasSubstr("t OK [READ-ONLY] EXAMINE completed\r\n"));
+  const std::string selected = client.Do("SELECT inbox");
+  EXPECT_THAT(selected, StartsWith("* FLAGS (\\Answered \\Flagged \\Deleted \\Seen \\Draft work)\r\n"));
+  EXPECT_THAT(selected, HasSubstr("* 2 RECENT\r\n"));
+  EXPECT_THAT(selected, HasSubstr("[PERMANENTFLAGS (\\Answered \\Flagged \\Deleted \\Seen \\Draft work \\*)]"));
+  EXPECT_THAT(selected, HasSubstr("* OK [UIDNEXT 3] "));
+  EXPECT_THAT(selected, HasSubstr("* OK [UIDVALIDITY "));
+  EXPECT_THAT(selected, EndsWith("t OK [READ-WRITE] SELECT completed\r\n"));
+  EXPECT_THAT(client.Do("SELECT INBOX"), HasSubstr("* 0 RECENT\r\n"));  // The SELECT before has been told.
+}
+
+// ---- APPEND ----
+
+TEST(Session, AppendsAndReadsBackTheSameBytes) {
+  TestBed bed;
+  TestClient& client = bed.Connect();
+  client.LogIn();
+  EXPECT_THAT(client.Append("INBOX", kSimple, "(\\Flagged $Work) \"17-Jul-1996 02:44:25 -0700\" "),
+              testing::MatchesRegex("t OK .APPENDUID [0-9]+ 1. APPEND completed\r\n"));
+  client.Do("SELECT INBOX");
+  EXPECT_EQ(client.Do("FETCH 1 (UID FLAGS INTERNALDATE RFC822.SIZE BODY.PEEK[])"),
+            fmt::format("* 1 FETCH (UID 1 FLAGS (\\Flagged $Work \\Recent) INTERNALDATE \"17-Jul-1996 09:44:25 +0000\" "
+                        "RFC822.SIZE {0} BODY[] {{{0}}}\r\n{1})\r\nt OK FETCH completed\r\n",
+                        kSimple.size(), kSimple));
+}
+
+TEST(Session, RefusesAppendsWithoutLosingTheThread) {
+  TestBed bed({.settings = {.message_bytes_max = 1000, .plaintext_auth_on_loopback = true}});
+  TestClient& client = bed.Connect();
+  EXPECT_THAT(client.Append("INBOX", "x"), StartsWith("t BAD log in first"));
+  client.LogIn();
+  EXPECT_THAT(client.Append("nowhere", "Subject: x\r\n\r\na1 NOOP\r\n"), StartsWith("t NO [TRYCREATE]"));
+  EXPECT_THAT(client.Do("APPEND nowhere {10}"), StartsWith("t NO [TRYCREATE]"));
+  EXPECT_THAT(client.Append("INBOX", std::string(1001, 'x')), StartsWith("t NO [LIMIT]"));
+  EXPECT_THAT(client.Append("INBOX", ""), StartsWith("t NO "));
+  EXPECT_THAT(client.Append("INBOX", "x", "(\\Nonsense) "), StartsWith("t BAD"));
+  EXPECT_THAT(client.Do("APPEND INBOX {1+}\r\nx {1+}\r\ny"), StartsWith("t BAD"));
+  EXPECT_THAT(client.Do("APPEND INBOX"), StartsWith("t BAD"));
+  EXPECT_THAT(client.Do("STATUS INBOX (MESSAGES)"), StartsWith("* STATUS INBOX (MESSAGES 0)\r\nt OK"));
+}
+
+TEST(Session, AppendsWithASynchronisingLiteral) {
+  TestBed bed;
+  TestClient& client = bed.Connect();
+  client.LogIn();
+  client.Send("a APPEND INBOX {5}\r\n");
+  EXPECT_THAT(client.ReadLineBeginning("+"), StartsWith("+ "));
+  client.Send("hello\r\n");
+  EXPECT_THAT(client.ReadLineBeginning("a "), StartsWith("a OK [APPENDUID"));
+}
+
+TEST(Session, AClientThatLeavesInTheMiddleOfAnAppendLeavesNothing) {
+  TestBed bed;
+  TestClient& client = bed.Connect();
+  client.LogIn();
+  client.Send("a APPEND INBOX {100+}\r\nhello");
+  client.connection().Close();
+  while (bed.sessions() > 0) bed.node().Run(async::Sleep(1ms));
+  TestClient& other = bed.Connect();
+  other.LogIn();
+  EXPECT_THAT(other.Do("STATUS INBOX (MESSAGES)"), StartsWith("* STATUS INBOX (MESSAGES 0)"));
+}
+
+// ---- FETCH ----
+
+TEST(Session, FetchSetsSeenUnlessPeeking) {
+  TestBed bed;
+  bed.node().Deliver(std::string(kTestAddress), std::string(kSimple));
+  TestClient& client = bed.ConnectAndSelect();
+  EXPECT_THAT(client.Do("FETCH 1 BODY.PEEK[TEXT]"),
+              StartsWith("* 1 FETCH (BODY[TEXT] {13}\r\nHello Alice\r\n)\r\nt OK"));
+  EXPECT_THAT(client.Do("FETCH 1 FLAGS"), HasSubstr("FLAGS (\\Recent)"));
+  EXPECT_THAT(client.Do("FETCH 1 (FLAGS RFC822.TEXT)"),
+              StartsWith("* 1 FETCH (FLAGS (\\Seen \\Recent) RFC822.TEXT {13}\r\nHello Alice\r\n)\r\nt OK"));
+  EXPECT_EQ(client.Do("NOOP"), "t OK NOOP completed\r\n");
+
+  bed.node().Deliver(std::string(kTestAddress), std::string(kSimple));
+  TestClient& reader = bed.Connect();
+  reader.LogIn();
+  reader.Do("EXAMINE INBOX");
+  EXPECT_THAT(reader.Do("FETCH 2 BODY[TEXT]"), StartsWith("* 2 FETCH (BODY[TEXT] {13}"));
+  EXPECT_THAT(reader.Do("FETCH 2 FLAGS"), Not(HasSubstr("\\Seen")));
+}
+
+TEST(Session, FetchesEnvelopeStructureAndSections) {
+  TestBed bed;
+  TestClient& client = bed.Connect();
+  client.LogIn();
+  client.Append("INBOX",
+                "From: a@example.test\r\nSubject: outer\r\nContent-Type: multipart/mixed; boundary=b\r\n\r\n"
+                "--b\r\n\r\nhi\r\n--b\r\nContent-Type: message/rfc822\r\n\r\nSubject: inner\r\n\r\nbody\r\n--b--\r\n");
+  client.Do("SELECT INBOX");
+  EXPECT_THAT(client.Do("FETCH 1 ENVELOPE"),
+              StartsWith("* 1 FETCH (ENVELOPE (NIL \"outer\" ((NIL NIL \"a\" \"example.test\"))"));
+  EXPECT_THAT(
+      client.Do("FETCH 1 BODY"),
+      StartsWith("* 1 FETCH (BODY ((\"text\" \"plain\" NIL NIL NIL \"7bit\" 2 1)(\"message\" \"rfc822\" NIL NIL NIL "
+                 "\"7bit\" 22 (NIL \"inner\" NIL"));
+  EXPECT_THAT(client.Do("FETCH 1 BODYSTRUCTURE"), HasSubstr("\"mixed\" (\"boundary\" \"b\") NIL NIL NIL))\r\n"));
+  EXPECT_THAT(client.Do("FETCH 1 BODY.PEEK[2.HEADER.FIELDS (subject)]"),
+              StartsWith("* 1 FETCH (BODY[2.HEADER.FIELDS (subject)] {18}\r\nSubject: inner\r\n\r\n)"));
+  EXPECT_THAT(client.Do("FETCH 1 (BODY.PEEK[1] BODY.PEEK[2.TEXT]<1.2> BODY.PEEK[9] BODY.PEEK[]<9999.1>)"),
+              StartsWith("* 1 FETCH (BODY[1] {2}\r\nhi BODY[2.TEXT]<1> {2}\r\nod BODY[9] NIL BODY[]<9999> {0}\r\n)"));
+  EXPECT_THAT(client.Do("FETCH 1 BODY.PEEK[HEADER.FIELDS.NOT (Content-Type From)]"),
+              HasSubstr("{18}\r\nSubject: outer\r\n\r\n)"));
+  EXPECT_EQ(client.Do("FETCH 2 FLAGS"), "t OK FETCH completed\r\n");
+  EXPECT_THAT(client.Do("UID FETCH 1:* (FLAGS)"), StartsWith("* 1 FETCH (UID 1 FLAGS ("));
+  EXPECT_EQ(client.Do("UID FETCH 5:* UID"), "* 1 FETCH (UID 1)\r\nt OK FETCH completed\r\n");
+}
+
+TEST(Session, StreamsAndTakesApartALargeMessage) {
+  std::string message =
+      "Subject: large\r\nContent-Type: multipart/mixed; boundary=b\r\n\r\n--b\r\n\r\nneedle\r\n--b\r\n"
+      "Content-Type: application/octet-stream\r\nContent-Transfer-Encoding: base64\r\n\r\n";
+  for (int i = 0; i < 30'000; ++i)
+    message += fmt::format("{:08}ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuv\r\n", i);
+  message += "--b--\r\n";
+  TestBed bed;
+  TestClient& client = bed.Connect();
+  client.LogIn();
+  ASSERT_THAT(client.Append("INBOX", message), StartsWith("t OK"));
+  client.Do("SELECT INBOX");
+  const std::string fetched = client.Do("FETCH 1 BODY.PEEK[]");
+  ASSERT_EQ(
+      fetched.size(),
+      fmt::format("* 1 FETCH (BODY[] {{{}}}\r\n)\r\nt OK FETCH completed\r\n", message.size()).size() + message.size());
+  EXPECT_TRUE(fetched.find(message) != std::string::npos);
+  EXPECT_THAT(client.Do("FETCH 1 BODY.PEEK[2]<1000000.16>"),
+              HasSubstr("BODY[2]<1000000> {16}\r\n" + message.substr(message.find("00000000ABC") + 1'000'000, 16)));
+  EXPECT_THAT(client.Do("FETCH 1 BODY"),
+              HasSubstr("(\"application\" \"octet-stream\" NIL NIL NIL \"base64\" 1739998) \"mixed\""));
+  EXPECT_THAT(client.Do("SEARCH BODY NEEDLE"), StartsWith("* SEARCH 1\r\n"));
+}
+
+// ---- STORE, COPY, EXPUNGE ----
+
+TEST(Session, StoresFlags) {
+  TestBed bed;
+  for (int i = 0; i < 3; ++i) bed.node().Deliver(std::string(kTestAddress), std::string(kSimple));
+  TestClient& client = bed.ConnectAndSelect();
+  EXPECT_EQ(client.Do("STORE 1:2 +FLAGS (\\Seen work)"),
+            "* 1 FETCH (UID 1 FLAGS (\\Seen work \\Recent))\r\n* 2 FETCH (UID 2 FLAGS (\\Seen work \\Recent))\r\n"
+            "* FLAGS (\\Answered \\Flagged \\Deleted \\Seen \\Draft work)\r\nt OK STORE completed\r\n");
+  EXPECT_EQ(client.Do("STORE 1 -FLAGS.SILENT (\\Seen)"), "t OK STORE completed\r\n");
+  EXPECT_EQ(client.Do("UID STORE 3 FLAGS (\\Draft)"),
+            "* 3 FETCH (UID 3 FLAGS (\\Draft \\Recent))\r\nt OK STORE completed\r\n");
+  EXPECT_THAT(client.Do("FETCH 1 FLAGS"), HasSubstr("FLAGS (work \\Recent)"));
+  client.Do("EXAMINE INBOX");
+  EXPECT_THAT(client.Do("STORE 1 FLAGS ()"), StartsWith("t NO [READ-ONLY]"));
+  EXPECT_THAT(client.Do("EXPUNGE"), StartsWith("t NO [READ-ONLY]"));
+}
+
+TEST(Session, CopiesWithTheNewUids) {
+  TestBed bed;
+  for (int i = 0; i < 3; ++i) bed.node().Deliver(std::string(kTestAddress), std::string(kSimple));
+  TestClient& client = bed.ConnectAndSelect();
+  EXPECT_THAT(client.Do("COPY 2:3 archive"), StartsWith("t NO [TRYCREATE]"));
+  client.Do("CREATE archive");
+  EXPECT_THAT(client.Do("COPY 2:3 archive"), testing::MatchesRegex("t OK .COPYUID [0-9]+ 2:3 1:2. COPY completed\r\n"));
+  EXPECT_THAT(client.Do("UID COPY 1 archive"), testing::MatchesRegex("t OK .COPYUID [0-9]+ 1 3. COPY completed\r\n"));
+  EXPECT_THAT(client.Do("UID COPY 77 archive"), StartsWith("t OK nothing to copy"));
+  EXPECT_THAT(client.Do("STATUS archive (MESSAGES)"), HasSubstr("MESSAGES 3"));
+}
+
+TEST(Session, ExpungesAndCloses) {
+  TestBed bed;
+  for (int i = 0; i < 5; ++i) bed.node().Deliver(std::string(kTestAddress), std::string(kSimple));
+  TestClient& client = bed.ConnectAndSelect();
+  client.Do("STORE 1,3,5 +FLAGS.SILENT (\\Deleted)");
+  EXPECT_EQ(client.Do("UID EXPUNGE 3:4"), "* 3 EXPUNGE\r\nt OK EXPUNGE completed\r\n");
+  EXPECT_EQ(client.Do("UID EXPUNGE 99"), "t OK EXPUNGE completed\r\n");
+  EXPECT_EQ(client.Do("EXPUNGE"), "* 4 EXPUNGE\r\n* 1 EXPUNGE\r\nt OK EXPUNGE completed\r\n");
+  EXPECT_EQ(client.Do("UID SEARCH ALL"), "* SEARCH 2 4\r\nt OK SEARCH completed\r\n");
+  client.Do("STORE 1 +FLAGS.SILENT (\\Deleted)");
+  EXPECT_EQ(client.Do("CLOSE"), "t OK CLOSE completed\r\n");
+  EXPECT_THAT(client.Do("FETCH 1 UID"), StartsWith("t BAD select a mailbox first"));
+  EXPECT_THAT(client.Do("STATUS INBOX (MESSAGES)"), HasSubstr("MESSAGES 1"));
+}
+
+// ---- SEARCH ----
+
+TEST(Session, SearchesIndexHeaderAndDecodedText) {
+  TestBed bed;
+  TestClient& client = bed.Connect();
+  client.LogIn();
+  client.Append("INBOX", kSimple, "(\\Seen) \"17-Jul-1996 02:44:25 -0700\" ");
+  client.Append("INBOX",
+                "From: bob@example.test\r\nSubject: lunch\r\nMIME-Version: 1.0\r\n"
+                "Content-Type: text/plain; charset=iso-8859-1\r\nContent-Transfer-Encoding: quoted-printable\r\n\r\n"
+                "Caf=E9 at noon\r\n",
+                "(work) ");
+  client.Do("SELECT INBOX");
+  const struct {
+    std::string_view keys;
+    std::string_view expected;
+  } kRows[] = {
+      {"ALL", "* SEARCH 1 2"},
+      {"UNSEEN", "* SEARCH 2"},
+      {"KEYWORD Work", "* SEARCH 2"},
+      {"BEFORE 1-Jan-2000", "* SEARCH 1"},
+      {"SENTON 17-Jul-1996", "* SEARCH 1"},
+      {"LARGER 10000", "* SEARCH"},
+      {"FROM bob", "* SEARCH 2"},
+      {"CHARSET UTF-8 SUBJECT {6+}\r\ngr\xc3\xbc\xc3\x9f", "* SEARCH 1"},
+      {"HEADER Content-Type \"\"", "* SEARCH 2"},
+      {"CHARSET UTF-8 BODY {5+}\r\nCAF\xc3\x89", "* SEARCH 2"},
+      {"BODY lunch", "* SEARCH"},
+      {"TEXT lunch", "* SEARCH 2"},
+      {"OR TEXT terry BODY noon", "* SEARCH 1 2"},
+      {"NOT TEXT terry FROM bob", "* SEARCH 2"},
+      {"UID 2:*", "* SEARCH 2"},
+  };
+  for (const auto& row : kRows) {
+    EXPECT_EQ(client.Do("SEARCH " + std::string(row.keys)), std::string(row.expected) + "\r\nt OK SEARCH completed\r\n")
+        << row.keys;
+  }
+  EXPECT_THAT(client.Do("SEARCH CHARSET KOI8-R ALL"), StartsWith("t NO [BADCHARSET (US-ASCII UTF-8)]"));
+}
+
+// ---- Two sessions ----
+
+TEST(Session, TellsWhatAnotherSessionChanged) {
+  TestBed bed;
+  for (int i = 0; i < 3; ++i) bed.node().Deliver(std::string(kTestAddress), std::string(kSimple));
+  TestClient& one = bed.ConnectAndSelect();
+  TestClient& two = bed.ConnectAndSelect();
+  two.Do("STORE 2 +FLAGS (\\Flagged)");
+  two.Do("STORE 1 +FLAGS.SILENT (\\Deleted)");
+  two.Do("EXPUNGE");
+  bed.node().Deliver(std::string(kTestAddress), std::string(kSimple));
+  // Numbers stay while a FETCH by number is answered (RFC 3501 §7.4.1), and what is gone is left out.
+  const std::string fetched = one.Do("FETCH 1:3 UID");
+  EXPECT_THAT(fetched, StartsWith("* 1 FETCH (UID 1)\r\n* 2 FETCH (UID 2)\r\n* 3 FETCH (UID 3)\r\n"));
+  EXPECT_THAT(fetched, HasSubstr("* 2 FETCH (UID 2 FLAGS (\\Flagged \\Recent))\r\n* 4 EXISTS\r\n"));
+  EXPECT_THAT(fetched, Not(HasSubstr("EXPUNGE")));
+  EXPECT_EQ(one.Do("FETCH 1 FLAGS"), "t OK [EXPUNGEISSUED] some messages are gone\r\n");
+  EXPECT_EQ(one.Do("NOOP"), "* 1 EXPUNGE\r\nt OK NOOP completed\r\n");
+  EXPECT_EQ(one.Do("FETCH 1 UID"), "* 1 FETCH (UID 2)\r\nt OK FETCH completed\r\n");
+}
+
+TEST(Session, AMessageIsRecentForTheFirstSessionThatHearsOfIt) {
+  TestBed bed;
+  TestClient& one = bed.ConnectAndSelect();
+  bed.node().Deliver(std::string(kTestAddress), std::string(kSimple));
+  EXPECT_EQ(one.Do("NOOP"), "* 1 EXISTS\r\n* 1 RECENT\r\nt OK NOOP completed\r\n");
+  EXPECT_EQ(one.Do("SEARCH NEW"), "* SEARCH 1\r\nt OK SEARCH completed\r\n");
+  TestClient& two = bed.ConnectAndSelect();
+  EXPECT_EQ(two.Do("SEARCH RECENT"), "* SEARCH\r\nt OK SEARCH completed\r\n");
+}
+
+TEST(Session, EndsWhenItsMailboxIsDeletedByAnother) {
+  TestBed bed;
+  TestClient& one = bed.Connect();
+  one.LogIn();
+  one.Do("CREATE x");
+  one.Do("SELECT x");
+  TestClient& two = bed.Connect();
+  two.LogIn();
+  two.Do("DELETE x");
+  EXPECT_THAT(one.Do("NOOP"), EndsWith("t OK NOOP completed\r\n"));
+  EXPECT_THAT(one.ReadToEnd(), HasSubstr("* BYE the selected mailbox was deleted\r\n<closed>"));
+
+  two.Do("CREATE y");
+  two.Do("SELECT y");
+  EXPECT_THAT(two.Do("DELETE y"), StartsWith("t OK"));  // One's own: it is left.
+  EXPECT_THAT(two.Do("CHECK"), StartsWith("t BAD select a mailbox first"));
+}
+
+// ---- IDLE ----
+
+TEST(Session, IdlePushesNewsAndEndsWithDone) {
+  TestBed bed;
+  TestClient& client = bed.ConnectAndSelect();
+  client.Send("a IDLE\r\n");
+  EXPECT_THAT(client.ReadLineBeginning("+"), EndsWith("+ idling\r\n"));
+  bed.node().Deliver(std::string(kTestAddress), std::string(kSimple));
+  EXPECT_EQ(client.ReadLineBeginning("* 1 RECENT"), "* 1 EXISTS\r\n* 1 RECENT\r\n");
+  TestClient& other = bed.ConnectAndSelect();
+  other.Do("STORE 1 +FLAGS.SILENT (\\Deleted)");
+  EXPECT_THAT(client.ReadLineBeginning("* 1 FETCH"), HasSubstr("FLAGS (\\Deleted \\Recent)"));
+  other.Do("EXPUNGE");
+  EXPECT_EQ(client.ReadLineBeginning("* 1 EXPUNGE"), "* 1 EXPUNGE\r\n");
+  client.Send("DONE\r\nb NOOP\r\n");
+  EXPECT_EQ(client.ReadLineBeginning("b "), "a OK IDLE completed\r\nb OK NOOP completed\r\n");
+}
+
+TEST(Session, IdleEndsWithAnythingElseTooAndWithTheClient) {
+  TestBed bed;
+  TestClient& client = bed.ConnectAndSelect();
+  client.Send("a IDLE\r\nNOOP\r\n");
+  EXPECT_THAT(client.ReadLineBeginning("a "), HasSubstr("a BAD only DONE ends IDLE\r\n"));
+  client.Send("b IDLE\r\n");
+  client.ReadLineBeginning("+");
+  client.connection().Close();
+  while (bed.sessions() > 0) bed.node().Run(async::Sleep(1ms));
+  TestClient& unselected = bed.Connect();
+  unselected.LogIn();
+  unselected.Send("c IDLE\r\nDONE\r\n");
+  EXPECT_THAT(unselected.ReadLineBeginning("c "), HasSubstr("c OK IDLE completed\r\n"));
+}
+
+TEST(Session, CancellingEndsIdleAndEverythingElse) {
+  TestBed bed;
+  TestClient& idle = bed.ConnectAndSelect();
+  idle.Send("a IDLE\r\n");
+  idle.ReadLineBeginning("+");
+  TestClient& quiet = bed.Connect();
+  bed.Stop();
+  EXPECT_EQ(bed.sessions(), 0u);
+  EXPECT_THAT(idle.ReadToEnd(), HasSubstr("* BYE [UNAVAILABLE] the server is shutting down\r\n<closed>"));
+  EXPECT_THAT(quiet.ReadToEnd(), HasSubstr("* BYE [UNAVAILABLE]"));
+}
+
+// ---- Trouble ----
+
+TEST(Session, AnswersNoopWhileTheStoreStandsStill) {
+  TestBed bed;
+  TestClient& selected = bed.ConnectAndSelect();
+  bed.node().store().HoldWorkers(true);
+  for (int i = 0; i < 3; ++i) {
+    const auto begin = std::chrono::steady_clock::now();
+    EXPECT_EQ(selected.Do("NOOP"), "t OK NOOP completed\r\n");
+    EXPECT_LT(std::chrono::steady_clock::now() - begin, 500ms);  // Not five seconds; the machine may be busy.
+  }
+  bed.node().store().HoldWorkers(false);
+  bed.node().Deliver(std::string(kTestAddress), std::string(kSimple));
+  std::string answer;
+  while (answer.find("EXISTS") == std::string::npos) answer += selected.Do("NOOP");
+  EXPECT_THAT(answer, HasSubstr("* 1 EXISTS\r\n"));
+}
+
+TEST(Session, AFullVolumeIsANoAndReadingGoesOn) {
+  TestBed bed;
+  TestClient& client = bed.ConnectAndSelect();
+  const std::string large(3u << 20, 'x');
+  std::string answer;
+  int appended = 0;
+  for (; appended < 100; ++appended) {
+    answer = client.Append("INBOX", large);
+    if (answer.find("t OK") == std::string::npos) break;
+  }
+  ASSERT_GT(appended, 0);
+  EXPECT_THAT(answer, HasSubstr("t NO [OVERQUOTA]"));
+  EXPECT_THAT(client.Do("FETCH 1 RFC822.SIZE"), HasSubstr("RFC822.SIZE 3145728"));
+  EXPECT_THAT(client.Do("FETCH 1 BODY[]<0.3>"), HasSubstr("BODY[]<0> {3}\r\nxxx"));
+  EXPECT_THAT(client.Do("STATUS INBOX (MESSAGES)"), HasSubstr(fmt::format("MESSAGES {}", appended)));
+}
+
+// ---- Framing ----
+
+TEST(Session, AnswersPipelinedCommandsInOrderWhateverThePieces) {
+  TestBed bed({.settings = {.plaintext_auth_on_loopback = true}, .connection = {.piece_bytes_max = 1}});
+  TestClient& client = bed.Connect();
+  client.Send("a LOGIN alice@example.test {8}\r\n");
+  EXPECT_THAT(client.ReadLineBeginning("+"), StartsWith("+ "));
+  client.Send("posthorn\r\nb SELECT INBOX\r\nc (\r\nd NOOP\r\n");
+  const std::string answer = client.ReadLineBeginning("d ");
+  EXPECT_THAT(answer, HasSubstr("a OK"));
+  EXPECT_THAT(answer, EndsWith("c BAD a word is missing\r\nd OK NOOP completed\r\n"));
+}
+
+TEST(Session, RefusesWhatIsTooLongAndGoesOn) {
+  TestBed bed;
+  TestClient& client = bed.Connect();
+  EXPECT_THAT(client.Do("LOGIN " + std::string(70'000, 'x') + " y"), StartsWith("t BAD"));
+  EXPECT_THAT(client.Do("LOGIN {70000}"), StartsWith("t BAD"));
+  EXPECT_THAT(client.LogIn(), StartsWith("t OK"));
+}
+
+}  // namespace
+}  // namespace imap

@@ -1,0 +1,409 @@
+// Rot, failing and hanging devices, damaged superblocks, reuse of segments, the full disk.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "async/deadline.h"
+#include "async/task_group.h"
+#include "mffs/format.h"
+#include "mffs/volume_testing.h"
+
+namespace mffs {
+namespace {
+
+using namespace std::chrono_literals;
+
+RecordKey Key(std::uint64_t index) { return {.type = ModelOwner::kRecordType, .partition = 7, .epoch = 1, .index = index}; }
+
+const SimImage& Formatted() {
+  static const SimImage image = [] {
+    TestMachine machine{SimImage(TestMachine::kDiskBytes)};
+    CHECK(machine.Format().has_value());
+    return machine.device.Snapshot();
+  }();
+  return image;
+}
+
+// A volume that is open and started, with a model owner.
+struct Opened {
+  explicit Opened(const SimImage& image, VolumeOptions options = TestMachine::Options()) : machine(image) {
+    const auto opened = machine.Open(std::move(options));
+    CHECK(opened.has_value());
+    machine.Start(&owner);
+    // The checkpoint that every mount makes first.
+    CHECK(machine.Checkpoint().has_value());
+  }
+  Location Append(std::uint64_t index, std::string body, Stream stream = Stream::kTransit) {
+    const auto location = machine.Append(stream, Key(index), "head", std::move(body));
+    CHECK(location.has_value());
+    return *location;
+  }
+  ModelOwner owner;
+  TestMachine machine;
+};
+
+// --- Rot ---
+
+// Where blocks of records lie: everything that was written to segments behind `from`.
+std::vector<std::uint64_t> SectorsThatDiffer(const SimImage& before, const SimImage& after) {
+  std::vector<std::uint64_t> sectors;
+  for (std::uint64_t i = kMiB / kSectorBytes; i < (after.size_bytes() - kMiB) / kSectorBytes; ++i) {
+    if (before.Sector(i) != after.Sector(i)) sectors.push_back(i);
+  }
+  return sectors;
+}
+
+TEST(Rot, ABitFlippedInAnyAcknowledgedSectorIsReportedAndHarmsOnlyWhatItTouches) {
+  VolumeOptions options = TestMachine::Options();
+  options.cover_after = 1ms;
+  Opened opened(Formatted(), options);
+  const SimImage before = opened.machine.device.Snapshot();
+  std::map<std::uint64_t, Location> written;
+  for (std::uint64_t i = 1; i <= 6; ++i) written[i] = opened.Append(i, std::string(i * 1500, 'a'), Stream::kMailbox);
+  async::RunTask(opened.machine.context, async::Sleep(20ms));  // The covering block.
+  const SimImage image = opened.machine.device.Snapshot();
+  std::set<std::uint64_t> header_sectors;  // Of segments: harmless, since the first block says the same.
+  for (std::uint32_t i = 0; i < 16; ++i) header_sectors.insert((i + 1) * kMiB / kSectorBytes);
+  int reported = 0;
+  for (const std::uint64_t sector : SectorsThatDiffer(before, image)) {
+    SCOPED_TRACE("sector " + std::to_string(sector));
+    SimImage rotten = image;
+    rotten.FlipBit(sector * kSectorBytes + sector * 37 % kSectorBytes, static_cast<int>(sector % 8));
+    TestMachine machine(rotten);
+    ASSERT_TRUE(machine.Open());
+    const RecoveryReport& report = machine.volume->recovery();
+    std::set<std::uint64_t> found;
+    for (const SeenRecord& seen : machine.Scan()) {
+      if (seen.key.type == ModelOwner::kRecordType) found.insert(seen.key.index);
+    }
+    std::set<std::uint64_t> touched;
+    for (const auto& [index, location] : written) {
+      const std::uint64_t from = (location.segment + 1) * kMiB + location.offset;
+      if (sector >= from / kSectorBytes && sector <= (from + location.size - 1) / kSectorBytes) touched.insert(index);
+    }
+    for (const auto& [index, location] : written) {
+      if (touched.contains(index)) continue;
+      EXPECT_TRUE(found.contains(index)) << "record " << index << " was lost to a bit elsewhere";
+      EXPECT_TRUE(machine.Read(location)) << index;
+    }
+    // The very last block covers the others and holds nothing.
+    const bool is_last_block = touched.empty() && report.corruptions.empty();
+    if (header_sectors.contains(sector) || is_last_block) continue;
+    EXPECT_THAT(report.corruptions, testing::Not(testing::IsEmpty()));
+    ++reported;
+  }
+  EXPECT_GE(reported, 10);
+}
+
+TEST(Rot, ASectorThatCannotBeReadIsReportedLikeRot) {
+  Opened opened(Formatted());
+  const Location bad = opened.Append(1, std::string(9000, 'x'));
+  const Location good = opened.Append(2, "y");
+  const std::uint64_t at = (bad.segment + 1) * kMiB + bad.offset + 5000;
+  opened.machine.device.Plant({.kind = PlantedFault::Kind::kFail,
+                               .on = SimOperation::kRead,
+                               .times = PlantedFault::kAlways,
+                               .from = at,
+                               .to = at + 1});
+  EXPECT_EQ(opened.machine.Read(bad).error().code(), base::Errc::kCorrupt);
+  EXPECT_EQ(opened.machine.Read(good)->body, "y");
+  const auto run = async::RunTask(opened.machine.context, opened.machine.volume->ReadRun(good, 100'000));
+  EXPECT_TRUE(run);
+  EXPECT_EQ(opened.machine.volume->Status().corrupt_blocks, 1u);
+}
+
+TEST(Rot, AWriteThatTheDeviceLostIsNotReadAsWhatWasThereBefore) {
+  Opened opened(Formatted());
+  opened.machine.device.Plant({.kind = PlantedFault::Kind::kLose, .from = kMiB});
+  const Location lost = opened.Append(1, "first");
+  EXPECT_EQ(opened.machine.Read(lost).error().code(), base::Errc::kCorrupt);
+}
+
+TEST(Rot, AMisdirectedWriteIsNotReadAsTheRecordThatBelongsThere) {
+  Opened opened(Formatted());
+  const Location one = opened.Append(1, "one");
+  opened.machine.device.Plant({.kind = PlantedFault::Kind::kMisdirect, .from = kMiB, .shift_bytes = 7 * kMiB});
+  const Location two = opened.Append(2, "two");
+  EXPECT_EQ(opened.machine.Read(two).error().code(), base::Errc::kCorrupt);
+  EXPECT_EQ(opened.machine.Read(one)->body, "one");
+}
+
+// --- Superblocks ---
+
+class Superblocks : public testing::TestWithParam<int> {};
+
+TEST_P(Superblocks, AnyTwoEqualCopiesOpenTheVolume) {
+  Opened opened(Formatted());
+  const Location location = opened.Append(1, "kept");
+  ASSERT_TRUE(opened.machine.Close());
+  SimImage image = opened.machine.device.Snapshot();
+  int damaged = 0;
+  for (std::size_t copy = 0; copy < kSuperblockCopies; ++copy) {
+    if ((GetParam() >> copy & 1) == 0) continue;
+    image.FlipBit(SuperblockOffset(copy, TestMachine::kDiskBytes) + 50, 3);
+    ++damaged;
+  }
+  TestMachine machine(image);
+  const auto result = machine.Open();
+  ASSERT_EQ(result.has_value(), damaged <= 2);
+  if (damaged <= 2) {
+    EXPECT_EQ(machine.Read(location)->body, "kept");
+  } else {
+    EXPECT_EQ(result.error().code(), base::Errc::kCorrupt);
+    EXPECT_THAT(result.error().message(), testing::HasSubstr("no two superblock copies agree"));
+  }
+}
+INSTANTIATE_TEST_SUITE_P(EachSubset, Superblocks, testing::Range(0, 16));
+
+TEST(Superblock, AnotherFormatVersionIsLeftAlone) {
+  SimImage image = Formatted();
+  for (std::size_t copy = 0; copy < kSuperblockCopies; ++copy) {
+    image.FlipBit(SuperblockOffset(copy, TestMachine::kDiskBytes) + 8, 2);
+  }
+  TestMachine machine(image);
+  const auto result = machine.Open();
+  EXPECT_EQ(result.error().code(), base::Errc::kUnsupported);
+  EXPECT_THAT(result.error().message(), testing::HasSubstr("format version 5"));
+}
+
+TEST(Superblock, ADeviceCutShortIsNamedWithBothSizes) {
+  const SimImage& image = Formatted();
+  SimImage shorter(TestMachine::kDiskBytes / 2);
+  for (std::uint64_t i = 0; i < shorter.size_bytes() / kSectorBytes; ++i) shorter.SetSector(i, image.Sector(i));
+  TestMachine machine(shorter);
+  const auto result = machine.Open();
+  EXPECT_EQ(result.error().code(), base::Errc::kCorrupt);
+  EXPECT_THAT(result.error().message(), testing::HasSubstr(std::to_string(TestMachine::kDiskBytes)));
+  EXPECT_THAT(result.error().message(), testing::HasSubstr(std::to_string(TestMachine::kDiskBytes / 2)));
+}
+
+TEST(Superblock, ADeviceThatGrewOpens) {
+  const SimImage& image = Formatted();
+  SimImage larger(2 * TestMachine::kDiskBytes);
+  for (std::uint64_t i = 0; i < image.size_bytes() / kSectorBytes; ++i) larger.SetSector(i, image.Sector(i));
+  larger.FlipBit(SuperblockOffset(0, 0) + 50, 1);
+  larger.FlipBit(SuperblockOffset(2, TestMachine::kDiskBytes) + 50, 1);
+  TestMachine machine(larger);
+  EXPECT_TRUE(machine.Open());
+}
+
+// --- Reuse ---
+
+TEST(Reuse, TwentyWrapsWithEqualRecordsOfZeroesBringNothingStaleBack) {
+  SimImage image = Formatted();
+  ModelOwner owner;
+  std::uint64_t index = 1;
+  const std::string body(60'000, '\0');
+  std::uint64_t written = 0;
+  for (int mount = 0; written < 20 * TestMachine::kDiskBytes; ++mount) {
+    TestMachine machine(image, static_cast<std::uint64_t>(mount));
+    SCOPED_TRACE("mount " + std::to_string(mount));
+    ASSERT_TRUE(machine.Open());
+    ExpectMatches(machine, owner);
+    owner.Adopt(machine);
+    machine.Start(&owner);
+    for (int i = 0; i < 150; ++i, ++index) {
+      const auto location = machine.Append(Stream::kTransit, Key(index), "", body);
+      ASSERT_TRUE(location) << location.error().message();
+      written += body.size();
+      owner.records[index] = {.head = "", .body = body, .location = *location};
+      if (index <= 40) continue;
+      ModelRecord& old = owner.records.at(index - 40);
+      ASSERT_TRUE(machine.volume->IsLive(*old.location));
+      machine.volume->Release(*old.location);
+      old.release_begun = true;
+    }
+    // Every other mount ends by a power cut.
+    if (mount % 2 == 0) {
+      ASSERT_TRUE(machine.Close());
+      image = machine.device.Snapshot();
+    } else {
+      machine.device.CutPowerNow();
+      image = machine.device.ImageAfter(static_cast<std::uint64_t>(mount));
+    }
+  }
+}
+
+TEST(Reuse, ALocationOfAnEarlierGenerationIsNotFoundAndItsReleaseDoesNothing) {
+  Opened opened(Formatted());
+  const Location old = opened.Append(1, "old");
+  std::vector<Location> all{old};
+  // Fills and empties until the segment of the first record has another generation.
+  std::uint64_t index = 2;
+  for (; opened.machine.Read(old).has_value(); ++index) {
+    all.push_back(opened.Append(index, std::string(400'000, '\0')));
+    opened.machine.volume->Release(all[all.size() - 2]);
+    ASSERT_LT(index, 200u);
+  }
+  EXPECT_EQ(opened.machine.Read(old).error().code(), base::Errc::kNotFound);
+  const std::uint64_t live = opened.machine.volume->Status().space.live_bytes;
+  opened.machine.volume->Release(old);
+  EXPECT_EQ(opened.machine.volume->Status().space.live_bytes, live);
+}
+
+// --- Write errors ---
+
+TEST(WriteErrors, AFailedWriteIsDoneElsewhereOnceAndAcknowledged) {
+  Opened opened(Formatted());
+  opened.Append(1, "before");
+  opened.machine.device.Plant({.kind = PlantedFault::Kind::kFail, .from = kMiB});
+  const Location location = opened.Append(2, "despite the failure");
+  EXPECT_FALSE(opened.machine.volume->Status().read_only);
+  EXPECT_EQ(opened.machine.Read(location)->body, "despite the failure");
+  const Location after = opened.Append(3, "after");
+  opened.machine.device.CutPowerNow();
+  TestMachine machine(opened.machine.device.ImageAfter(1));
+  ASSERT_TRUE(machine.Open());
+  EXPECT_THAT(machine.volume->recovery().corruptions, testing::IsEmpty());
+  EXPECT_EQ(machine.Read(location)->body, "despite the failure");
+  EXPECT_EQ(machine.Read(after)->body, "after");
+}
+
+TEST(WriteErrors, TwoFailuresLatchTheVolumeAndNothingIsAcknowledgedFalsely) {
+  Opened opened(Formatted());
+  const Location before = opened.Append(1, "before");
+  opened.machine.device.Plant({.kind = PlantedFault::Kind::kFail, .times = 2, .from = kMiB});
+  const auto failed = opened.machine.Append(Stream::kTransit, Key(2), "", "lost");
+  EXPECT_EQ(failed.error().code(), base::Errc::kReadOnly);
+  EXPECT_TRUE(opened.machine.volume->Status().read_only);
+  EXPECT_EQ(opened.machine.volume->Admit(Stream::kTransit, 1).error().code(), base::Errc::kReadOnly);
+  EXPECT_EQ(opened.machine.Append(Stream::kMeta, Key(3), "", "").error().code(), base::Errc::kReadOnly);
+  EXPECT_EQ(opened.machine.Read(before)->body, "before");
+  EXPECT_EQ(opened.machine.Checkpoint().error().code(), base::Errc::kReadOnly);
+  EXPECT_EQ(opened.machine.Close().error().code(), base::Errc::kReadOnly);
+}
+
+TEST(WriteErrors, AHungWriteIsDoneElsewhereAndItsLateEndChangesNothing) {
+  VolumeOptions options = TestMachine::Options();
+  options.write_deadline = 20ms;
+  Opened opened(Formatted(), options);
+  const Location before = opened.Append(1, "before");
+  opened.machine.device.Plant({.kind = PlantedFault::Kind::kHang, .from = kMiB});
+  const Location moved = opened.Append(2, "moved");
+  EXPECT_NE(moved.segment, before.segment);
+  EXPECT_EQ(opened.machine.device.hanging(), 1u);
+  EXPECT_EQ(opened.machine.Read(moved)->body, "moved");
+  opened.machine.device.Unhang();
+  const Location after = opened.Append(3, "after");
+  EXPECT_EQ(opened.machine.Read(before)->body, "before");
+  EXPECT_EQ(opened.machine.Read(after)->body, "after");
+  opened.machine.device.CutPowerNow();
+  TestMachine machine(opened.machine.device.ImageAfter(1));
+  ASSERT_TRUE(machine.Open());
+  EXPECT_THAT(machine.volume->recovery().corruptions, testing::IsEmpty());
+  std::multiset<std::uint64_t> found;
+  for (const SeenRecord& seen : machine.Scan()) found.insert(seen.key.index);
+  EXPECT_THAT(found, testing::ElementsAre(1, 2, 3));
+}
+
+TEST(WriteErrors, AHungWriteKeepsItsSegmentFromBeingReused) {
+  VolumeOptions options = TestMachine::Options();
+  options.write_deadline = 20ms;
+  Opened opened(Formatted(), options);
+  const Location first = opened.Append(1, "first");
+  opened.machine.device.Plant({.kind = PlantedFault::Kind::kHang, .from = kMiB});
+  Location last = opened.Append(2, "moved");
+  opened.machine.volume->Release(first);
+  for (std::uint64_t i = 3; i < 120; ++i) {
+    const Location next = opened.Append(i, std::string(400'000, '\0'));
+    EXPECT_NE(next.segment, first.segment);
+    opened.machine.volume->Release(last);
+    last = next;
+  }
+  opened.machine.device.Unhang();
+  EXPECT_TRUE(opened.machine.Read(last));
+}
+
+TEST(WriteErrors, ASuperblockThatCannotBeWrittenLatchesTheVolume) {
+  Opened opened(Formatted());
+  opened.machine.device.Plant({.kind = PlantedFault::Kind::kFail, .to = kSectorBytes});
+  EXPECT_EQ(opened.machine.Checkpoint().error().code(), base::Errc::kReadOnly);
+  EXPECT_TRUE(opened.machine.volume->Status().read_only);
+}
+
+// --- Space ---
+
+TEST(Space, AFullVolumeRefusesParkedMailFirstThenAllAndDrainsToNothing) {
+  Opened opened(Formatted());
+  std::vector<Location> all;
+  std::uint64_t index = 1;
+  const auto fill = [&](Stream stream) {
+    for (;; ++index) {
+      const auto location = opened.machine.Append(stream, Key(index), "", std::string(100'000, 'f'));
+      if (!location.has_value()) return location.error().code();
+      all.push_back(*location);
+    }
+  };
+  EXPECT_EQ(fill(Stream::kParked), base::Errc::kNoSpace);
+  const std::size_t parked = all.size();
+  EXPECT_EQ(fill(Stream::kTransit), base::Errc::kNoSpace);
+  EXPECT_GT(all.size(), parked);
+  // The owner notes what it drains, as a log does.
+  const auto note = opened.machine.Append(Stream::kMeta, Key(index), "", std::string(1000, 'n'));
+  ASSERT_TRUE(note) << note.error().message();
+  for (const Location& location : all) EXPECT_TRUE(opened.machine.Read(location));
+  for (const Location& location : all) opened.machine.volume->Release(location);
+  opened.machine.volume->Release(*note);
+  ASSERT_TRUE(opened.machine.Checkpoint());
+  EXPECT_TRUE(opened.machine.volume->Admit(Stream::kParked, 100'000));
+  EXPECT_EQ(opened.machine.volume->Status().live_bytes_by_stream[1], 0u);
+  EXPECT_EQ(opened.machine.volume->Status().live_bytes_by_stream[2], 0u);
+  // And it can be filled again.
+  const std::size_t first_time = all.size();
+  all.clear();
+  fill(Stream::kTransit);
+  EXPECT_GT(all.size() + 25, first_time);
+}
+
+TEST(Space, CleaningGivesBackSegmentsOfWhichLittleIsLive) {
+  Opened opened(Formatted());
+  std::uint64_t index = 1;
+  std::vector<std::uint64_t> kept;
+  // Each segment keeps one small record of the many large ones.
+  for (int segment = 0; segment < 5; ++segment) {
+    const auto add = [&](std::size_t bytes) {
+      ModelRecord& record = opened.owner.records[index];
+      record.body = std::string(bytes, static_cast<char>('a' + segment));
+      record.location = opened.Append(index, record.body, Stream::kMailbox);
+      return index++;
+    };
+    kept.push_back(add(10'000));
+    for (int i = 0; i < 3; ++i) {
+      const std::uint64_t dead = add(300'000);
+      opened.owner.records.at(dead).release_begun = true;
+      opened.machine.volume->Release(*opened.owner.records.at(dead).location);
+    }
+  }
+  ASSERT_TRUE(opened.machine.Checkpoint());
+  for (int i = 0; i < 2000 && opened.machine.volume->Status().segments_cleaned < 4; ++i) {
+    async::RunTask(opened.machine.context, async::Sleep(1ms));
+  }
+  EXPECT_GE(opened.machine.volume->Status().segments_cleaned, 4u);
+  EXPECT_GT(opened.machine.volume->Status().live_bytes_by_stream[4], 40'000u);
+  for (const std::uint64_t record : kept) {
+    const ModelRecord& model = opened.owner.records.at(record);
+    EXPECT_EQ(opened.machine.Read(*model.location)->body, model.body);
+  }
+}
+
+TEST(Space, CountersEqualAScan) {
+  Opened opened(Formatted());
+  std::vector<Location> all;
+  for (std::uint64_t i = 1; i <= 60; ++i) {
+    all.push_back(opened.Append(i, std::string(i * 500, 'c'), i % 2 == 0 ? Stream::kTransit : Stream::kHistory));
+    if (i % 3 == 0) opened.machine.volume->Release(all[i / 2]);
+  }
+  ASSERT_TRUE(opened.machine.Close());
+  const VolumeStatus before = opened.machine.volume->Status();
+  TestMachine machine(opened.machine.device.Snapshot());
+  ASSERT_TRUE(machine.Open());
+  std::uint64_t live = 0;
+  for (const SeenRecord& seen : machine.Scan()) {
+    if (seen.is_live && seen.stream != Stream::kMeta) live += PaddedRecordBytes(seen.location.size);
+  }
+  const VolumeStatus after = machine.volume->Status();
+  EXPECT_EQ(live, after.live_bytes_by_stream[1] + after.live_bytes_by_stream[5]);
+  EXPECT_EQ(before.live_bytes_by_stream, after.live_bytes_by_stream);
+}
+
+}  // namespace
+}  // namespace mffs

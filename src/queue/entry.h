@@ -1,0 +1,70 @@
+// The queue's log entries as values. docs/format/queue.md
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/clock.h"
+#include "base/result.h"
+#include "mail/class.h"
+#include "mail/envelope.h"
+#include "queue/mail_queue.h"
+#include "replog/types.h"
+
+namespace queue {
+
+// On disk as one byte: never renumber.
+enum class EntryType : std::uint8_t { kEnqueue = 1, kOutcome = 2, kControl = 3 };
+enum class Operation : std::uint8_t { kHold = 1, kRelease = 2, kRequeue = 3, kReclass = 4, kRemove = 5 };
+
+struct EnqueueEntry {
+  base::WallTime queued_at;
+  mail::Envelope envelope;
+  std::string Encode() const;
+  static base::Result<EnqueueEntry> Decode(std::string_view in);
+};
+
+struct OutcomeEntry {
+  struct Recipient {
+    std::uint32_t recipient = 0;
+    RecipientState state = RecipientState::kWaiting;
+    base::WallTime next_attempt;
+    std::string answer;
+  };
+  replog::Index mail;
+  std::vector<Recipient> recipients;
+  std::string Encode() const;
+  static base::Result<OutcomeEntry> Decode(std::string_view in);
+};
+
+struct ControlEntry {
+  replog::Index mail;
+  Operation operation = Operation::kHold;
+  mail::Class cls = mail::Class::kNormal;
+  base::WallTime now;
+  std::string Encode() const;
+  static base::Result<ControlEntry> Decode(std::string_view in);
+};
+
+// One mail of a snapshot piece.
+struct SavedMail {
+  struct Recipient {
+    RecipientState state = RecipientState::kWaiting;
+    std::uint32_t attempts = 0;
+    base::WallTime next_attempt;
+    std::string answer;
+  };
+  replog::Index index;
+  base::WallTime queued_at;
+  mail::Class cls = mail::Class::kNormal;
+  replog::BodyRef body;
+  mail::Envelope envelope;
+  std::vector<Recipient> recipients;  // As many as the envelope's.
+  void EncodeTo(std::string& out) const;
+};
+std::string BeginPiece();
+base::Result<std::vector<SavedMail>> DecodePiece(std::string_view in);
+
+}  // namespace queue

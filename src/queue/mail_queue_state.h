@@ -1,0 +1,67 @@
+// MailQueue::State: the partitions, their schedule, and those who wait for work.
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <vector>
+
+#include "base/random.h"
+#include "queue/mail_queue.h"
+#include "queue/queue_partition.h"
+#include "queue/scheduler.h"
+#include "queue/wait_list.h"
+
+namespace queue {
+
+// Owned by MailQueue. Thread: the log's shard.
+class MailQueue::State {
+ public:
+  State(async::Executor executor, replog::Log* in_log, const base::Clock* by_clock, Router by_router,
+        MailQueueOptions with);
+
+  replog::Log* const log;
+  const base::Clock* const clock;
+  const Router router;
+  const MailQueueOptions options;
+  SharedStrings strings;
+  Scheduler scheduler;
+  base::Random random;
+  WaitList workers;
+  bool serving = false;  // Replay is done.
+  std::uint64_t recipients_claimed = 0;
+  QueueStatus totals;  // Recipients claimed count as waiting here.
+
+  // nullptr: not a queue partition of this node.
+  QueuePartition* Find(replog::PartitionId id);
+  MailState* FindMail(QueueId id);
+  const MailState* FindMail(QueueId id) const { return const_cast<State*>(this)->FindMail(id); }
+  std::uint32_t partition_count() const { return static_cast<std::uint32_t>(partitions_.size()); }
+  replog::PartitionId PartitionFor(mail::Class cls);
+
+  // Around every change of a mail, so that totals and schedule follow.
+  void CountOut(const MailState& mail);
+  void CountIn(const MailState& mail);
+  // Gives a new mail its items, one a destination.
+  void Schedule(replog::PartitionId partition, MailState* mail);
+  void Reschedule(const MailState& mail);
+  // Of a mail that goes.
+  void Unschedule(const MailState& mail);
+  // Somebody may have work now, or sooner than thought.
+  void Poke();
+
+  // Wakes a worker when the next item becomes due.
+  void ArmTimer();
+
+ private:
+  std::vector<std::unique_ptr<QueuePartition>> partitions_;
+  async::SteadyTimer timer_;
+  std::optional<base::WallTime> armed_for_;
+  std::uint32_t next_partition_ = 0;
+  std::shared_ptr<bool> alive_ =
+      std::make_shared<bool>(true);  // Owner: this; a timer's handler that is queued already asks it.
+};
+
+// Where mail of a class is written.
+mffs::Stream StreamOf(mail::Class cls);
+
+}  // namespace queue

@@ -1,0 +1,363 @@
+#include "queue/mail_queue.h"
+
+#include <gtest/gtest.h>
+
+#include "async/task_group.h"
+#include "async/testing.h"
+#include "mffs/sim_device.h"
+
+namespace queue {
+namespace {
+
+using std::chrono::hours;
+using std::chrono::seconds;
+
+// Mailbox partitions are not used here.
+class NoMailboxes final : public replog::StateMachine {
+ public:
+  void Apply(const replog::EntryView&, std::function<void(base::Result<std::string>)> done) override {
+    done(std::string());
+  }
+  void BodiesMoved(replog::PartitionId, std::vector<BodyMove>) override {}
+  async::Task<base::Result<replog::Index>> WriteSnapshot(replog::PartitionId, replog::SnapshotWriter*) override {
+    co_return replog::Index(0);
+  }
+  bool BeginSnapshot(replog::PartitionId, replog::Index) override { return false; }
+  base::Result<> LoadSnapshotPiece(replog::PartitionId, std::string_view) override { return {}; }
+  async::Task<base::Result<>> EndSnapshot(replog::PartitionId) override { co_return base::Result<>(); }
+  async::Task<base::Result<>> Recovered() override { co_return base::Result<>(); }
+};
+
+class CountingCoordinator final : public replog::Coordinator {
+ public:
+  async::Task<base::Result<replog::Epoch>> TakeEpoch(replog::PartitionId, replog::Epoch own_log) override {
+    co_return own_log.Next();
+  }
+};
+
+std::string DomainOf(const std::string& address) {
+  return address.substr(address.find('@') + 1);
+}
+
+mail::Envelope EnvelopeTo(std::vector<std::string> recipients, mail::Class cls = mail::Class::kNormal) {
+  mail::Envelope envelope;
+  envelope.sender = "sender@example.test";
+  envelope.cls = cls;
+  for (std::string& recipient : recipients) envelope.recipients.push_back({.address = std::move(recipient)});
+  return envelope;
+}
+
+// One process with its disk. Members in the order of their lives.
+class Node {
+ public:
+  Node(const base::Clock* clock, std::optional<mffs::SimImage> image, MailQueueOptions options)
+      : device(context.get_executor(), image.has_value() ? *std::move(image) : mffs::SimImage(22u << 20)),
+        pool(context.get_executor(), {.budget_bytes = 8u << 20}) {
+    const auto opened = async::RunTask(context, Open(clock, image.has_value(), options));
+    EXPECT_TRUE(opened.has_value()) << opened.error().message();
+  }
+  async::Task<base::Result<>> Open(const base::Clock* clock, bool formatted, MailQueueOptions options) {
+    if (!formatted) {
+      CO_RETURN_IF_ERROR(co_await mffs::Volume::Format(&device, {.segment_bytes = 1u << 20}));
+    }
+    ASSIGN_OR_CO_RETURN(volume, co_await mffs::Volume::Open(&device, clock, {}));
+    log = std::make_unique<replog::Log>(context.get_executor(), volume.get(), &pool, &coordinator,
+                                        replog::LogOptions{.mailbox_partitions = 1, .queue_partitions = 3});
+    queue = std::make_unique<MailQueue>(context.get_executor(), log.get(), clock, DomainOf, options);
+    co_return co_await log->Recover(&mailboxes, queue.get());
+  }
+  async::Task<void> Close() {
+    co_await log->Stop();
+    base::Ignore(co_await volume->Close());
+  }
+  mffs::SimImage Shut(bool crash) {
+    if (crash) {
+      device.CutPowerNow();
+      device.FailWhatWasCut();
+    }
+    async::RunTask(context, Close());
+    queue.reset();
+    log.reset();
+    volume.reset();
+    return crash ? device.ImageAfter(1) : device.Snapshot();
+  }
+
+  asio::io_context context{1};
+  mffs::SimDevice device;
+  mffs::BufferPool pool;
+  CountingCoordinator coordinator;
+  NoMailboxes mailboxes;
+  std::unique_ptr<mffs::Volume> volume;
+  std::unique_ptr<replog::Log> log;
+  std::unique_ptr<MailQueue> queue;
+};
+
+async::Task<base::Result<QueueId>> EnqueueText(MailQueue* queue, mail::Envelope envelope, std::string text) {
+  replog::BodyWriter writer = queue->NewBody(envelope.cls);
+  CO_RETURN_IF_ERROR(co_await writer.Write(text));
+  ASSIGN_OR_CO_RETURN(replog::Body body, co_await writer.Finish());
+  co_return co_await queue->Enqueue(std::move(envelope), std::move(body));
+}
+
+async::Task<void> TakeOne(MailQueue* queue, std::vector<Claim>* claims) {
+  claims->push_back(co_await queue->NextClaim());
+}
+
+class MailQueueTest : public ::testing::Test {
+ protected:
+  MailQueueTest() { Start(std::nullopt); }
+  ~MailQueueTest() override {
+    if (node_->queue != nullptr) node_->Shut(false);
+  }
+
+  void Start(std::optional<mffs::SimImage> image) {
+    node_ = std::make_unique<Node>(&clock_, std::move(image), options_);
+  }
+  void Restart(bool crash = true) {
+    mffs::SimImage image = node_->Shut(crash);
+    Start(std::move(image));
+  }
+  MailQueue& queue() { return *node_->queue; }
+  template <class T>
+  T Run(async::Task<T> task) {
+    return async::RunTask(node_->context, std::move(task));
+  }
+  QueueId Add(std::vector<std::string> recipients, std::string text = "text", mail::Class cls = mail::Class::kNormal) {
+    const auto id = Run(EnqueueText(&queue(), EnvelopeTo(std::move(recipients), cls), std::move(text)));
+    EXPECT_TRUE(id.has_value()) << id.error().message();
+    return *id;
+  }
+  Claim Take() { return Run(queue().NextClaim()); }
+  void Finish(const Claim& claim, Outcome outcome, std::string answer = "answer") {
+    std::vector<RecipientOutcome> outcomes;
+    for (const std::uint32_t recipient : claim.recipients) outcomes.push_back({recipient, outcome, answer});
+    const auto recorded = Run(queue().Record(claim, outcomes));
+    EXPECT_TRUE(recorded.has_value()) << recorded.error().message();
+  }
+  // No claim is to be had now.
+  void ExpectNothingDue() {
+    std::vector<Claim> claims;
+    async::TaskGroup group(node_->context.get_executor(), "taker");
+    group.Spawn(TakeOne(&queue(), &claims));
+    node_->context.restart();
+    node_->context.poll();
+    EXPECT_TRUE(claims.empty());
+    Run(group.Stop());
+  }
+
+  base::SimClock clock_;
+  MailQueueOptions options_{.retry = {.jitter_percent = 0}, .claims_per_destination_max = 2};
+  std::unique_ptr<Node> node_;
+};
+
+TEST_F(MailQueueTest, AMailIsClaimedReadDeliveredAndGone) {
+  const QueueId id = Add({"a@x.test"}, "the text");
+  EXPECT_EQ(queue().Status().mails, 1u);
+  EXPECT_EQ(queue().Status().recipients_waiting, 1u);
+  const Claim claim = Take();
+  EXPECT_EQ(claim.id, id);
+  EXPECT_EQ(claim.destination, "x.test");
+  EXPECT_EQ(claim.recipients, (std::vector<std::uint32_t>{0}));
+  EXPECT_EQ(claim.envelope.sender, "sender@example.test");
+  EXPECT_EQ(Run(queue().ReadBody(claim, 4, 100)).value(), "text");
+  EXPECT_EQ(queue().Status().recipients_claimed, 1u);
+  EXPECT_EQ(queue().Show(id)->recipients[0].state, RecipientState::kClaimed);
+  Finish(claim, Outcome::kDelivered);
+  EXPECT_FALSE(queue().Show(id).has_value());
+  const QueueStatus status = queue().Status();
+  EXPECT_EQ(
+      status.mails + status.bytes + status.recipients_waiting + status.recipients_claimed + status.recipients_held, 0u);
+}
+
+TEST_F(MailQueueTest, RecipientsAreGroupedByDestinationAndFinishApart) {
+  const QueueId id = Add({"a@x.test", "b@y.test", "c@x.test"});
+  const Claim x = Take();
+  const Claim y = Take();
+  EXPECT_EQ(x.recipients, (std::vector<std::uint32_t>{0, 2}));
+  EXPECT_EQ(y.recipients, (std::vector<std::uint32_t>{1}));
+  EXPECT_NE(x.DeliveryIdOf(0), x.DeliveryIdOf(2));
+  Finish(x, Outcome::kDelivered);
+  ASSERT_TRUE(queue().Show(id).has_value());
+  EXPECT_EQ(queue().Show(id)->recipients[0].state, RecipientState::kDelivered);
+  EXPECT_EQ(queue().Show(id)->recipients[1].state, RecipientState::kClaimed);
+  Finish(y, Outcome::kRetryLater, "451 busy");
+  const RecipientStatus waiting = queue().Show(id)->recipients[1];
+  EXPECT_EQ(waiting.state, RecipientState::kWaiting);
+  EXPECT_EQ(waiting.attempts, 1u);
+  EXPECT_EQ(waiting.last_answer, "451 busy");
+  EXPECT_EQ(waiting.next_attempt, clock_.WallNow() + seconds(60));
+}
+
+TEST_F(MailQueueTest, OneRecipientOfAClaimMayFailAlone) {
+  const QueueId id = Add({"a@x.test", "b@x.test", "c@x.test"});
+  const Claim claim = Take();
+  ASSERT_TRUE(Run(queue().Record(claim, {{0, Outcome::kDelivered, "ok"},
+                                         {1, Outcome::kRejected, "550 no such user"},
+                                         {2, Outcome::kRetryLater, "451"}}))
+                  .has_value());
+  const QueuedMail mail = *queue().Show(id);
+  EXPECT_EQ(mail.recipients[0].state, RecipientState::kDelivered);
+  EXPECT_EQ(mail.recipients[1].state, RecipientState::kHeld);
+  EXPECT_EQ(mail.recipients[1].last_answer, "550 no such user");
+  EXPECT_EQ(mail.recipients[2].state, RecipientState::kWaiting);
+  ExpectNothingDue();
+  clock_.Advance(seconds(60));
+  EXPECT_EQ(Take().recipients, (std::vector<std::uint32_t>{2}));
+}
+
+TEST_F(MailQueueTest, RetriesDoubleAndEndHeldWithTheReason) {
+  const QueueId id = Add({"a@x.test"});
+  std::chrono::seconds delay(60);
+  const base::WallTime begin = clock_.WallNow();
+  for (std::uint32_t attempt = 1;; ++attempt) {
+    ASSERT_LT(attempt, 100u);
+    const Claim claim = Take();
+    EXPECT_EQ(claim.attempts, attempt - 1);
+    Finish(claim, Outcome::kRetryLater, "451 later");
+    if (queue().Show(id)->recipients[0].state == RecipientState::kHeld) break;
+    EXPECT_EQ(queue().Show(id)->recipients[0].next_attempt, clock_.WallNow() + delay);
+    clock_.Advance(delay);
+    delay = std::min<std::chrono::seconds>(delay * 2, hours(4));
+  }
+  EXPECT_GE(clock_.WallNow() - begin, hours(120));
+  EXPECT_NE(queue().Show(id)->recipients[0].last_answer.find("gave up"), std::string::npos);
+  EXPECT_NE(queue().Show(id)->recipients[0].last_answer.find("451 later"), std::string::npos);
+  // Released, it is tried again from the beginning.
+  ASSERT_TRUE(Run(queue().Release(id)).has_value());
+  EXPECT_EQ(Take().attempts, 0u);
+}
+
+TEST_F(MailQueueTest, EverythingIsBackAfterACrash) {
+  const QueueId waiting = Add({"a@x.test", "b@y.test"}, "waiting", mail::Class::kBulk);
+  const QueueId retried = Add({"c@z.test"}, std::string(600'000, 'r'));
+  const Claim claim = Take();
+  ASSERT_EQ(claim.id, retried);
+  Finish(claim, Outcome::kRetryLater, "451 busy");
+  const QueueId done = Add({"d@z.test"}, "done");
+  Finish(Take(), Outcome::kDelivered);
+  const Claim unfinished = Take();
+  EXPECT_EQ(unfinished.id, waiting);
+
+  for (const bool crash : {true, false, true}) {
+    Restart(crash);
+    EXPECT_EQ(queue().Status().mails, 2u);
+    EXPECT_EQ(queue().Status().recipients_waiting, 3u);
+    EXPECT_FALSE(queue().Show(done).has_value());
+    const QueuedMail mail = *queue().Show(retried);
+    EXPECT_EQ(mail.recipients[0].attempts, 1u);
+    EXPECT_EQ(mail.recipients[0].last_answer, "451 busy");
+    EXPECT_EQ(mail.recipients[0].next_attempt, clock_.WallNow() + seconds(60));
+    EXPECT_EQ(mail.size_bytes, 600'000u);
+    EXPECT_EQ(queue().Show(waiting)->cls, mail::Class::kBulk);
+    // A snapshot instead of the entries gives the same.
+    for (std::uint32_t n = 0; n < 3; ++n) {
+      const auto snapshot = Run(node_->log->SnapshotNow(node_->log->QueuePartition(n)));
+      ASSERT_TRUE(snapshot.has_value()) << snapshot.error().message();
+    }
+  }
+  Claim again = Take();
+  EXPECT_EQ(again.id, waiting);
+  EXPECT_EQ(Run(queue().ReadBody(again, 0, 100)).value(), "waiting");
+  clock_.Advance(seconds(60));
+  // Of the better class, it goes before the bulk mail's second destination.
+  again = Take();
+  ASSERT_EQ(again.id, retried);
+  EXPECT_EQ(Run(queue().ReadBody(again, 599'990, 100)).value(), std::string(10, 'r'));
+  EXPECT_EQ(Take().id, waiting);
+}
+
+TEST_F(MailQueueTest, ADestinationHasItsBudgetAndOthersGoOn) {
+  for (int i = 0; i < 5; ++i) Add({"a@x.test"});
+  Add({"b@y.test"});
+  const Claim first = Take();
+  Take();
+  EXPECT_EQ(Take().destination, "y.test");
+  ExpectNothingDue();
+  queue().GiveBack(first);
+  EXPECT_EQ(Take().id, first.id);
+}
+
+TEST_F(MailQueueTest, HoldReleaseRequeueReclassAndRemove) {
+  const QueueId id = Add({"a@x.test"});
+  ASSERT_TRUE(Run(queue().Hold(id)).has_value());
+  EXPECT_EQ(queue().Status().recipients_held, 1u);
+  ExpectNothingDue();
+  ASSERT_TRUE(Run(queue().Release(id)).has_value());
+  Finish(Take(), Outcome::kRetryLater);
+  ExpectNothingDue();
+  ASSERT_TRUE(Run(queue().Requeue(id)).has_value());
+  const Claim claim = Take();
+  EXPECT_EQ(claim.attempts, 1u);
+  ASSERT_TRUE(Run(queue().Reclass(id, mail::Class::kSuspect)).has_value());
+  EXPECT_EQ(queue().Show(id)->cls, mail::Class::kSuspect);
+  // Removed while a courier has it: what it reports then is of no interest.
+  ASSERT_TRUE(Run(queue().Remove(id)).has_value());
+  EXPECT_FALSE(queue().Show(id).has_value());
+  Finish(claim, Outcome::kDelivered);
+  EXPECT_EQ(queue().Status().recipients_claimed, 0u);
+  for (auto control : {&MailQueue::Hold, &MailQueue::Release, &MailQueue::Requeue, &MailQueue::Remove}) {
+    const auto result = Run((queue().*control)(id));
+    ASSERT_FALSE(result.has_value());
+    EXPECT_EQ(result.error().code(), base::Errc::kNotFound);
+  }
+}
+
+TEST_F(MailQueueTest, MailOfClassHeldWaitsUntilItIsReleased) {
+  const QueueId id = Add({"a@x.test"}, "held", mail::Class::kHeld);
+  EXPECT_EQ(queue().Show(id)->recipients[0].state, RecipientState::kHeld);
+  ExpectNothingDue();
+  Restart();
+  ExpectNothingDue();
+  ASSERT_TRUE(Run(queue().Release(id)).has_value());
+  EXPECT_EQ(Take().id, id);
+}
+
+TEST_F(MailQueueTest, EachEnqueueWakesAWaitingWorker) {
+  std::vector<Claim> claims;
+  async::TaskGroup group(node_->context.get_executor(), "takers");
+  for (int i = 0; i < 4; ++i) group.Spawn(TakeOne(&queue(), &claims));
+  node_->context.restart();
+  node_->context.poll();
+  for (int i = 0; i < 4; ++i) Add({"a@" + std::to_string(i) + ".test"});
+  Run(group.Join());
+  EXPECT_EQ(claims.size(), 4u);
+  Run(group.Stop());
+}
+
+TEST_F(MailQueueTest, ListGoesThroughAllInOrder) {
+  std::vector<QueueId> ids;
+  for (int i = 0; i < 30; ++i)
+    ids.push_back(Add({"a@x.test"}, "t", i % 3 == 0 ? mail::Class::kBulk : mail::Class::kNormal));
+  std::ranges::sort(ids);
+  std::vector<QueueId> listed;
+  for (QueueId after;;) {
+    const std::vector<QueuedMail> page = queue().List(after, 7);
+    for (const QueuedMail& mail : page) listed.push_back(mail.id);
+    if (page.size() < 7) break;
+    after = page.back().id;
+  }
+  EXPECT_EQ(listed, ids);
+}
+
+TEST_F(MailQueueTest, RefusesMailWithoutOrWithTooManyRecipients) {
+  for (const std::size_t count : {std::size_t{0}, std::size_t{options_.recipients_max} + 1}) {
+    const auto id = Run(EnqueueText(&queue(), EnvelopeTo(std::vector<std::string>(count, "a@x.test")), "t"));
+    ASSERT_FALSE(id.has_value());
+    EXPECT_EQ(id.error().code(), base::Errc::kInvalid);
+  }
+}
+
+TEST_F(MailQueueTest, AFailedRecordGivesTheClaimBack) {
+  const QueueId id = Add({"a@x.test"});
+  const Claim claim = Take();
+  node_->device.Plant({.kind = mffs::PlantedFault::Kind::kFail, .times = mffs::PlantedFault::kAlways});
+  const auto recorded = Run(queue().Record(claim, {{0, Outcome::kDelivered, "ok"}}));
+  ASSERT_FALSE(recorded.has_value());
+  EXPECT_EQ(queue().Status().recipients_claimed, 0u);
+  ExpectNothingDue();
+  clock_.Advance(seconds(60));
+  EXPECT_EQ(Take().id, id);
+}
+
+}  // namespace
+}  // namespace queue

@@ -1,0 +1,38 @@
+// SharedStrings: text that many mails have in common (destinations, answers, where they came from), kept once.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <vector>
+
+namespace queue {
+
+using StringId = std::uint32_t;
+
+// Thread: one. Number 0 is the empty text. Every Add is paid back by a Drop.
+class SharedStrings {
+ public:
+  SharedStrings() : texts_(1) {}
+
+  StringId Add(std::string_view text);
+  void Drop(StringId id);
+  const std::string& Text(StringId id) const { return texts_[id].text; }
+  std::size_t size() const { return ids_.size(); }
+
+ private:
+  struct Shared {
+    std::string text;
+    std::uint32_t uses = 0;
+  };
+  struct Hash {
+    using is_transparent = void;
+    std::size_t operator()(std::string_view text) const { return std::hash<std::string_view>()(text); }
+  };
+  std::vector<Shared> texts_;
+  std::vector<StringId> free_;
+  std::unordered_map<std::string, StringId, Hash, std::equal_to<>> ids_;
+};
+
+}  // namespace queue
