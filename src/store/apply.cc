@@ -11,6 +11,14 @@ namespace {
 // Not kCorrupt: the entry's checksum was right, so it is what somebody proposed, and every node decides the same.
 base::Error Unreadable() { return base::Error(base::Errc::kInvalid, "an entry of the log cannot be read"); }
 
+// Skipping it would lose what a newer program has acknowledged.
+base::Error TooNew(Changeset& changes, const replog::EntryView& view) {
+  base::Error error(base::Errc::kUnsupported, "the log has an entry of type " + std::to_string(view.type) +
+                                                  " that a newer version wrote: start that version");
+  changes.Fail(error);
+  return error;
+}
+
 template <class Entry>
 base::Result<std::string> DecodeAndApply(Changeset& changes, const replog::EntryView& view) {
   // The rest reads rows that the batch may hold.
@@ -32,6 +40,7 @@ base::Result<std::string> DecodeAndApplyWithBody(Changeset& changes, const replo
 }
 
 base::Result<std::string> Dispatch(Changeset& changes, const replog::EntryView& view) {
+  if (!view.meta.empty() && static_cast<std::uint8_t>(view.meta[0]) > kEntryVersion) return TooNew(changes, view);
   switch (static_cast<EntryType>(view.type)) {
     case EntryType::kCreateAccount: return DecodeAndApply<CreateAccountEntry>(changes, view);
     case EntryType::kSetPassword: return DecodeAndApply<SetPasswordEntry>(changes, view);
@@ -47,10 +56,7 @@ base::Result<std::string> Dispatch(Changeset& changes, const replog::EntryView& 
     case EntryType::kExpunge: return DecodeAndApply<ExpungeEntry>(changes, view);
     case EntryType::kPurge: return DecodeAndApply<PurgeEntry>(changes, view);
   }
-  base::Error error(base::Errc::kUnsupported, "the log has an entry of type " + std::to_string(view.type) +
-                                                  ", which a newer version wrote: start that version");
-  changes.Fail(error);
-  return error;
+  return TooNew(changes, view);
 }
 
 }  // namespace
@@ -73,7 +79,7 @@ base::Result<std::string> Apply(Changeset& changes, replog::PartitionId partitio
     // The account's INBOX has the account's number. It is gone when the account was removed after the proposer had looked.
     MailboxRow* mailbox = changes.FindMailbox(partition, target.account);
     if (mailbox == nullptr || mailbox->uid_next == UINT32_MAX) continue;
-    if (!changes.AddDeliveryId(partition, target.delivery_id)) continue;
+    if (!changes.AddDeliveryId(partition, target.account, target.delivery_id)) continue;
     row.prefix = target.prefix;
     row.size_bytes = body.size_bytes + target.prefix.size();
     AddMessage(changes, {partition, target.account, mailbox}, row);

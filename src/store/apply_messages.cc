@@ -16,7 +16,7 @@ namespace {
 
 // Writes new flags of one message, at `modseq`.
 void PutFlags(Changeset& changes, const OpenMailbox& mailbox, std::uint32_t uid, MessageRow& row, ResolvedFlags flags) {
-  const RowKey prefix = RowKey(mailbox.partition, RowKind::kChange).U32(mailbox.id);
+  const RowKey prefix = MailboxKey(mailbox.partition, mailbox.id, MailboxRowKind::kChange);
   if (row.modseq > row.created_modseq) changes.Delete(RowKey(prefix).U64(row.modseq).U32(uid));
   const bool was_seen = (row.system & Flags::kSeen) != 0;
   const bool is_seen = (flags.system & Flags::kSeen) != 0;
@@ -26,7 +26,7 @@ void PutFlags(Changeset& changes, const OpenMailbox& mailbox, std::uint32_t uid,
   row.system = flags.system;
   row.keywords = std::move(flags.keywords);
   changes.Put(RowKey(prefix).U64(row.modseq).U32(uid), "");
-  changes.PutRow(RowKey(mailbox.partition, RowKind::kMessage).U32(mailbox.id).U32(uid), row);
+  changes.PutRow(MailboxKey(mailbox.partition, mailbox.id, MailboxRowKind::kMessage).U32(uid), row);
 }
 
 struct Source {
@@ -72,7 +72,7 @@ std::optional<std::unordered_map<std::uint16_t, std::uint16_t>> MapKeywords(Chan
   if (to_table.size() != size_before) {
     std::string text;
     EncodeKeywords(to_table, text);
-    changes.Put(RowKey(to.partition, RowKind::kKeywords).U32(to.id), text);
+    changes.Put(MailboxKey(to.partition, to.id, MailboxRowKind::kKeywords), text);
   }
   return positions;
 }
@@ -107,7 +107,7 @@ base::Result<std::string> Apply(Changeset& changes, replog::PartitionId partitio
   if (changed && table.size() != table_size) {
     std::string text;
     EncodeKeywords(table, text);
-    changes.Put(RowKey(partition, RowKind::kKeywords).U32(entry.mailbox), text);
+    changes.Put(MailboxKey(partition, entry.mailbox, MailboxRowKind::kKeywords), text);
   }
   return result.Take();
 }
@@ -163,7 +163,7 @@ base::Result<std::string> Apply(Changeset& changes, replog::PartitionId partitio
 base::Result<std::string> Apply(Changeset& changes, replog::PartitionId partition, const PurgeEntry& entry) {
   const RowKey garbage = RowKey(partition, RowKind::kGarbage).U32(entry.mailbox);
   if (!changes.Get(garbage).has_value()) return std::string();
-  const RowKey prefix = RowKey(partition, RowKind::kMessage).U32(entry.mailbox);
+  const RowKey prefix = MailboxKey(partition, entry.mailbox, MailboxRowKind::kMessage);
   const std::unique_ptr<rocksdb::Iterator> rows(changes.db().NewIterator(rocksdb::ReadOptions()));
   std::uint32_t purged = 0;
   for (rows->Seek(prefix.text()); rows->Valid() && rows->key().starts_with(prefix.text()); rows->Next()) {
@@ -173,14 +173,12 @@ base::Result<std::string> Apply(Changeset& changes, replog::PartitionId partitio
       changes.Fail(base::Error(base::Errc::kCorrupt, "a message row of the index cannot be read"));
       return std::string();
     }
-    changes.Delete(RowKey(prefix).U32(KeyU32(rows->key().ToStringView(), kFieldsOffset + 4)));
+    changes.Delete(RowKey(prefix).U32(KeyU32(rows->key().ToStringView(), kMailboxFieldsOffset)));
     changes.DropReference(partition, row.body);
     purged += 1;
   }
   if (!rows->status().ok()) changes.Fail(ToError(rows->status(), "read the index"));
-  changes.DeletePrefix(RowKey(partition, RowKind::kChange).U32(entry.mailbox));
-  changes.DeletePrefix(RowKey(partition, RowKind::kExpunged).U32(entry.mailbox));
-  changes.Delete(RowKey(partition, RowKind::kKeywords).U32(entry.mailbox));
+  changes.DeletePrefix(RowKey(partition, RowKind::kMailbox).U32(entry.mailbox));
   changes.Delete(garbage);
   return std::string();
 }

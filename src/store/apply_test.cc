@@ -322,6 +322,12 @@ TEST(ApplyMoves, ChangeWhereABodyLiesOnceAndOnlyFromThere) {
   EXPECT_EQ(message->body.extents[0], third);
 }
 
+TEST(ApplyEntries, ANewerVersionStopsTheStore) {
+  IndexRig rig;
+  EXPECT_EQ(CodeOf(rig.Apply({.index = 1, .type = EntryType::kPurge, .meta = "\x02\x01", .body = {}})), Errc::kUnsupported);
+  EXPECT_EQ(rig.changes().Flush().error().code(), Errc::kUnsupported);
+}
+
 TEST(ApplyEntries, UnreadableOnesChangeNothingAndUnknownTypesStopTheStore) {
   IndexRig rig;
   const AccountId alice = rig.AddAccount("alice@example.test");

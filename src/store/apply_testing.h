@@ -85,7 +85,9 @@ class IndexRig {
   }
   // Cuts the power: only what RocksDB has in files stays.
   void Crash() {
+    CHECK(index_->db().PauseBackgroundWork().ok());  // No file comes or goes while they are copied.
     std::filesystem::copy(folder_, copy(), std::filesystem::copy_options::recursive);
+    CHECK(index_->db().ContinueBackgroundWork().ok());
     Close();
     std::filesystem::remove_all(folder_);
     std::filesystem::rename(copy(), folder_);

@@ -18,14 +18,14 @@ constexpr std::uint64_t MailboxKey(replog::PartitionId partition, std::uint32_t 
 // Ids below a watermark are refused by the watermark; their rows are deleted this many queue entries at a time.
 constexpr std::uint64_t kWatermarkCleanStep = 4096;
 
-RowKey DeliveryIdKey(replog::PartitionId partition, const mail::DeliveryId& id) {
+RowKey DeliveryIdKey(replog::PartitionId partition, std::uint32_t mailbox, const mail::DeliveryId& id) {
   if (id.form == mail::DeliveryId::Form::kQueued) {
     return RowKey(partition, RowKind::kQueuedId)
         .U32(base::LoadLe<std::uint32_t>(id.bytes.data()))
         .U64(base::LoadLe<std::uint64_t>(id.bytes.data() + 8))
         .U32(base::LoadLe<std::uint32_t>(id.bytes.data() + 4));
   }
-  return RowKey(partition, RowKind::kDirectId)
+  return MailboxKey(partition, mailbox, MailboxRowKind::kDirectId)
       .Text({reinterpret_cast<const char*>(id.bytes.data()), id.bytes.size()});
 }
 
@@ -39,9 +39,8 @@ base::Result<> Changeset::Flush() {
   if (error_.has_value()) return base::Error(*error_);
   WriteChangedRows();
   new_ids_.clear();
-  if (batch_.Count() > 0) {
-    const rocksdb::Status status = db_->Write(UnloggedWrites(), &batch_);
-    batch_.Clear();
+  if (!batch_.empty()) {
+    const rocksdb::Status status = batch_.WriteTo(*db_);
     if (!status.ok()) Fail(ToError(status, "write to the index"));
   }
   // All rows are clean here, so the whole cache can go when it has grown too large: cheaper than keeping an order of use.
@@ -160,14 +159,14 @@ void Changeset::AdvanceTime(replog::PartitionId partition, std::int64_t date_us,
   }
 }
 
-bool Changeset::AddDeliveryId(replog::PartitionId partition, const mail::DeliveryId& id) {
+bool Changeset::AddDeliveryId(replog::PartitionId partition, std::uint32_t mailbox, const mail::DeliveryId& id) {
   LoadedPartition& loaded = LoadPartition(partition);
   const bool queued = id.form == mail::DeliveryId::Form::kQueued;
   if (queued) {
     const auto mark = loaded.watermarks.find(base::LoadLe<std::uint32_t>(id.bytes.data()));
     if (mark != loaded.watermarks.end() && base::LoadLe<std::uint64_t>(id.bytes.data() + 8) < mark->second) return false;
   }
-  const RowKey key = DeliveryIdKey(partition, id);
+  const RowKey key = DeliveryIdKey(partition, mailbox, id);
   if (!new_ids_.insert(key.text()).second) return false;
   read_.Reset();
   const rocksdb::Status status = db_->Get(rocksdb::ReadOptions(), db_->DefaultColumnFamily(), key.text(), &read_);

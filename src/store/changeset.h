@@ -2,7 +2,6 @@
 #pragma once
 
 #include <rocksdb/db.h>
-#include <rocksdb/write_batch.h>
 
 #include <cstdint>
 #include <optional>
@@ -17,6 +16,7 @@
 #include "store/index.h"
 #include "store/keys.h"
 #include "store/rows.h"
+#include "store/sorted_batch.h"
 
 namespace store {
 
@@ -77,7 +77,7 @@ class Changeset {
   // are forgotten.
   void AdvanceTime(replog::PartitionId partition, std::int64_t date_us, std::uint32_t ids_kept_hours);
   // False: seen already, or settled. Else it is remembered.
-  bool AddDeliveryId(replog::PartitionId partition, const mail::DeliveryId& id);
+  bool AddDeliveryId(replog::PartitionId partition, std::uint32_t mailbox, const mail::DeliveryId& id);
   void RaiseWatermark(replog::PartitionId partition, std::uint32_t queue_partition, std::uint64_t index);
 
   // ---- Bodies of the entry at work ----
@@ -94,7 +94,7 @@ class Changeset {
 
   // ---- Other rows ----
   std::optional<std::string> Get(const RowKey& key);
-  void Put(const RowKey& key, std::string_view value) { batch_.Put(key.text(), rocksdb::Slice(value.data(), value.size())); }
+  void Put(const RowKey& key, std::string_view value) { batch_.Put(key.text(), value); }
   template <class Row>
   void PutRow(const RowKey& key, const Row& row) {
     scratch_.clear();
@@ -142,7 +142,7 @@ class Changeset {
   Index* index_;
   rocksdb::DB* db_;
   std::size_t cached_mailboxes_max_;
-  rocksdb::WriteBatch batch_;
+  SortedBatch batch_;
   std::string scratch_;
   rocksdb::PinnableSlice read_;
   std::optional<base::Error> error_;

@@ -16,18 +16,23 @@ enum class RowKind : char {
   kAccount = 'A',    // account -> AccountRow
   kAddress = 'a',    // address -> account
   kBody = 'B',       // body -> BodyRow
-  kChange = 'C',     // mailbox, modseq, uid -> nothing: a message whose flags changed after it was made
-  kDirectId = 'D',   // delivery id -> the partition's time when it was seen
   kGarbage = 'G',    // mailbox -> nothing: deleted, its messages not yet all purged
-  kKeywords = 'K',   // mailbox -> its keywords
-  kMailbox = 'M',    // mailbox -> MailboxRow
+  kMailbox = 'M',    // mailbox -> MailboxRow; with more fields, a row of the mailbox (MailboxRowKind)
   kName = 'N',       // account, name -> NameRow
   kPartition = 'P',  // -> PartitionRow
   kQueuedId = 'Q',   // queue partition, index, recipient -> nothing
   kRelease = 'R',    // log index -> bodies that its apply released
-  kMessage = 'U',    // mailbox, uid -> MessageRow
   kWatermark = 'W',  // queue partition -> the index below which everything is settled
-  kExpunged = 'X',   // mailbox, modseq -> UIDs
+};
+
+// The rows of a mailbox lie beside each other: what a delivery writes into a mailbox goes to one place of RocksDB's memtable, which makes
+// it half as dear. The byte after the mailbox's number. On disk: never renumber.
+enum class MailboxRowKind : char {
+  kChange = 'C',    // modseq, uid -> nothing: a message whose flags changed after it was made
+  kDirectId = 'D',  // delivery id -> the partition's time when it was seen
+  kKeywords = 'K',  // -> the mailbox's keywords
+  kMessage = 'U',   // uid -> MessageRow
+  kExpunged = 'X',  // modseq -> UIDs
 };
 
 // A key under construction: RowKey(partition, RowKind::kMessage).U32(mailbox).U32(uid). Most fit a string without allocation.
@@ -52,6 +57,11 @@ class RowKey {
   }
   RowKey&& Text(std::string_view v) && { return std::move(Text(v)); }
 
+  RowKey& Kind(MailboxRowKind kind) & {
+    text_.push_back(static_cast<char>(kind));
+    return *this;
+  }
+
   const std::string& text() const { return text_; }
 
  private:
@@ -64,6 +74,13 @@ class RowKey {
   std::string text_;
 };
 
+// A row of a mailbox, or with fewer fields the prefix of such rows.
+inline RowKey MailboxKey(replog::PartitionId partition, std::uint32_t mailbox, MailboxRowKind kind) {
+  RowKey key(partition, RowKind::kMailbox);
+  key.U32(mailbox).Kind(kind);
+  return key;
+}
+
 // Big-endian fields of a key, for reading keys back. The caller has checked the size.
 inline std::uint32_t KeyU32(std::string_view key, std::size_t at) {
   return __builtin_bswap32(base::LoadLe<std::uint32_t>(key.data() + at));
@@ -73,6 +90,13 @@ inline std::uint64_t KeyU64(std::string_view key, std::size_t at) {
 }
 inline constexpr std::size_t kKindOffset = 4;    // Of the kind in a key.
 inline constexpr std::size_t kFieldsOffset = 5;  // Of the first field.
+inline constexpr std::size_t kMailboxKindOffset = 9;
+inline constexpr std::size_t kMailboxFieldsOffset = 10;  // Of the first field in a row of a mailbox.
+
+inline bool IsDirectIdKey(std::string_view key) {
+  return key.size() > kMailboxFieldsOffset && key[kKindOffset] == static_cast<char>(RowKind::kMailbox) &&
+         key[kMailboxKindOffset] == static_cast<char>(MailboxRowKind::kDirectId);
+}
 
 // The first key after all that start with `prefix` (which has a byte below 0xff).
 inline std::string EndOfPrefix(std::string prefix) {

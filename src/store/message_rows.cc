@@ -14,7 +14,7 @@ std::uint32_t AddMessage(Changeset& changes, const OpenMailbox& mailbox, Message
   if ((row.system & Flags::kSeen) == 0) state.unseen += 1;
   row.created_modseq = state.highest_modseq;
   row.modseq = state.highest_modseq;
-  changes.PutRow(RowKey(mailbox.partition, RowKind::kMessage).U32(mailbox.id).U32(uid), row);
+  changes.PutRow(MailboxKey(mailbox.partition, mailbox.id, MailboxRowKind::kMessage).U32(uid), row);
   changes.MailboxChanged(mailbox.partition, mailbox.id);
   return uid;
 }
@@ -24,9 +24,9 @@ void RemoveMessage(Changeset& changes, const OpenMailbox& mailbox, std::uint32_t
   state.messages -= 1;
   state.bytes -= row.size_bytes;
   if ((row.system & Flags::kSeen) == 0) state.unseen -= 1;
-  changes.Delete(RowKey(mailbox.partition, RowKind::kMessage).U32(mailbox.id).U32(uid));
+  changes.Delete(MailboxKey(mailbox.partition, mailbox.id, MailboxRowKind::kMessage).U32(uid));
   if (row.modseq > row.created_modseq) {
-    changes.Delete(RowKey(mailbox.partition, RowKind::kChange).U32(mailbox.id).U64(row.modseq).U32(uid));
+    changes.Delete(MailboxKey(mailbox.partition, mailbox.id, MailboxRowKind::kChange).U64(row.modseq).U32(uid));
   }
 }
 
@@ -35,12 +35,12 @@ void MarkExpunged(Changeset& changes, const OpenMailbox& mailbox, const std::vec
   std::string text;
   base::Encoder out(text);
   EncodeUids(uids, out);
-  changes.Put(RowKey(mailbox.partition, RowKind::kExpunged).U32(mailbox.id).U64(mailbox.row->highest_modseq), text);
+  changes.Put(MailboxKey(mailbox.partition, mailbox.id, MailboxRowKind::kExpunged).U64(mailbox.row->highest_modseq), text);
   changes.MailboxChanged(mailbox.partition, mailbox.id);
 }
 
 bool ReadMessage(Changeset& changes, const OpenMailbox& mailbox, std::uint32_t uid, ReadMessageRow& into) {
-  auto text = changes.Get(RowKey(mailbox.partition, RowKind::kMessage).U32(mailbox.id).U32(uid));
+  auto text = changes.Get(MailboxKey(mailbox.partition, mailbox.id, MailboxRowKind::kMessage).U32(uid));
   if (!text.has_value()) return false;
   into.text = *std::move(text);
   if (into.row.DecodeFrom(into.text)) return true;
@@ -50,7 +50,7 @@ bool ReadMessage(Changeset& changes, const OpenMailbox& mailbox, std::uint32_t u
 
 std::vector<std::string> ReadKeywords(Changeset& changes, const OpenMailbox& mailbox) {
   std::vector<std::string> table;
-  const auto text = changes.Get(RowKey(mailbox.partition, RowKind::kKeywords).U32(mailbox.id));
+  const auto text = changes.Get(MailboxKey(mailbox.partition, mailbox.id, MailboxRowKind::kKeywords));
   if (text.has_value() && !DecodeKeywords(*text, table)) {
     changes.Fail(base::Error(base::Errc::kCorrupt, "a keyword row of the index cannot be read"));
   }
@@ -65,7 +65,7 @@ std::optional<std::vector<std::uint16_t>> AddKeywords(Changeset& changes, const 
   if (positions.has_value() && table.size() != size_before) {
     std::string text;
     EncodeKeywords(table, text);
-    changes.Put(RowKey(mailbox.partition, RowKind::kKeywords).U32(mailbox.id), text);
+    changes.Put(MailboxKey(mailbox.partition, mailbox.id, MailboxRowKind::kKeywords), text);
   }
   return positions;
 }

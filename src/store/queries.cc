@@ -20,7 +20,7 @@ Id MakeId(replog::PartitionId partition, std::uint32_t number) {
 
 base::Result<std::vector<std::string>> Keywords(const ReadView& view, MailboxId mailbox) {
   std::vector<std::string> table;
-  const auto text = view.Get(RowKey(PartitionOf(mailbox), RowKind::kKeywords).U32(Number(mailbox)));
+  const auto text = view.Get(MailboxKey(PartitionOf(mailbox), Number(mailbox), MailboxRowKind::kKeywords));
   if (!text.has_value() && text.error().code() == base::Errc::kNotFound) return table;
   if (!text.has_value()) return base::Error(text.error());
   if (!DecodeKeywords(*text, table)) return ReadView::UnreadableRow();
@@ -64,12 +64,12 @@ base::Result<MailboxRow> ExistingMailbox(const ReadView& view, MailboxId mailbox
 // Visits the mailbox's message rows from `first` on until `visit` says false.
 template <class F>
 base::Result<> ForEachMessage(const ReadView& view, MailboxId mailbox, std::uint32_t first, F visit) {
-  const RowKey prefix = RowKey(PartitionOf(mailbox), RowKind::kMessage).U32(Number(mailbox));
+  const RowKey prefix = MailboxKey(PartitionOf(mailbox), Number(mailbox), MailboxRowKind::kMessage);
   const auto rows = view.Iterate();
   MessageRow row;
   for (rows->Seek(RowKey(prefix).U32(first).text()); rows->Valid() && rows->key().starts_with(prefix.text()); rows->Next()) {
     if (!row.DecodeFrom(rows->value().ToStringView())) return ReadView::UnreadableRow();
-    if (!visit(KeyU32(rows->key().ToStringView(), kFieldsOffset + 4), row)) break;
+    if (!visit(KeyU32(rows->key().ToStringView(), kMailboxFieldsOffset), row)) break;
   }
   if (!rows->status().ok()) return ToError(rows->status(), "read the index");
   return {};
@@ -229,7 +229,7 @@ base::Result<std::vector<std::uint32_t>> QueryDeletedUids(const ReadView& view, 
 
 base::Result<Message> QueryMessage(const ReadView& view, MailboxId mailbox, std::uint32_t uid) {
   const replog::PartitionId partition = PartitionOf(mailbox);
-  const auto text = view.Get(RowKey(partition, RowKind::kMessage).U32(Number(mailbox)).U32(uid));
+  const auto text = view.Get(MailboxKey(partition, Number(mailbox), MailboxRowKind::kMessage).U32(uid));
   if (!text.has_value() && text.error().code() == base::Errc::kNotFound) {
     return base::Error(base::Errc::kNotFound, "no such message");
   }

@@ -26,14 +26,14 @@ Message MakeChanged(std::uint32_t uid, const MessageRow& row, const std::vector<
 // Messages made after `modseq`: the MODSEQ at which a message is made grows with the UID, so they are the last ones.
 base::Result<> AddNew(const ReadView& view, MailboxId mailbox, std::uint64_t modseq, const std::vector<std::string>& keywords,
                       std::map<std::uint32_t, Message>* changed) {
-  const RowKey prefix = RowKey(PartitionOf(mailbox), RowKind::kMessage).U32(Number(mailbox));
+  const RowKey prefix = MailboxKey(PartitionOf(mailbox), Number(mailbox), MailboxRowKind::kMessage);
   const auto rows = view.Iterate();
   MessageRow row;
   for (rows->SeekForPrev(RowKey(prefix).U32(UINT32_MAX).text()); rows->Valid() && rows->key().starts_with(prefix.text());
        rows->Prev()) {
     if (!row.DecodeFrom(rows->value().ToStringView())) return ReadView::UnreadableRow();
     if (row.created_modseq <= modseq) break;
-    const std::uint32_t uid = KeyU32(rows->key().ToStringView(), kFieldsOffset + 4);
+    const std::uint32_t uid = KeyU32(rows->key().ToStringView(), kMailboxFieldsOffset);
     changed->emplace(uid, MakeChanged(uid, row, keywords));
   }
   if (!rows->status().ok()) return ToError(rows->status(), "read the index");
@@ -43,11 +43,11 @@ base::Result<> AddNew(const ReadView& view, MailboxId mailbox, std::uint64_t mod
 // Older messages whose flags changed after `modseq`: each has one row in the change index.
 base::Result<> AddFlagged(const ReadView& view, MailboxId mailbox, std::uint64_t modseq, const std::vector<std::string>& keywords,
                           std::map<std::uint32_t, Message>* changed) {
-  const RowKey prefix = RowKey(PartitionOf(mailbox), RowKind::kChange).U32(Number(mailbox));
-  const RowKey messages = RowKey(PartitionOf(mailbox), RowKind::kMessage).U32(Number(mailbox));
+  const RowKey prefix = MailboxKey(PartitionOf(mailbox), Number(mailbox), MailboxRowKind::kChange);
+  const RowKey messages = MailboxKey(PartitionOf(mailbox), Number(mailbox), MailboxRowKind::kMessage);
   const auto rows = view.Iterate();
   for (rows->Seek(RowKey(prefix).U64(modseq + 1).text()); rows->Valid() && rows->key().starts_with(prefix.text()); rows->Next()) {
-    const std::uint32_t uid = KeyU32(rows->key().ToStringView(), kFieldsOffset + 12);
+    const std::uint32_t uid = KeyU32(rows->key().ToStringView(), kMailboxFieldsOffset + 8);
     if (changed->contains(uid)) continue;
     ASSIGN_OR_RETURN(const std::string text, view.Get(RowKey(messages).U32(uid)));
     MessageRow row;
@@ -59,7 +59,7 @@ base::Result<> AddFlagged(const ReadView& view, MailboxId mailbox, std::uint64_t
 }
 
 base::Result<> AddExpunged(const ReadView& view, MailboxId mailbox, std::uint64_t modseq, std::vector<std::uint32_t>* expunged) {
-  const RowKey prefix = RowKey(PartitionOf(mailbox), RowKind::kExpunged).U32(Number(mailbox));
+  const RowKey prefix = MailboxKey(PartitionOf(mailbox), Number(mailbox), MailboxRowKind::kExpunged);
   const auto rows = view.Iterate();
   for (rows->Seek(RowKey(prefix).U64(modseq + 1).text()); rows->Valid() && rows->key().starts_with(prefix.text()); rows->Next()) {
     base::Decoder in(rows->value().ToStringView());

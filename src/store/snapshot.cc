@@ -45,11 +45,12 @@ base::Result<std::string> SnapshotRows::NextPiece() {
 }
 
 bool SnapshotRows::IsLeftOut(std::string_view key, std::string_view value) {
+  if (IsDirectIdKey(key)) {
+    return value.size() == sizeof(std::int64_t) && base::LoadLe<std::int64_t>(value.data()) < state_.ids_horizon_us;
+  }
   switch (static_cast<RowKind>(key[kKindOffset])) {
     case RowKind::kRelease:
       return true;
-    case RowKind::kDirectId:
-      return value.size() == sizeof(std::int64_t) && base::LoadLe<std::int64_t>(value.data()) < state_.ids_horizon_us;
     case RowKind::kQueuedId: {
       if (key.size() < kFieldsOffset + 12) return false;
       const auto mark = watermarks_.find(KeyU32(key, kFieldsOffset));

@@ -177,7 +177,7 @@ class TestNode {
   void Crash(std::uint64_t seed, TestIndex index = TestIndex::kKept) {
     device_->CutPowerNow();
     const std::filesystem::path copy = folder_ / "index-at-crash";
-    std::filesystem::copy(index_folder(), copy, std::filesystem::copy_options::recursive);
+    CopyIndex(copy);
     mffs::SimImage image = device_->ImageAfter(seed);
     device_->FailWhatWasCut();
     Shut();
@@ -229,6 +229,17 @@ class TestNode {
   static void Must(const base::Result<T>& result) {
     if (!result.has_value()) std::fprintf(stderr, "TestNode: %s\n", result.error().message().c_str());
     CHECK(result.has_value());
+  }
+
+  // RocksDB may drop files meanwhile: until a copy was whole.
+  void CopyIndex(const std::filesystem::path& to) {
+    std::error_code failed;
+    do {
+      std::filesystem::remove_all(to);
+      failed.clear();
+      std::filesystem::copy(index_folder(), to, std::filesystem::copy_options::recursive, failed);
+    } while (failed == std::errc::no_such_file_or_directory);
+    CHECK(!failed);
   }
 
   void Start() {
