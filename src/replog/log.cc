@@ -97,7 +97,7 @@ void Log::ReleaseBody(PartitionId id, const BodyRef& body) {
   if (TailEntry* entry = partition->tail.Find(Index(body.id.value()))) {
     // A restart before the next snapshot would look for the entry: it goes with that.
     partition->tail.MarkUnneeded(entry);
-    context->snapshot_wanted(*partition);
+    context->snapshot_wanted(partition);
     return;
   }
   context->volume->Release(context->moved.Resolve(body.extents.front()));

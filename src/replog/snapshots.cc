@@ -57,12 +57,12 @@ Snapshots::Snapshots(Context* context)
     : context_(context), background_(context->executor, "log snapshots"), wanted_(context->executor), idle_(context->executor) {}
 
 void Snapshots::Start() {
-  context_->snapshot_wanted = [this](const Partition& partition) { Wanted(partition); };
+  context_->snapshot_wanted = [this](const Partition* partition) { Wanted(partition); };
   background_.Spawn(Loop());
 }
 
 async::Task<void> Snapshots::Stop() {
-  context_->snapshot_wanted = [](const Partition&) {};
+  context_->snapshot_wanted = [](const Partition*) {};
   // The loop ends by itself: cancelling it would leave records behind that nobody knows.
   CHECK(context_->stopping);
   wanted_.NotifyAll();
@@ -77,8 +77,8 @@ async::Task<base::Result<>> Snapshots::Now(Partition* partition) {
   co_return co_await context_->volume->Checkpoint();
 }
 
-void Snapshots::Wanted(const Partition& partition) {
-  if (!busy_ && (IsDue(partition) || SharedLimitReached())) wanted_.NotifyAll();
+void Snapshots::Wanted(const Partition* partition) {
+  if (!busy_ && ((partition != nullptr && IsDue(*partition)) || SharedLimitReached())) wanted_.NotifyAll();
 }
 
 bool Snapshots::IsDue(const Partition& partition) const {
@@ -89,9 +89,15 @@ bool Snapshots::IsDue(const Partition& partition) const {
          partition.tail.after().value() + options.snapshot_after_lsns < context_->lsn_floor.value();
 }
 
+std::uint64_t Snapshots::ReleasableMax() const {
+  // On a full volume even a little room helps, but not at any price.
+  const std::uint64_t limit = context_->options.releasable_bytes_max;
+  return context_->space_refused ? limit / 16 : limit;
+}
+
 bool Snapshots::SharedLimitReached() const {
   return context_->tails.entries > context_->options.tail_entries_max ||
-         context_->tails.releasable_bytes > context_->options.releasable_bytes_max;
+         context_->tails.releasable_bytes > ReleasableMax();
 }
 
 Partition* Snapshots::NextDue() const {
@@ -114,7 +120,7 @@ Partition* Snapshots::NextDue() const {
     bytes += partition->tail.releasable_bytes();
   }
   if (entries > context_->options.tail_entries_max / 2) return most_entries;
-  if (bytes > context_->options.releasable_bytes_max / 2) return most_bytes;
+  if (bytes > ReleasableMax() / 2) return most_bytes;
   return nullptr;
 }
 
@@ -135,6 +141,7 @@ async::Task<base::Result<>> Snapshots::WriteAllDue() {
     CO_RETURN_IF_ERROR(co_await Write(partition));
     written = true;
   }
+  context_->space_refused = false;
   if (!written) co_return base::Result<>();
   co_return co_await context_->volume->Checkpoint();
 }
