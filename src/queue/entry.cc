@@ -7,8 +7,12 @@ namespace {
 
 constexpr std::uint8_t kVersion = 1;
 
-std::int64_t Micros(base::WallTime time) { return time.time_since_epoch().count(); }
-base::WallTime TimeOf(std::int64_t micros) { return base::WallTime(std::chrono::microseconds(micros)); }
+std::int64_t Micros(base::WallTime time) {
+  return time.time_since_epoch().count();
+}
+base::WallTime TimeOf(std::int64_t micros) {
+  return base::WallTime(std::chrono::microseconds(micros));
+}
 
 base::Error Damaged(std::string_view what) {
   return base::Error(base::Errc::kCorrupt, "stored queue " + std::string(what) + " cannot be read");
@@ -24,7 +28,9 @@ base::Result<> CheckVersion(base::Decoder& in, std::string_view what) {
 }
 
 // Claimed is a state of the memory only.
-bool IsStored(std::uint8_t state) { return state == 0 || state == 2 || state == 3; }
+bool IsStored(std::uint8_t state) {
+  return state == 0 || state == 2 || state == 3;
+}
 
 SavedMail::Recipient DecodeRecipient(base::Decoder& in) {
   SavedMail::Recipient recipient;
@@ -47,7 +53,8 @@ base::Result<SavedMail> DecodeMail(base::Decoder& in) {
   if (!in.ok() || mail.cls > mail::Class::kUnjudged) return Damaged("snapshot");
   ASSIGN_OR_RETURN(mail.envelope, mail::DecodeEnvelope(envelope));
   if (in.Varint() != mail.envelope.recipients.size()) return Damaged("snapshot");
-  for (std::size_t i = 0; i < mail.envelope.recipients.size() && in.ok(); ++i) mail.recipients.push_back(DecodeRecipient(in));
+  for (std::size_t i = 0; i < mail.envelope.recipients.size() && in.ok(); ++i)
+    mail.recipients.push_back(DecodeRecipient(in));
   if (!in.ok()) return Damaged("snapshot");
   return mail;
 }
@@ -150,7 +157,9 @@ void SavedMail::EncodeTo(std::string& out) const {
   }
 }
 
-std::string BeginPiece() { return std::string(1, static_cast<char>(kVersion)); }
+std::string BeginPiece() {
+  return std::string(1, static_cast<char>(kVersion));
+}
 
 base::Result<std::vector<SavedMail>> DecodePiece(std::string_view in) {
   base::Decoder d(in);

@@ -1,8 +1,8 @@
 #include "queue/entry.h"
 
-#include <gtest/gtest.h>
-
 #include <set>
+
+#include <gtest/gtest.h>
 
 #include "queue/mail_table.h"
 #include "queue/queue_partition.h"
@@ -29,7 +29,12 @@ mail::Envelope EnvelopeTo(std::vector<std::string> recipients) {
 }
 
 SavedMail MailOf(std::uint64_t index, std::vector<std::string> recipients) {
-  SavedMail mail{.index = replog::Index(index), .queued_at = kNow, .cls = mail::Class::kNormal, .body = {}, .envelope = EnvelopeTo(recipients), .recipients = {}};
+  SavedMail mail{.index = replog::Index(index),
+                 .queued_at = kNow,
+                 .cls = mail::Class::kNormal,
+                 .body = {},
+                 .envelope = EnvelopeTo(recipients),
+                 .recipients = {}};
   mail.recipients.resize(recipients.size(), {RecipientState::kWaiting, 0, kNow, ""});
   return mail;
 }
@@ -49,14 +54,17 @@ TEST(QueueEntries, AreReadBackAndCutsFail) {
   EXPECT_EQ(enqueue_read->envelope, enqueue.envelope);
   ExpectEveryCutFails<EnqueueEntry>(enqueue.Encode());
 
-  const OutcomeEntry outcome{.mail = replog::Index(300), .recipients = {{1, RecipientState::kHeld, kNow, "550 no"}, {2, RecipientState::kDelivered, kNow, ""}}};
+  const OutcomeEntry outcome{
+      .mail = replog::Index(300),
+      .recipients = {{1, RecipientState::kHeld, kNow, "550 no"}, {2, RecipientState::kDelivered, kNow, ""}}};
   const auto outcome_read = OutcomeEntry::Decode(outcome.Encode());
   ASSERT_TRUE(outcome_read.has_value());
   ASSERT_EQ(outcome_read->recipients.size(), 2u);
   EXPECT_EQ(outcome_read->recipients[0].answer, "550 no");
   ExpectEveryCutFails<OutcomeEntry>(outcome.Encode());
 
-  const ControlEntry control{.mail = replog::Index(5), .operation = Operation::kReclass, .cls = mail::Class::kBulk, .now = kNow};
+  const ControlEntry control{
+      .mail = replog::Index(5), .operation = Operation::kReclass, .cls = mail::Class::kBulk, .now = kNow};
   const auto control_read = ControlEntry::Decode(control.Encode());
   ASSERT_TRUE(control_read.has_value());
   EXPECT_EQ(control_read->cls, mail::Class::kBulk);
@@ -127,11 +135,13 @@ TEST(MailTable, KeepsMailWhileOthersGo) {
 TEST(MailTable, FollowsMovedBodiesAndNoOthers) {
   SharedStrings strings;
   MailTable table(&strings);
-  const mffs::Location a{.segment = 1, .generation = 1}, b{.segment = 2, .generation = 1}, c{.segment = 3, .generation = 1};
+  const mffs::Location a{.segment = 1, .generation = 1}, b{.segment = 2, .generation = 1},
+      c{.segment = 3, .generation = 1};
   SavedMail one = MailOf(1, {"a@x.test"});
   one.body = {.id = replog::BodyId(1), .size_bytes = 10, .extents = {a}, .extent_bytes = {10}};
   SavedMail parts = MailOf(2, {"a@x.test"});
-  parts.body = {.id = replog::BodyId(replog::kPartsBodyBit | 77), .size_bytes = 20, .extents = {a, b}, .extent_bytes = {10, 10}};
+  parts.body = {
+      .id = replog::BodyId(replog::kPartsBodyBit | 77), .size_bytes = 20, .extents = {a, b}, .extent_bytes = {10, 10}};
   table.Add(one);
   table.Add(parts);
   table.Move({.body = replog::BodyId(1), .part = 0, .from = b, .to = c});
@@ -146,7 +156,8 @@ TEST(MailTable, FollowsMovedBodiesAndNoOthers) {
 
 std::vector<SavedMail> ReadPieces(QueuePartition* partition, std::size_t piece_bytes) {
   std::vector<SavedMail> all;
-  for (std::string piece = partition->NextPiece(piece_bytes); !piece.empty(); piece = partition->NextPiece(piece_bytes)) {
+  for (std::string piece = partition->NextPiece(piece_bytes); !piece.empty();
+       piece = partition->NextPiece(piece_bytes)) {
     const auto mails = DecodePiece(piece);
     EXPECT_TRUE(mails.has_value());
     all.insert(all.end(), mails->begin(), mails->end());
@@ -158,7 +169,8 @@ TEST(QueuePartition, ASnapshotShowsTheStateOfItsBeginning) {
   SharedStrings strings;
   QueuePartition partition(&strings);
   for (std::uint64_t i = 1; i <= 10; ++i) {
-    partition.Enqueue(replog::Index(i), {.queued_at = kNow, .envelope = EnvelopeTo({"a@x.test"})}, mail::Class::kNormal, {});
+    partition.Enqueue(replog::Index(i), {.queued_at = kNow, .envelope = EnvelopeTo({"a@x.test"})}, mail::Class::kNormal,
+                      {});
   }
   partition.set_reached(replog::Index(10));
   partition.BeginSnapshot();
@@ -167,10 +179,12 @@ TEST(QueuePartition, ASnapshotShowsTheStateOfItsBeginning) {
   // Behind the writer's back: one that is written, one changed twice, one removed, a new one.
   partition.Control({.mail = replog::Index(1), .operation = Operation::kHold, .now = kNow});
   partition.Control({.mail = replog::Index(5), .operation = Operation::kHold, .now = kNow});
-  partition.Control({.mail = replog::Index(5), .operation = Operation::kReclass, .cls = mail::Class::kBulk, .now = kNow});
+  partition.Control(
+      {.mail = replog::Index(5), .operation = Operation::kReclass, .cls = mail::Class::kBulk, .now = kNow});
   partition.BeforeChange(*partition.mails().Find(replog::Index(7)));
   partition.mails().Erase(partition.mails().Find(replog::Index(7)));
-  partition.Enqueue(replog::Index(11), {.queued_at = kNow, .envelope = EnvelopeTo({"a@x.test"})}, mail::Class::kNormal, {});
+  partition.Enqueue(replog::Index(11), {.queued_at = kNow, .envelope = EnvelopeTo({"a@x.test"})}, mail::Class::kNormal,
+                    {});
   const auto rest = ReadPieces(&partition, 400);
   partition.EndSnapshot();
   all.insert(all.end(), rest.begin(), rest.end());
@@ -185,7 +199,8 @@ TEST(QueuePartition, ASnapshotShowsTheStateOfItsBeginning) {
 TEST(QueuePartition, AnOutcomeDoesNotFreeWhatAnOperatorHeld) {
   SharedStrings strings;
   QueuePartition partition(&strings);
-  partition.Enqueue(replog::Index(1), {.queued_at = kNow, .envelope = EnvelopeTo({"a@x.test", "b@x.test"})}, mail::Class::kNormal, {});
+  partition.Enqueue(replog::Index(1), {.queued_at = kNow, .envelope = EnvelopeTo({"a@x.test", "b@x.test"})},
+                    mail::Class::kNormal, {});
   partition.Control({.mail = replog::Index(1), .operation = Operation::kHold, .now = kNow});
   const MailState* mail = partition.Record({.mail = replog::Index(1),
                                             .recipients = {{0, RecipientState::kWaiting, kNow, "later"},
@@ -199,8 +214,8 @@ TEST(QueuePartition, AnOutcomeDoesNotFreeWhatAnOperatorHeld) {
 }
 
 TEST(QueuePartition, AMailTakesFewBytes) {
-  // What is asked of a queued mail: at most 128 bytes beside its recipients. Counted: the table's entry and the block without what
-  // belongs to the recipients.
+  // What is asked of a queued mail: at most 128 bytes beside its recipients. Counted: the table's entry and the block
+  // without what belongs to the recipients.
   SharedStrings strings;
   MailTable table(&strings);
   const SavedMail saved = MailOf(1, {"recipient@example.test"});

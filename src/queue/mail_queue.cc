@@ -1,9 +1,9 @@
 #include "queue/mail_queue.h"
 
-#include <fmt/format.h>
-
 #include <algorithm>
 #include <charconv>
+
+#include <fmt/format.h>
 
 #include "base/check.h"
 #include "base/log.h"
@@ -51,8 +51,10 @@ QueuedMail Describe(QueueId id, const MailState& mail, const SharedStrings& stri
 // What an outcome makes of a recipient: tried again later, or held with the reason.
 OutcomeEntry::Recipient Decide(const RecipientOutcome& outcome, std::uint32_t attempts, const MailState& mail,
                                const MailQueueOptions& options, base::WallTime now, base::Random* random) {
-  OutcomeEntry::Recipient decided{
-      .recipient = outcome.recipient, .state = RecipientState::kDelivered, .next_attempt = now, .answer = Tidy(outcome.answer)};
+  OutcomeEntry::Recipient decided{.recipient = outcome.recipient,
+                                  .state = RecipientState::kDelivered,
+                                  .next_attempt = now,
+                                  .answer = Tidy(outcome.answer)};
   if (outcome.outcome == Outcome::kRejected) decided.state = RecipientState::kHeld;
   if (outcome.outcome != Outcome::kRetryLater) return decided;
   const auto next = NextAttempt(options.retry, attempts, mail.queued_at(), now, random);
@@ -68,7 +70,9 @@ OutcomeEntry::Recipient Decide(const RecipientOutcome& outcome, std::uint32_t at
 
 }  // namespace
 
-std::string QueueId::ToString() const { return fmt::format("{:x}-{:x}", partition.value(), index.value()); }
+std::string QueueId::ToString() const {
+  return fmt::format("{:x}-{:x}", partition.value(), index.value());
+}
 
 std::optional<QueueId> QueueId::Parse(std::string_view text) {
   std::uint32_t partition = 0;
@@ -81,14 +85,16 @@ std::optional<QueueId> QueueId::Parse(std::string_view text) {
   return QueueId{replog::PartitionId(partition), replog::Index(index)};
 }
 
-MailQueue::MailQueue(async::Executor executor, replog::Log* log, const base::Clock* clock, Router router, MailQueueOptions options)
+MailQueue::MailQueue(async::Executor executor, replog::Log* log, const base::Clock* clock, Router router,
+                     MailQueueOptions options)
     : state_(std::make_unique<State>(executor, log, clock, std::move(router), options)) {}
 MailQueue::~MailQueue() = default;
 
 async::Task<base::Result<QueueId>> MailQueue::Enqueue(mail::Envelope envelope, replog::Body body) {
   if (envelope.recipients.empty() || envelope.recipients.size() > state_->options.recipients_max) {
-    co_return base::Error(base::Errc::kInvalid, fmt::format("a queued mail has 1 to {} recipients, not {}",
-                                                            state_->options.recipients_max, envelope.recipients.size()));
+    co_return base::Error(base::Errc::kInvalid,
+                          fmt::format("a queued mail has 1 to {} recipients, not {}", state_->options.recipients_max,
+                                      envelope.recipients.size()));
   }
   if (state_->totals.mails >= state_->options.mails_max) {
     co_return base::Error(base::Errc::kBusy, "the queue is full");
@@ -100,11 +106,14 @@ async::Task<base::Result<QueueId>> MailQueue::Enqueue(mail::Envelope envelope, r
   const replog::PartitionId partition = state_->PartitionFor(envelope.cls);
   draft.meta = EnqueueEntry{.queued_at = state_->clock->WallNow(), .envelope = std::move(envelope)}.Encode();
   draft.body = std::move(body);
-  ASSIGN_OR_CO_RETURN(const replog::Committed committed, co_await state_->log->ProposeCommitted(partition, std::move(draft)));
+  ASSIGN_OR_CO_RETURN(const replog::Committed committed,
+                      co_await state_->log->ProposeCommitted(partition, std::move(draft)));
   co_return QueueId{partition, committed.index};
 }
 
-replog::BodyWriter MailQueue::NewBody(mail::Class cls) { return replog::BodyWriter(state_->log, StreamOf(cls)); }
+replog::BodyWriter MailQueue::NewBody(mail::Class cls) {
+  return replog::BodyWriter(state_->log, StreamOf(cls));
+}
 
 async::Task<Claim> MailQueue::NextClaim() {
   for (;;) {
@@ -177,7 +186,9 @@ async::Task<base::Result<>> MailQueue::Record(Claim claim, std::vector<Recipient
   co_return base::Result<>();
 }
 
-void MailQueue::GiveBack(const Claim& claim) { EndClaim(claim, state_->clock->WallNow()); }
+void MailQueue::GiveBack(const Claim& claim) {
+  EndClaim(claim, state_->clock->WallNow());
+}
 
 void MailQueue::EndClaim(const Claim& claim, std::optional<base::WallTime> due) {
   state_->recipients_claimed -= claim.recipients.size();
@@ -226,16 +237,25 @@ QueueStatus MailQueue::Status() const {
   return status;
 }
 
-async::Task<base::Result<>> MailQueue::Hold(QueueId id) { return Control(id, Operation::kHold, mail::Class::kNormal); }
-async::Task<base::Result<>> MailQueue::Release(QueueId id) { return Control(id, Operation::kRelease, mail::Class::kNormal); }
-async::Task<base::Result<>> MailQueue::Requeue(QueueId id) { return Control(id, Operation::kRequeue, mail::Class::kNormal); }
-async::Task<base::Result<>> MailQueue::Reclass(QueueId id, mail::Class cls) { return Control(id, Operation::kReclass, cls); }
+async::Task<base::Result<>> MailQueue::Hold(QueueId id) {
+  return Control(id, Operation::kHold, mail::Class::kNormal);
+}
+async::Task<base::Result<>> MailQueue::Release(QueueId id) {
+  return Control(id, Operation::kRelease, mail::Class::kNormal);
+}
+async::Task<base::Result<>> MailQueue::Requeue(QueueId id) {
+  return Control(id, Operation::kRequeue, mail::Class::kNormal);
+}
+async::Task<base::Result<>> MailQueue::Reclass(QueueId id, mail::Class cls) {
+  return Control(id, Operation::kReclass, cls);
+}
 
 async::Task<base::Result<>> MailQueue::Remove(QueueId id) {
   const std::optional<QueuedMail> mail = Show(id);
   CO_RETURN_IF_ERROR(co_await Control(id, Operation::kRemove, mail::Class::kNormal));
   if (mail.has_value()) {
-    base::LogWarning("mail_removed", {{"id", id.ToString()}, {"from", mail->envelope.sender}, {"bytes", mail->size_bytes}});
+    base::LogWarning("mail_removed",
+                     {{"id", id.ToString()}, {"from", mail->envelope.sender}, {"bytes", mail->size_bytes}});
   }
   co_return base::Result<>();
 }

@@ -1,5 +1,6 @@
-// MailQueue: mail that was accepted and is not yet with all its recipients. A state machine in memory over the queue partitions.
-// Its calls are the thesis's four: write mail (Enqueue), read mail (Claim, ReadBody), read status (List, Show, Status), control.
+// MailQueue: mail that was accepted and is not yet with all its recipients. A state machine in memory over the queue
+// partitions. Its calls are the thesis's four: write mail (Enqueue), read mail (Claim, ReadBody), read status (List,
+// Show, Status), control.
 #pragma once
 
 #include <chrono>
@@ -29,10 +30,10 @@ struct QueueId {
 };
 
 enum class RecipientState : std::uint8_t {
-  kWaiting = 0,    // Due at next_attempt.
-  kClaimed = 1,    // With a courier now (in memory only: after a restart it is kWaiting).
+  kWaiting = 0,  // Due at next_attempt.
+  kClaimed = 1,  // With a courier now (in memory only: after a restart it is kWaiting).
   kDelivered = 2,
-  kHeld = 3,       // Refused for good, or held by an operator: stays until released or removed.
+  kHeld = 3,  // Refused for good, or held by an operator: stays until released or removed.
 };
 
 // What a courier says of one recipient.
@@ -58,11 +59,11 @@ struct QueuedMail {
 // Some recipients of one mail with the same destination, handed to one courier. Ends with Record.
 struct Claim {
   QueueId id;
-  std::string destination;              // What Router gave.
+  std::string destination;  // What Router gave.
   mail::Class cls = mail::Class::kNormal;
-  mail::Envelope envelope;              // All recipients; `recipients` are indexes into it.
+  mail::Envelope envelope;  // All recipients; `recipients` are indexes into it.
   std::vector<std::uint32_t> recipients;
-  std::uint32_t attempts = 0;           // Made so far for these.
+  std::uint32_t attempts = 0;  // Made so far for these.
   base::WallTime queued_at;
   replog::BodyRef body;
   mail::DeliveryId DeliveryIdOf(std::uint32_t recipient) const {
@@ -73,7 +74,7 @@ struct Claim {
 struct RecipientOutcome {
   std::uint32_t recipient = 0;  // Index into the envelope.
   Outcome outcome = Outcome::kRetryLater;
-  std::string answer;           // The other side's words, or ours; one line.
+  std::string answer;  // The other side's words, or ours; one line.
 };
 
 struct RetrySchedule {
@@ -86,8 +87,8 @@ struct RetrySchedule {
 struct MailQueueOptions {
   RetrySchedule retry;
   std::uint32_t claims_per_destination_max = 20;
-  std::uint32_t mails_max = 10'000'000;   // Past it Enqueue answers kBusy.
-  std::uint32_t recipients_max = 1'000;   // Of one mail; past it kInvalid.
+  std::uint32_t mails_max = 10'000'000;  // Past it Enqueue answers kBusy.
+  std::uint32_t recipients_max = 1'000;  // Of one mail; past it kInvalid.
 };
 
 enum class Operation : std::uint8_t;
@@ -102,15 +103,17 @@ struct QueueStatus {
   std::uint64_t bytes = 0;
 };
 
-// Names the destination of a recipient: those with the same one are claimed together and share a budget. Pure and quick.
+// Names the destination of a recipient: those with the same one are claimed together and share a budget. Pure and
+// quick.
 using Router = std::function<std::string(const std::string& recipient)>;
 
-// Thread: the log's shard. Order: class first (known, normal, then the others), then the time an attempt is due; no destination
-// keeps another waiting. Memory: the state of each mail (envelope and a few words), never its body.
+// Thread: the log's shard. Order: class first (known, normal, then the others), then the time an attempt is due; no
+// destination keeps another waiting. Memory: the state of each mail (envelope and a few words), never its body.
 class MailQueue final : public replog::StateMachine {
  public:
   // All borrowed, outlive this.
-  MailQueue(async::Executor executor, replog::Log* log, const base::Clock* clock, Router router, MailQueueOptions options);
+  MailQueue(async::Executor executor, replog::Log* log, const base::Clock* clock, Router router,
+            MailQueueOptions options);
   ~MailQueue() override;
 
   // Durable when it returns. Errors: kNoSpace, kBusy, kReadOnly, kIo.
@@ -119,7 +122,8 @@ class MailQueue final : public replog::StateMachine {
 
   // The next due claim; waits until there is one. Ends only by cancellation.
   async::Task<Claim> NextClaim();
-  // Writes the outcome of every recipient of a claim in one entry. Errors: as Enqueue; the claim is then given back and comes again.
+  // Writes the outcome of every recipient of a claim in one entry. Errors: as Enqueue; the claim is then given back and
+  // comes again.
   async::Task<base::Result<>> Record(Claim claim, std::vector<RecipientOutcome> outcomes);
   // Gives a claim back unattempted (shutdown).
   void GiveBack(const Claim& claim);
@@ -133,10 +137,10 @@ class MailQueue final : public replog::StateMachine {
 
   // ---- Control: durable when they return. Errors: kNotFound, and as Enqueue. ----
   async::Task<base::Result<>> Hold(QueueId id);
-  async::Task<base::Result<>> Release(QueueId id);      // Held recipients become due now.
-  async::Task<base::Result<>> Requeue(QueueId id);      // Waiting recipients become due now.
+  async::Task<base::Result<>> Release(QueueId id);  // Held recipients become due now.
+  async::Task<base::Result<>> Requeue(QueueId id);  // Waiting recipients become due now.
   async::Task<base::Result<>> Reclass(QueueId id, mail::Class cls);
-  async::Task<base::Result<>> Remove(QueueId id);       // An operator's decision, logged.
+  async::Task<base::Result<>> Remove(QueueId id);  // An operator's decision, logged.
 
   // ---- replog::StateMachine ----
   void Apply(const replog::EntryView& entry, std::function<void(base::Result<std::string>)> done) override;

@@ -86,7 +86,8 @@ void MailQueue::BodiesMoved(replog::PartitionId id, std::vector<BodyMove> moves)
   for (const BodyMove& move : moves) state_->Find(id)->mails().Move(move);
 }
 
-async::Task<base::Result<replog::Index>> MailQueue::WriteSnapshot(replog::PartitionId id, replog::SnapshotWriter* writer) {
+async::Task<base::Result<replog::Index>> MailQueue::WriteSnapshot(replog::PartitionId id,
+                                                                  replog::SnapshotWriter* writer) {
   QueuePartition* partition = state_->Find(id);
   const replog::Index reached = partition->reached();
   struct Running {
@@ -120,7 +121,9 @@ base::Result<> MailQueue::LoadSnapshotPiece(replog::PartitionId id, std::string_
   return {};
 }
 
-async::Task<base::Result<>> MailQueue::EndSnapshot(replog::PartitionId) { co_return base::Result<>(); }
+async::Task<base::Result<>> MailQueue::EndSnapshot(replog::PartitionId) {
+  co_return base::Result<>();
+}
 
 async::Task<base::Result<>> MailQueue::Recovered() {
   state_->serving = true;

@@ -15,7 +15,9 @@ bool IsParked(mail::Class cls) {
 
 }  // namespace
 
-mffs::Stream StreamOf(mail::Class cls) { return IsParked(cls) ? mffs::Stream::kParked : mffs::Stream::kTransit; }
+mffs::Stream StreamOf(mail::Class cls) {
+  return IsParked(cls) ? mffs::Stream::kParked : mffs::Stream::kTransit;
+}
 
 MailQueue::State::State(async::Executor executor, replog::Log* in_log, const base::Clock* by_clock, Router by_router,
                         MailQueueOptions with)
@@ -44,8 +46,8 @@ MailState* MailQueue::State::FindMail(QueueId id) {
 }
 
 replog::PartitionId MailQueue::State::PartitionFor(mail::Class cls) {
-  // Entries are committed in order, and parked ones wait for company: they have a partition of their own, so that no other
-  // mail waits behind them.
+  // Entries are committed in order, and parked ones wait for company: they have a partition of their own, so that no
+  // other mail waits behind them.
   const std::uint32_t count = partition_count();
   if (count == 1) return log->QueuePartition(0);
   if (IsParked(cls)) return log->QueuePartition(count - 1);
@@ -127,7 +129,8 @@ void MailQueue::State::ArmTimer() {
   const std::optional<base::WallTime> due = scheduler.NextDue();
   if (!due.has_value() || armed_for_ == due) return;
   armed_for_ = due;
-  const auto wait = std::clamp<std::chrono::microseconds>(*due - clock->WallNow(), std::chrono::microseconds(0), kSleepMax);
+  const auto wait =
+      std::clamp<std::chrono::microseconds>(*due - clock->WallNow(), std::chrono::microseconds(0), kSleepMax);
   timer_.expires_after(wait);
   timer_.async_wait([this, alive = std::weak_ptr<bool>(alive_)](boost::system::error_code error) {
     if (error || alive.expired()) return;

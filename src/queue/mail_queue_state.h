@@ -16,7 +16,8 @@ namespace queue {
 // Owned by MailQueue. Thread: the log's shard.
 class MailQueue::State {
  public:
-  State(async::Executor executor, replog::Log* in_log, const base::Clock* by_clock, Router by_router, MailQueueOptions with);
+  State(async::Executor executor, replog::Log* in_log, const base::Clock* by_clock, Router by_router,
+        MailQueueOptions with);
 
   replog::Log* const log;
   const base::Clock* const clock;
@@ -28,7 +29,7 @@ class MailQueue::State {
   WaitList workers;
   bool serving = false;  // Replay is done.
   std::uint64_t recipients_claimed = 0;
-  QueueStatus totals;    // Recipients claimed count as waiting here.
+  QueueStatus totals;  // Recipients claimed count as waiting here.
 
   // nullptr: not a queue partition of this node.
   QueuePartition* Find(replog::PartitionId id);
@@ -52,12 +53,12 @@ class MailQueue::State {
   void ArmTimer();
 
  private:
-
   std::vector<std::unique_ptr<QueuePartition>> partitions_;
   async::SteadyTimer timer_;
   std::optional<base::WallTime> armed_for_;
   std::uint32_t next_partition_ = 0;
-  std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);  // Owner: this; a timer's handler that is queued already asks it.
+  std::shared_ptr<bool> alive_ =
+      std::make_shared<bool>(true);  // Owner: this; a timer's handler that is queued already asks it.
 };
 
 // Where mail of a class is written.

@@ -11,7 +11,9 @@ namespace {
 constexpr std::size_t kRestFixedBytes = 8 + 4;
 constexpr std::size_t kCompactAbove = 64;
 
-bool IsInParts(const replog::BodyRef& body) { return (body.id.value() & replog::kPartsBodyBit) != 0; }
+bool IsInParts(const replog::BodyRef& body) {
+  return (body.id.value() & replog::kPartsBodyBit) != 0;
+}
 
 // The fields that many mails share, as one text, taken out of `envelope`.
 std::string TakeOrigin(mail::Envelope* envelope) {

@@ -54,7 +54,7 @@ class MailState {
   std::unique_ptr<char[]> block_;
   mffs::Location place_;  // Of a mail in one record.
   std::uint32_t size_bytes_ = 0;
-  StringId origin_ = 0;   // Client, HELO, account and protocol: the same for many.
+  StringId origin_ = 0;  // Client, HELO, account and protocol: the same for many.
   std::uint32_t recipient_count_ = 0;
 };
 static_assert(sizeof(MailState) <= 64);

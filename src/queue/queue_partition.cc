@@ -33,7 +33,8 @@ void ApplyOperation(const ControlEntry& entry, RecipientSlot* slot) {
 
 }  // namespace
 
-MailState* QueuePartition::Enqueue(replog::Index index, const EnqueueEntry& entry, mail::Class cls, replog::BodyRef body) {
+MailState* QueuePartition::Enqueue(replog::Index index, const EnqueueEntry& entry, mail::Class cls,
+                                   replog::BodyRef body) {
   SavedMail mail{.index = index,
                  .queued_at = entry.queued_at,
                  .cls = cls,

@@ -6,8 +6,8 @@
 
 namespace queue {
 
-std::optional<base::WallTime> NextAttempt(const RetrySchedule& schedule, std::uint32_t attempts, base::WallTime queued_at,
-                                          base::WallTime now, base::Random* random) {
+std::optional<base::WallTime> NextAttempt(const RetrySchedule& schedule, std::uint32_t attempts,
+                                          base::WallTime queued_at, base::WallTime now, base::Random* random) {
   CHECK(attempts > 0);
   if (now - queued_at >= schedule.give_up_after) return std::nullopt;
   std::chrono::microseconds delay = schedule.delay_min;
@@ -15,7 +15,8 @@ std::optional<base::WallTime> NextAttempt(const RetrySchedule& schedule, std::ui
   delay = std::min<std::chrono::microseconds>(delay, schedule.delay_max);
   const std::int64_t jitter = delay.count() / 100 * schedule.jitter_percent;
   if (jitter > 0) {
-    delay += std::chrono::microseconds(static_cast<std::int64_t>(random->Below(static_cast<std::uint64_t>(2 * jitter + 1))) - jitter);
+    delay += std::chrono::microseconds(
+        static_cast<std::int64_t>(random->Below(static_cast<std::uint64_t>(2 * jitter + 1))) - jitter);
   }
   return now + delay;
 }

@@ -111,7 +111,9 @@ std::optional<base::WallTime> Scheduler::NextDue() {
   return top->due;
 }
 
-bool Scheduler::IsStale(const HeapEntry& entry) const { return items_[entry.item].stamp != entry.stamp; }
+bool Scheduler::IsStale(const HeapEntry& entry) const {
+  return items_[entry.item].stamp != entry.stamp;
+}
 
 void Scheduler::Push(Heap* heap, const HeapEntry& entry) {
   if (heap->stale * 2 > heap->entries.size()) {

@@ -24,9 +24,10 @@ struct ItemOwner {
   replog::Index mail;
 };
 
-// Order: class first (known; normal and unjudged; bulk; suspect and held), then the time an attempt is due. A destination has at
-// most `claims_max` claims at a time; what waits for it keeps no other destination waiting. Every call costs O(log n) of what waits,
-// amortised: heap entries of items that changed are left behind and dropped when they come up, or all at once when they are half of a heap.
+// Order: class first (known; normal and unjudged; bulk; suspect and held), then the time an attempt is due. A
+// destination has at most `claims_max` claims at a time; what waits for it keeps no other destination waiting. Every
+// call costs O(log n) of what waits, amortised: heap entries of items that changed are left behind and dropped when
+// they come up, or all at once when they are half of a heap.
 //
 // Thread: one. Item numbers are used again after Remove.
 class Scheduler {
@@ -72,7 +73,9 @@ class Scheduler {
     ItemId item = 0;
     std::uint32_t stamp = 0;
     // For a heap whose top is the earliest; of equal ones the one that was there first.
-    friend bool operator<(const HeapEntry& a, const HeapEntry& b) { return std::tie(a.due, a.item) > std::tie(b.due, b.item); }
+    friend bool operator<(const HeapEntry& a, const HeapEntry& b) {
+      return std::tie(a.due, a.item) > std::tie(b.due, b.item);
+    }
   };
   // Entries of items that may have changed since.
   struct Heap {

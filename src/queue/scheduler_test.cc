@@ -1,8 +1,8 @@
 #include "queue/scheduler.h"
 
-#include <gtest/gtest.h>
-
 #include <map>
+
+#include <gtest/gtest.h>
 
 #include "base/random.h"
 
@@ -12,7 +12,9 @@ namespace {
 using std::chrono::seconds;
 constexpr base::WallTime kNow(seconds(1'800'000'000));
 
-ItemOwner Owner(std::uint64_t n) { return {replog::kFirstQueuePartition, replog::Index(n)}; }
+ItemOwner Owner(std::uint64_t n) {
+  return {replog::kFirstQueuePartition, replog::Index(n)};
+}
 
 ItemId AddDue(Scheduler* scheduler, std::uint64_t n, StringId destination, mail::Class cls, base::WallTime due) {
   const ItemId item = scheduler->Add(Owner(n), destination, cls);
@@ -45,7 +47,8 @@ TEST(Scheduler, GoesByClassThenByDueTime) {
 TEST(Scheduler, AFullDestinationKeepsNoOtherWaiting) {
   Scheduler scheduler(2);
   std::vector<ItemId> first;
-  for (std::uint64_t n = 0; n < 5; ++n) first.push_back(AddDue(&scheduler, n, 1, mail::Class::kKnown, kNow - seconds(100)));
+  for (std::uint64_t n = 0; n < 5; ++n)
+    first.push_back(AddDue(&scheduler, n, 1, mail::Class::kKnown, kNow - seconds(100)));
   AddDue(&scheduler, 10, 2, mail::Class::kSuspect, kNow);
   EXPECT_EQ(ClaimAll(&scheduler, kNow), (std::vector<std::uint64_t>{0, 1, 10}));
   scheduler.EndClaim(first[0]);
@@ -126,14 +129,17 @@ class Model {
 };
 
 TEST(Scheduler, AgreesWithABruteForceModel) {
-  constexpr mail::Class kClasses[] = {mail::Class::kKnown, mail::Class::kNormal, mail::Class::kBulk, mail::Class::kSuspect};
+  constexpr mail::Class kClasses[] = {mail::Class::kKnown, mail::Class::kNormal, mail::Class::kBulk,
+                                      mail::Class::kSuspect};
   for (std::uint64_t seed = 1; seed <= 30; ++seed) {
     SCOPED_TRACE("seed " + std::to_string(seed));
     base::Random random(seed);
     Scheduler scheduler(3);
     Model model;
     base::WallTime now = kNow;
-    const auto pick = [&] { return std::next(model.items.begin(), static_cast<std::ptrdiff_t>(random.Below(model.items.size()))); };
+    const auto pick = [&] {
+      return std::next(model.items.begin(), static_cast<std::ptrdiff_t>(random.Below(model.items.size())));
+    };
     for (int step = 0; step < 1500; ++step) {
       now += std::chrono::milliseconds(random.Below(500));
       const std::uint64_t action = model.items.empty() ? 0 : random.Below(8);

@@ -59,7 +59,7 @@ struct Context {
   std::optional<base::Error> latched;
   bool stopping = false;
   mffs::Lsn settled_lsn;  // Copies up to here either have a move that was noted or were released.
-  mffs::Lsn lsn_floor;  // Some durable LSN of not long ago: what is appended from now on lies behind it.
+  mffs::Lsn lsn_floor;    // Some durable LSN of not long ago: what is appended from now on lies behind it.
 
   StateMachine* MachineOf(PartitionId id) const { return PartitionTable::IsQueue(id) ? queues : mailboxes; }
   static LogOptions Limited(LogOptions options, const mffs::Volume* volume) {

@@ -1,7 +1,7 @@
 // The log over a long time on a small volume: snapshots, release, cleaning and reuse of space.
-#include <gtest/gtest.h>
-
 #include <deque>
+
+#include <gtest/gtest.h>
 
 #include "async/task_group.h"
 #include "base/log.h"
@@ -22,14 +22,17 @@ struct Kept {
 };
 
 // Puts mails and removes the oldest, so that 20 are there; every 50th stays to the end.
-async::Task<void> Churn(LogRig* rig, std::uint64_t seed, std::uint64_t total_bytes, std::vector<Kept>* survivors, std::string* error) {
+async::Task<void> Churn(LogRig* rig, std::uint64_t seed, std::uint64_t total_bytes, std::vector<Kept>* survivors,
+                        std::string* error) {
   base::Random random(seed);
   std::deque<Kept> kept;
   std::uint64_t written = 0;
   for (std::uint64_t n = 0; written < total_bytes; ++n) {
-    const Kept mail{random.OneIn(2) ? kBox0 : kQueue0, Index(0), random.Next(), random.OneIn(20) ? 400'000 : 1 + random.Below(30'000)};
+    const Kept mail{random.OneIn(2) ? kBox0 : kQueue0, Index(0), random.Next(),
+                    random.OneIn(20) ? 400'000 : 1 + random.Below(30'000)};
     const mffs::Stream stream = mail.partition == kBox0 ? mffs::Stream::kMailbox : mffs::Stream::kTransit;
-    const auto put = co_await PutTask(rig, mail.partition, std::to_string(mail.seed), PatternText(mail.seed, mail.bytes), stream);
+    const auto put =
+        co_await PutTask(rig, mail.partition, std::to_string(mail.seed), PatternText(mail.seed, mail.bytes), stream);
     if (!put.has_value()) {
       *error = "put: " + put.error().message();
       co_return;
@@ -55,7 +58,9 @@ async::Task<void> Churn(LogRig* rig, std::uint64_t seed, std::uint64_t total_byt
 
 class LogSpace : public ::testing::Test {
  protected:
-  LogSpace() { base::SetLogSink([](std::string_view) {}); }
+  LogSpace() {
+    base::SetLogSink([](std::string_view) {});
+  }
   ~LogSpace() override { base::SetLogSink(nullptr); }
 
   static RigOptions Options() {

@@ -90,7 +90,8 @@ base::Result<> Proposals::Check(Draft* draft) {
     return base::Error(base::Errc::kBusy, "too many changes wait for the disk");
   }
   const Body::State* body = draft->body.state_.get();
-  const std::size_t table = body != nullptr && body->open != nullptr ? body->open->extents.size() * Extent::kEncodedSize : 0;
+  const std::size_t table =
+      body != nullptr && body->open != nullptr ? body->open->extents.size() * Extent::kEncodedSize : 0;
   if (draft->meta.size() > context_->options.meta_bytes_max || draft->meta.size() + table > mffs::kBodyBytesMax) {
     return base::Error(base::Errc::kInvalid, "the change is larger than the log takes");
   }
@@ -105,7 +106,8 @@ base::Result<> Proposals::AdmitToVolume(Draft* draft, std::uint64_t bytes) {
   context_->space_refused = true;
   context_->snapshot_wanted(nullptr);
   if (draft->body.size_bytes() > 0) return admitted;
-  // An entry without a mail is how mail leaves a full volume: it may use the room that is kept for the log's own records.
+  // An entry without a mail is how mail leaves a full volume: it may use the room that is kept for the log's own
+  // records.
   draft->stream = mffs::Stream::kMeta;
   return context_->volume->Admit(draft->stream, bytes);
 }
@@ -290,7 +292,7 @@ void Proposals::Latch(const base::Error& error) {
   for (Partition* partition : context_->partitions.All()) {
     while (!partition->pending.empty()) {
       Pending* pending = partition->pending.PopFront();
-          if (pending->durable) Complete(pending, base::Error(*context_->latched));
+      if (pending->durable) Complete(pending, base::Error(*context_->latched));
     }
   }
   busy_ = false;

@@ -7,9 +7,9 @@
 
 namespace replog {
 
-// Thread: the log's shard. Owned by the log, borrows the context. A proposal that was appended is never cancelled: it is
-// committed whether or not somebody still waits. An append that fails ends the log's writing until a restart, since what the disk
-// holds is unknown then.
+// Thread: the log's shard. Owned by the log, borrows the context. A proposal that was appended is never cancelled: it
+// is committed whether or not somebody still waits. An append that fails ends the log's writing until a restart, since
+// what the disk holds is unknown then.
 class Proposals {
  public:
   explicit Proposals(Context* context);

@@ -10,10 +10,12 @@ namespace {
 
 constexpr std::size_t kPartBodiesPerPiece = (256u << 10) / 8;
 
-// Moves before number `end` that a snapshot at `writing->reached` makes unneeded: no entry behind it names an old place.
+// Moves before number `end` that a snapshot at `writing->reached` makes unneeded: no entry behind it names an old
+// place.
 std::uint64_t MovesShown(const Partition& partition, std::uint64_t end) {
   std::uint64_t shown = partition.moves_first;
-  while (shown < end && partition.moves[shown - partition.moves_first].settled_at <= partition.writing->reached) ++shown;
+  while (shown < end && partition.moves[shown - partition.moves_first].settled_at <= partition.writing->reached)
+    ++shown;
   return shown;
 }
 
@@ -41,8 +43,9 @@ class Snapshots::PieceWriter final : public SnapshotWriter {
                               .epoch = partition_->epoch.value(),
                               .index = snapshot->pieces.size()};
     const std::uint64_t bytes = piece.size();
-    ASSIGN_OR_CO_RETURN(const mffs::Location place, co_await context_->volume->AppendCopy(
-                                                        mffs::Stream::kMeta, key, EncodePieceHead(kind), std::move(piece)));
+    ASSIGN_OR_CO_RETURN(
+        const mffs::Location place,
+        co_await context_->volume->AppendCopy(mffs::Stream::kMeta, key, EncodePieceHead(kind), std::move(piece)));
     snapshot->pieces.push_back({place, kind});
     snapshot->bytes += bytes;
     co_return base::Result<>();
@@ -54,7 +57,10 @@ class Snapshots::PieceWriter final : public SnapshotWriter {
 };
 
 Snapshots::Snapshots(Context* context)
-    : context_(context), background_(context->executor, "log snapshots"), wanted_(context->executor), idle_(context->executor) {}
+    : context_(context),
+      background_(context->executor, "log snapshots"),
+      wanted_(context->executor),
+      idle_(context->executor) {}
 
 void Snapshots::Start() {
   context_->snapshot_wanted = [this](const Partition* partition) { Wanted(partition); };
@@ -180,8 +186,8 @@ async::Task<base::Result<>> Snapshots::Write(Partition* partition) {
                             .partition = partition->id.value(),
                             .epoch = partition->epoch.value(),
                             .index = end.reached.value()};
-  ASSIGN_OR_CO_RETURN(partition->writing->end, co_await context_->volume->AppendCopy(mffs::Stream::kMeta, key,
-                                                                                     end.EncodeHead(), end.EncodeBody()));
+  ASSIGN_OR_CO_RETURN(partition->writing->end, co_await context_->volume->AppendCopy(
+                                                   mffs::Stream::kMeta, key, end.EncodeHead(), end.EncodeBody()));
   partition->written = std::move(partition->writing);
   context_->counters.snapshots_written += 1;
   co_return base::Result<>();
@@ -195,8 +201,8 @@ async::Task<base::Result<>> Snapshots::WritePieces(Partition* partition, PieceWr
   if (reached >= last_told) reached = std::max(reached, applied);
   CHECK(reached <= applied && reached >= partition->in_force.reached);
   partition->writing->reached = reached;
-  // Taken after the state machine's pieces: every mail that its state at `reached` keeps is here, unless an entry behind it, which will
-  // be replayed, has released it.
+  // Taken after the state machine's pieces: every mail that its state at `reached` keeps is here, unless an entry
+  // behind it, which will be replayed, has released it.
   std::vector<BodyId> bodies;
   for (const auto& [id, owner] : context_->part_bodies) {
     if (owner.partition == partition->id && owner.index <= partition->applied) bodies.push_back(id);
