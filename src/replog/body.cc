@@ -19,13 +19,17 @@ Body::Body(Body&&) noexcept = default;
 Body& Body::operator=(Body&&) noexcept = default;
 Body::~Body() = default;
 
-std::uint64_t Body::size_bytes() const { return state_ == nullptr ? 0 : state_->size_bytes; }
+std::uint64_t Body::size_bytes() const {
+  return state_ == nullptr ? 0 : state_->size_bytes;
+}
 
 std::string_view Body::in_memory() const {
   return state_ == nullptr || state_->size_bytes > state_->buffer.size() ? std::string_view() : state_->buffer.view();
 }
 
-std::string_view Body::head() const { return state_ == nullptr ? std::string_view() : state_->buffer.view(); }
+std::string_view Body::head() const {
+  return state_ == nullptr ? std::string_view() : state_->buffer.view();
+}
 
 // ---- BodyWriter ----
 
@@ -96,7 +100,8 @@ async::Task<base::Result<>> BodyWriter::State::AcquireNext() {
   co_return base::Result<>();
 }
 
-BodyWriter::BodyWriter(Log* log, mffs::Stream stream) : state_(std::make_unique<State>(log->engine_->context(), stream)) {}
+BodyWriter::BodyWriter(Log* log, mffs::Stream stream)
+    : state_(std::make_unique<State>(log->engine_->context(), stream)) {}
 BodyWriter::BodyWriter(BodyWriter&&) noexcept = default;
 BodyWriter& BodyWriter::operator=(BodyWriter&&) noexcept = default;
 BodyWriter::~BodyWriter() = default;
@@ -148,9 +153,13 @@ async::Task<base::Result<>> BodyWriter::Write(std::string_view bytes) {
   co_return base::Result<>();
 }
 
-std::uint64_t BodyWriter::size_bytes() const { return state_->size_bytes; }
+std::uint64_t BodyWriter::size_bytes() const {
+  return state_->size_bytes;
+}
 
-bool BodyWriter::is_small() const { return state_->open == nullptr; }
+bool BodyWriter::is_small() const {
+  return state_->open == nullptr;
+}
 
 Body BodyWriter::FinishSmall() {
   CHECK(is_small());

@@ -1,4 +1,5 @@
-// Body: the bytes of a mail on their way into the log. Small ones stay in one buffer, large ones are written in parts as they come.
+// Body: the bytes of a mail on their way into the log. Small ones stay in one buffer, large ones are written in parts
+// as they come.
 #pragma once
 
 #include <memory>
@@ -9,8 +10,8 @@
 
 #include "async/asio.h"
 #include "base/result.h"
-#include "replog/types.h"
 #include "mffs/buffer_pool.h"
+#include "replog/types.h"
 
 namespace replog {
 
@@ -40,9 +41,9 @@ class Body {
 
 // Collects a body.
 //
-// Thread: the log's shard. Memory: one buffer of the pool (8 KiB, growing to 64 and 256 KiB); from kPartBytes on full buffers are
-// appended to the volume and reused when durable, at most two in flight, so that a 50 MB mail takes 768 KiB.
-// The caller reads from its socket straight into Space(), edits in place (dot-stuffing) and commits what it used.
+// Thread: the log's shard. Memory: one buffer of the pool (8 KiB, growing to 64 and 256 KiB); from kPartBytes on full
+// buffers are appended to the volume and reused when durable, at most two in flight, so that a 50 MB mail takes 768
+// KiB. The caller reads from its socket straight into Space(), edits in place (dot-stuffing) and commits what it used.
 class BodyWriter {
  public:
   static constexpr std::uint32_t kPartBytes = 256u << 10;

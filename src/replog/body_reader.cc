@@ -54,8 +54,9 @@ async::Task<base::Result<std::string>> BodyReader::Read(BodyRef body, std::uint6
   co_return bytes;
 }
 
-async::Task<base::Result<std::string>> BodyReader::ReadExtent(BodyId id, mffs::Location place, std::uint32_t extent_bytes,
-                                                              std::uint32_t offset, std::uint32_t size) {
+async::Task<base::Result<std::string>> BodyReader::ReadExtent(BodyId id, mffs::Location place,
+                                                              std::uint32_t extent_bytes, std::uint32_t offset,
+                                                              std::uint32_t size) {
   for (;;) {
     const mffs::Location now = context_->moved.Resolve(place);
     base::Result<std::string> bytes = co_await ReadOnce(id, now, extent_bytes, offset, size);

@@ -9,8 +9,8 @@ namespace replog {
 
 inline constexpr std::uint64_t kReadBytesMax = 1u << 20;
 
-// Thread: the log's shard. Borrows the context. What is read whole is checked against the log's own checksum beside the disk's.
-// Errors: kNotFound (released meanwhile), kCorrupt, kIo.
+// Thread: the log's shard. Borrows the context. What is read whole is checked against the log's own checksum beside the
+// disk's. Errors: kNotFound (released meanwhile), kCorrupt, kIo.
 class BodyReader {
  public:
   explicit BodyReader(Context* context) : context_(context) {}

@@ -52,7 +52,7 @@ mffs::RecordOwner::CheckpointState Checkpoints::Take() {
         install ? NeededAfterInstall(partition, state.scan_after) : partition->NeededAfter(state.scan_after);
     if (install) AddReleases(partition, &releases_);
     partition->installing = install;
-    context_->snapshot_wanted(*partition);
+    context_->snapshot_wanted(partition);
     state.partitions.push_back({.partition = partition->id,
                                 .epoch = partition->epoch,
                                 .committed = partition->committed,

@@ -1,4 +1,5 @@
-// Checkpoints: the log's part in a checkpoint of the volume: the state it keeps there, and what may be released with it.
+// Checkpoints: the log's part in a checkpoint of the volume: the state it keeps there, and what may be released with
+// it.
 #pragma once
 
 #include <vector>

@@ -1,4 +1,5 @@
-// CommitRule: when an entry of a partition is committed: every member of the counted set has it durable (CLUSTER.md "Commit").
+// CommitRule: when an entry of a partition is committed: every member of the counted set has it durable (CLUSTER.md
+// "Commit").
 #pragma once
 
 #include <algorithm>
@@ -14,7 +15,8 @@ namespace replog {
 using MemberId = base::Id<struct MemberIdTag, std::uint32_t>;
 inline constexpr MemberId kSelf{0};
 
-// A value of one partition. A set of one now: this node's volume. Replicas join by more members, and the pipeline above stays.
+// A value of one partition. A set of one now: this node's volume. Replicas join by more members, and the pipeline above
+// stays.
 class CommitRule {
  public:
   CommitRule() { members_.push_back({kSelf, Index(0)}); }

@@ -51,14 +51,15 @@ struct Context {
   std::unordered_map<BodyId, PartBody> part_bodies;  // Mails in parts that an entry names, kept by a state machine.
   const std::shared_ptr<OpenBodies> open_bodies;
   LogStatus counters;
-  // The tail of a partition grew: it may be due for a snapshot.
-  std::function<void(const Partition&)> snapshot_wanted = [](const Partition&) {};
+  // The tail of a partition grew: it may be due for a snapshot. nullptr: no partition in particular.
+  std::function<void(const Partition*)> snapshot_wanted = [](const Partition*) {};
+  bool space_refused = false;  // The volume had no room for an entry: what can be released is wanted now.
 
   // Why nothing can be proposed any more.
   std::optional<base::Error> latched;
   bool stopping = false;
   mffs::Lsn settled_lsn;  // Copies up to here either have a move that was noted or were released.
-  mffs::Lsn lsn_floor;  // Some durable LSN of not long ago: what is appended from now on lies behind it.
+  mffs::Lsn lsn_floor;    // Some durable LSN of not long ago: what is appended from now on lies behind it.
 
   StateMachine* MachineOf(PartitionId id) const { return PartitionTable::IsQueue(id) ? queues : mailboxes; }
   static LogOptions Limited(LogOptions options, const mffs::Volume* volume) {

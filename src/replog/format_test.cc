@@ -7,7 +7,9 @@
 namespace replog {
 namespace {
 
-mffs::Location Place(std::uint32_t n) { return {.segment = n, .generation = n + 1, .offset = n * 8, .size = 100 + n, .ordinal = n}; }
+mffs::Location Place(std::uint32_t n) {
+  return {.segment = n, .generation = n + 1, .offset = n * 8, .size = 100 + n, .ordinal = n};
+}
 
 TEST(SlotMap, GivesTheSameSlotsForEver) {
   // Golden: computed with an independent CRC-32C.
@@ -15,8 +17,9 @@ TEST(SlotMap, GivesTheSameSlotsForEver) {
     std::string_view address;
     std::uint32_t slot, of_256, of_7;
   } rows[] = {
-      {"alice@example.test", 47563, 185, 5}, {"bob@example.test", 30214, 118, 3}, {"postmaster@example.test", 19710, 76, 2},
-      {"", 0, 0, 0},                         {"üñí@example.test", 43932, 171, 4},
+      {"alice@example.test", 47563, 185, 5},     {"bob@example.test", 30214, 118, 3},
+      {"postmaster@example.test", 19710, 76, 2}, {"", 0, 0, 0},
+      {"üñí@example.test", 43932, 171, 4},
   };
   for (const auto& row : rows) {
     EXPECT_EQ(SlotOf(row.address), row.slot) << row.address;
@@ -115,7 +118,8 @@ TEST(Extents, HostileCountsFail) {
 }
 
 TEST(BodyRef, IsReadBackAndHostileCountsFail) {
-  const BodyRef body{.id = BodyId(kPartsBodyBit | 3), .size_bytes = 300, .extents = {Place(1), Place(2)}, .extent_bytes = {200, 100}};
+  const BodyRef body{
+      .id = BodyId(kPartsBodyBit | 3), .size_bytes = 300, .extents = {Place(1), Place(2)}, .extent_bytes = {200, 100}};
   std::string bytes;
   base::Encoder out(bytes);
   body.EncodeTo(out);

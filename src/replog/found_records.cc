@@ -12,10 +12,10 @@ namespace {
 using Group = std::span<FoundEntry>;
 
 base::Error Missing(PartitionId partition, Index index, Index committed) {
-  return base::Error(base::Errc::kCorrupt, NameOf(partition) + " lacks its entry " + std::to_string(index.value()) +
-                                               ", which was acknowledged (committed up to " +
-                                               std::to_string(committed.value()) +
-                                               "): restore the volume from a copy, or save its mail with `posthorn mffs rescue`");
+  return base::Error(base::Errc::kCorrupt,
+                     NameOf(partition) + " lacks its entry " + std::to_string(index.value()) +
+                         ", which was acknowledged (committed up to " + std::to_string(committed.value()) +
+                         "): restore the volume from a copy, or save its mail with `posthorn mffs rescue`");
 }
 
 base::Result<Index> HighestCommitted(const std::vector<FoundEntry>& found, Index committed) {
@@ -26,7 +26,8 @@ base::Result<Index> HighestCommitted(const std::vector<FoundEntry>& found, Index
   return committed;
 }
 
-// The one of `group` that counts. A copy that no move names is an orphan: of records with the same key the first is the original.
+// The one of `group` that counts. A copy that no move names is an orphan: of records with the same key the first is the
+// original.
 base::Result<FoundEntry> Choose(PartitionId partition, Group group, const MovedPlaces& moved,
                                 std::vector<mffs::Location>* orphans) {
   FoundEntry chosen = group.front();
@@ -50,8 +51,9 @@ base::Result<> FoundRecords::Add(const mffs::RecordView& record) {
   if (!record.is_live) return {};
   switch (static_cast<RecordType>(record.key.type)) {
     case RecordType::kEntry:
-      entries[PartitionId(record.key.partition)].push_back(
-          {Epoch(record.key.epoch), Index(record.key.index), record.location, record.lsn, std::string(record.head), record.is_copy});
+      entries[PartitionId(record.key.partition)].push_back({Epoch(record.key.epoch), Index(record.key.index),
+                                                            record.location, record.lsn, std::string(record.head),
+                                                            record.is_copy});
       return {};
     case RecordType::kPart:
       parts.push_back({record.key, record.location, record.lsn, record.is_copy});

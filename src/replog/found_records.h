@@ -41,9 +41,9 @@ struct FoundRecords {
 
 // What counts of one partition's entries.
 struct ChosenEntries {
-  std::vector<FoundEntry> entries;        // From the snapshot's index on, one an index, at their places of now.
-  std::vector<FoundEntry> below;          // At or under the snapshot.
-  std::vector<mffs::Location> orphans;    // To be released.
+  std::vector<FoundEntry> entries;      // From the snapshot's index on, one an index, at their places of now.
+  std::vector<FoundEntry> below;        // At or under the snapshot.
+  std::vector<mffs::Location> orphans;  // To be released.
 };
 
 // Pure. `committed` is the highest index known to be committed, beside what the entries say.

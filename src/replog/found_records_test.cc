@@ -7,14 +7,17 @@ namespace {
 
 constexpr PartitionId kPartition{3};
 
-mffs::Location At(std::uint32_t n) { return {.segment = n, .generation = 1, .offset = 8, .size = 50, .ordinal = 0}; }
+mffs::Location At(std::uint32_t n) {
+  return {.segment = n, .generation = 1, .offset = 8, .size = 50, .ordinal = 0};
+}
 
 FoundEntry Entry(std::uint64_t epoch, std::uint64_t index, std::uint32_t place, std::uint64_t committed = 0) {
   FoundEntry entry{Epoch(epoch), Index(index), At(place), mffs::Lsn(place), {}, false};
   // The meta makes entries of one epoch and index equal, others different.
   const std::string meta = std::to_string(epoch) + "/" + std::to_string(index);
-  EntryHead{.type = 1, .meta_bytes = static_cast<std::uint32_t>(meta.size()), .committed = Index(committed), .meta = meta}.EncodeTo(
-      entry.head);
+  EntryHead{
+      .type = 1, .meta_bytes = static_cast<std::uint32_t>(meta.size()), .committed = Index(committed), .meta = meta}
+      .EncodeTo(entry.head);
   return entry;
 }
 
@@ -44,8 +47,18 @@ TEST(ChooseEntries, TakesWhatCountsAndNothingElse) {
       {"a gap under what an entry says is corruption", {Entry(1, 1, 1), Entry(1, 4, 2, 3)}, 0, 1, {}, ""},
       {"a missing end is corruption when it was committed", {Entry(1, 1, 1)}, 0, 2, {}, ""},
       {"the higher epoch wins", {Entry(1, 1, 1), Entry(1, 2, 2), Entry(2, 2, 3)}, 0, 1, {}, "1/1@1 2/2@3 orphans 2"},
-      {"an older epoch behind a newer ends the log", {Entry(1, 1, 1), Entry(2, 2, 3), Entry(1, 3, 2)}, 0, 1, {}, "1/1@1 2/2@3 orphans 2"},
-      {"under the snapshot nothing is taken", {Entry(1, 1, 1), Entry(1, 2, 2), Entry(1, 3, 3)}, 2, 2, {}, "1/3@3 orphans"},
+      {"an older epoch behind a newer ends the log",
+       {Entry(1, 1, 1), Entry(2, 2, 3), Entry(1, 3, 2)},
+       0,
+       1,
+       {},
+       "1/1@1 2/2@3 orphans 2"},
+      {"under the snapshot nothing is taken",
+       {Entry(1, 1, 1), Entry(1, 2, 2), Entry(1, 3, 3)},
+       2,
+       2,
+       {},
+       "1/3@3 orphans"},
       {"the first after a snapshot missing", {Entry(1, 9, 3)}, 2, 2, {}, "orphans 3"},
       {"a copy that no move names goes", {Entry(1, 1, 1), Entry(1, 1, 7)}, 0, 1, {}, "1/1@1 orphans 7"},
       {"a moved entry lies at its new place", {Entry(1, 1, 1), Entry(1, 1, 7)}, 0, 1, {{1, 7}}, "1/1@7 orphans"},

@@ -1,12 +1,12 @@
 #include "replog/local_coordinator.h"
 
-#include <fcntl.h>
-#include <fmt/format.h>
-#include <unistd.h>
-
 #include <algorithm>
 #include <cerrno>
 #include <charconv>
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <unistd.h>
 
 #include "base/crc32c.h"
 
@@ -79,13 +79,14 @@ LocalCoordinator::LocalCoordinator(async::Executor executor, async::WorkerPool* 
     : worker_(worker), path_(std::move(path)), written_(executor) {}
 
 async::Task<base::Result<>> LocalCoordinator::Load() {
-  ASSIGN_OR_CO_RETURN(base::Result<std::string> text, co_await worker_->Run([path = path_] { return ReadWholeFile(path); }));
+  ASSIGN_OR_CO_RETURN(base::Result<std::string> text,
+                      co_await worker_->Run([path = path_] { return ReadWholeFile(path); }));
   CO_RETURN_IF_ERROR(text);
   if (text->empty()) co_return base::Result<>();
   base::Result<std::map<PartitionId, Epoch>> epochs = DecodeEpochs(*text);
   if (!epochs.has_value()) {
-    co_return base::Error(epochs.error().code(),
-                          path_ + " is damaged: " + epochs.error().message() + "; move it away, the log knows its epochs too");
+    co_return base::Error(epochs.error().code(), path_ + " is damaged: " + epochs.error().message() +
+                                                     "; move it away, the log knows its epochs too");
   }
   epochs_ = *std::move(epochs);
   co_return base::Result<>();
@@ -140,7 +141,8 @@ base::Result<std::map<PartitionId, Epoch>> DecodeEpochs(std::string_view text) {
   while (!lines.empty()) {
     std::uint32_t partition = 0;
     std::uint64_t epoch = 0;
-    if (!TakeNumber(&lines, ' ', &partition) || !TakeNumber(&lines, '\n', &epoch)) return damaged("a line cannot be read");
+    if (!TakeNumber(&lines, ' ', &partition) || !TakeNumber(&lines, '\n', &epoch))
+      return damaged("a line cannot be read");
     epochs[PartitionId(partition)] = Epoch(epoch);
   }
   return epochs;

@@ -11,9 +11,9 @@
 namespace replog {
 
 // Thread: the log's shard; the file is touched on the worker only. Borrows the worker, which outlives it.
-// Durability: the file is written anew and renamed, file and folder synced, before an epoch is handed out; calls that come meanwhile share
-// the next write. A lost file does no harm: the log's own epoch counts too.
-// Format: docs/format/replog.md, end.
+// Durability: the file is written anew and renamed, file and folder synced, before an epoch is handed out; calls that
+// come meanwhile share the next write. A lost file does no harm: the log's own epoch counts too. Format:
+// docs/format/replog.md, end.
 class LocalCoordinator final : public Coordinator {
  public:
   LocalCoordinator(async::Executor executor, async::WorkerPool* worker, std::string path);

@@ -1,10 +1,10 @@
 #include "replog/local_coordinator.h"
 
-#include <gtest/gtest.h>
-#include <unistd.h>
-
 #include <filesystem>
 #include <fstream>
+
+#include <gtest/gtest.h>
+#include <unistd.h>
 
 #include "async/task_group.h"
 #include "async/testing.h"

@@ -30,7 +30,8 @@ async::Task<base::Result<>> LeadUsed(Context* context, Proposals* proposals) {
 
 }  // namespace
 
-Log::Log(async::Executor executor, mffs::Volume* volume, mffs::BufferPool* pool, Coordinator* coordinator, LogOptions options)
+Log::Log(async::Executor executor, mffs::Volume* volume, mffs::BufferPool* pool, Coordinator* coordinator,
+         LogOptions options)
     : engine_(std::make_unique<Engine>(executor, volume, pool, coordinator, options)) {}
 Log::~Log() = default;
 
@@ -56,7 +57,9 @@ PartitionId Log::MailboxPartitionOf(std::string_view canonical_address) const {
   return MailboxPartitionOfSlot(SlotOf(canonical_address), engine_->context()->options.mailbox_partitions);
 }
 
-std::uint32_t Log::queue_partition_count() const { return engine_->context()->options.queue_partitions; }
+std::uint32_t Log::queue_partition_count() const {
+  return engine_->context()->options.queue_partitions;
+}
 
 PartitionId Log::QueuePartition(std::uint32_t n) const {
   CHECK(n < queue_partition_count());
@@ -97,7 +100,7 @@ void Log::ReleaseBody(PartitionId id, const BodyRef& body) {
   if (TailEntry* entry = partition->tail.Find(Index(body.id.value()))) {
     // A restart before the next snapshot would look for the entry: it goes with that.
     partition->tail.MarkUnneeded(entry);
-    context->snapshot_wanted(*partition);
+    context->snapshot_wanted(partition);
     return;
   }
   context->volume->Release(context->moved.Resolve(body.extents.front()));
@@ -124,10 +127,16 @@ async::Task<void> Log::Stop() {
   co_await context->open_bodies->WaitForWrites();
 }
 
-async::Task<base::Result<>> Log::Moved(std::vector<Move> moves) { return engine_->mover()->Moved(std::move(moves)); }
+async::Task<base::Result<>> Log::Moved(std::vector<Move> moves) {
+  return engine_->mover()->Moved(std::move(moves));
+}
 
-Log::CheckpointState Log::TakeCheckpointState() { return engine_->checkpoints()->Take(); }
+Log::CheckpointState Log::TakeCheckpointState() {
+  return engine_->checkpoints()->Take();
+}
 
-void Log::CheckpointDurable() { engine_->checkpoints()->Durable(); }
+void Log::CheckpointDurable() {
+  engine_->checkpoints()->Durable();
+}
 
 }  // namespace replog

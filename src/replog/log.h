@@ -1,5 +1,6 @@
-// Log: all partition logs of a node over one volume. Ordered, durable entries with an epoch and a commit rule, written so that
-// replicas join without changing queue and store. Follows PacificA (Lin et al., 2008); here the replica set is one.
+// Log: all partition logs of a node over one volume. Ordered, durable entries with an epoch and a commit rule, written
+// so that replicas join without changing queue and store. Follows PacificA (Lin et al., 2008); here the replica set is
+// one.
 #pragma once
 
 #include <functional>
@@ -13,11 +14,11 @@
 #include "async/task_group.h"
 #include "base/clock.h"
 #include "base/result.h"
+#include "mffs/buffer_pool.h"
+#include "mffs/volume.h"
 #include "replog/body.h"
 #include "replog/state_machine.h"
 #include "replog/types.h"
-#include "mffs/buffer_pool.h"
-#include "mffs/volume.h"
 
 namespace replog {
 
@@ -26,8 +27,8 @@ struct Draft {
   std::uint8_t type = 0;  // The state machine's, not 0.
   mail::Class cls = mail::Class::kNormal;
   mffs::Stream stream = mffs::Stream::kMailbox;
-  std::string meta;       // At most meta_bytes_max.
-  Body body;              // Empty for an entry without.
+  std::string meta;  // At most meta_bytes_max.
+  Body body;         // Empty for an entry without.
 };
 
 // What became of a proposal.
@@ -38,8 +39,8 @@ struct Committed {
   std::string applied;  // The text of StateMachine::Apply's done; empty from ProposeCommitted.
 };
 
-// What the log needs of whoever decides epochs; the local coordinator (a file, src/cluster later etcd) implements it above.
-// Fault model: may be slow or fail; the log then does not lead the partition.
+// What the log needs of whoever decides epochs; the local coordinator (a file, src/cluster later etcd) implements it
+// above. Fault model: may be slow or fail; the log then does not lead the partition.
 class Coordinator {
  public:
   virtual ~Coordinator() = default;
@@ -51,13 +52,13 @@ struct LogOptions {
   std::uint32_t mailbox_partitions = 256;
   std::uint32_t queue_partitions = 4;
   std::uint32_t meta_bytes_max = 256u << 10;
-  std::uint32_t proposals_pending_max = 65'536;           // In flight, all partitions; past it kBusy.
-  std::uint64_t snapshot_after_bytes = 8u << 20;          // Tail bytes (heads) of a partition that make it due, and at least
-                                                          // the size of its last snapshot.
-  std::uint64_t snapshot_after_lsns = 1'000'000;          // Or its tail begins so far back.
-  std::uint64_t tail_entries_max = 1'000'000;             // All partitions: past it the longest tails are cut by snapshots.
-  std::uint64_t releasable_bytes_max = 256u << 20;        // All partitions: records that only the log itself still needs; at most
-                                                          // 1/16 of the volume.
+  std::uint32_t proposals_pending_max = 65'536;     // In flight, all partitions; past it kBusy.
+  std::uint64_t snapshot_after_bytes = 8u << 20;    // Tail bytes (heads) of a partition that make it due, and at least
+                                                    // the size of its last snapshot.
+  std::uint64_t snapshot_after_lsns = 1'000'000;    // Or its tail begins so far back.
+  std::uint64_t tail_entries_max = 1'000'000;       // All partitions: past it the longest tails are cut by snapshots.
+  std::uint64_t releasable_bytes_max = 256u << 20;  // All partitions: records that only the log itself still needs; at
+                                                    // most 1/16 of the volume.
 };
 
 struct LogStatus {
@@ -72,15 +73,17 @@ struct LogStatus {
 // Life: construct, Recover(), then propose; Stop() before destruction and before Volume::Close().
 class Log final : private mffs::RecordOwner {
  public:
-  Log(async::Executor executor, mffs::Volume* volume, mffs::BufferPool* pool, Coordinator* coordinator, LogOptions options);
+  Log(async::Executor executor, mffs::Volume* volume, mffs::BufferPool* pool, Coordinator* coordinator,
+      LogOptions options);
   ~Log() override;
 
-  // Loads snapshots, replays entries in order into the state machines (`mailboxes` for the mailbox partitions, `queues` for the queue
-  // partitions), takes an epoch for each partition with entries (others take it with their first proposal), starts the volume.
-  // Errors: kCorrupt (an acknowledged entry is missing: which), kIo.
+  // Loads snapshots, replays entries in order into the state machines (`mailboxes` for the mailbox partitions, `queues`
+  // for the queue partitions), takes an epoch for each partition with entries (others take it with their first
+  // proposal), starts the volume. Errors: kCorrupt (an acknowledged entry is missing: which), kIo.
   async::Task<base::Result<>> Recover(StateMachine* mailboxes, StateMachine* queues);
 
-  // Address -> slot -> partition. The hash (version 1: CRC-32C of the canonical address, its high 16 bits) and the slot ranges are part of the format.
+  // Address -> slot -> partition. The hash (version 1: CRC-32C of the canonical address, its high 16 bits) and the slot
+  // ranges are part of the format.
   PartitionId MailboxPartitionOf(std::string_view canonical_address) const;
   std::uint32_t queue_partition_count() const;
   PartitionId QueuePartition(std::uint32_t n) const;  // n < queue_partition_count().
@@ -89,12 +92,13 @@ class Log final : private mffs::RecordOwner {
   base::Result<> Admit(mffs::Stream stream, std::uint64_t bytes) const;
 
   // Durable on every member of the counted set (here: this volume), and applied.
-  // Errors: kNoSpace, kBusy (nothing was written), kReadOnly, kIo (the outcome is unknown to the proposer until a restart: it answers 451),
-  // or the error that Apply's done gave.
+  // Errors: kNoSpace, kBusy (nothing was written), kReadOnly, kIo (the outcome is unknown to the proposer until a
+  // restart: it answers 451), or the error that Apply's done gave.
   async::Task<base::Result<Committed>> Propose(PartitionId partition, Draft draft);
 
-  // The same, without waiting for the apply: returns as soon as the entry is committed. Reads that start later still see it, because
-  // applies and reads of a partition keep their order (docs/decisions/0005-acknowledge-at-commit.md). For mail delivery.
+  // The same, without waiting for the apply: returns as soon as the entry is committed. Reads that start later still
+  // see it, because applies and reads of a partition keep their order (docs/decisions/0005-acknowledge-at-commit.md).
+  // For mail delivery.
   async::Task<base::Result<Committed>> ProposeCommitted(PartitionId partition, Draft draft);
 
   // Bytes of a body: [offset, offset + size) cut to the body's end. Checked. At most 1 MiB a call.

@@ -18,7 +18,7 @@ struct Ledger {
     bool remove_begun = false;
     bool removed = false;
   };
-  std::map<std::string, Mail> begun;                              // By meta, which names it.
+  std::map<std::string, Mail> begun;                                  // By meta, which names it.
   std::map<std::pair<PartitionId, Index>, std::string> acknowledged;  // -> meta
 };
 
@@ -112,7 +112,9 @@ bool LiveAndCrash(LogRig* rig, Ledger* ledger, std::uint64_t seed, std::optional
 
 class LogCrash : public ::testing::Test {
  protected:
-  LogCrash() { base::SetLogSink([](std::string_view) {}); }
+  LogCrash() {
+    base::SetLogSink([](std::string_view) {});
+  }
   ~LogCrash() override { base::SetLogSink(nullptr); }
 
   static RigOptions Options(std::uint64_t reorder_seed) {

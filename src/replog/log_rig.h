@@ -26,7 +26,8 @@ class MapCoordinator final : public Coordinator {
   std::optional<base::Error> error;
 };
 
-// Keeps mails by index. Entry types: kPut keeps the mail with its meta, kRemove (meta: an index in decimal) gives one up.
+// Keeps mails by index. Entry types: kPut keeps the mail with its meta, kRemove (meta: an index in decimal) gives one
+// up.
 class KeepingMachine final : public StateMachine {
  public:
   static constexpr std::uint8_t kPut = 1;

@@ -83,7 +83,9 @@ base::Result<> KeepingMachine::LoadSnapshotPiece(PartitionId partition, std::str
   return {};
 }
 
-async::Task<base::Result<>> KeepingMachine::EndSnapshot(PartitionId) { co_return base::Result<>(); }
+async::Task<base::Result<>> KeepingMachine::EndSnapshot(PartitionId) {
+  co_return base::Result<>();
+}
 
 async::Task<base::Result<>> KeepingMachine::Recovered() {
   recovered = true;
@@ -116,7 +118,9 @@ mffs::SimDevice::Options LogRig::DeviceOptions() {
   return device_options;
 }
 
-base::Result<> LogRig::Open() { return Run(OpenTask()); }
+base::Result<> LogRig::Open() {
+  return Run(OpenTask());
+}
 
 async::Task<base::Result<>> LogRig::OpenTask() {
   if (is_new_) {
@@ -153,7 +157,9 @@ base::Result<Committed> LogRig::Put(PartitionId partition, std::string meta, std
   return Run(PutTask(this, partition, std::move(meta), std::move(mail), stream));
 }
 
-base::Result<Committed> LogRig::Remove(PartitionId partition, Index index) { return Run(RemoveTask(this, partition, index)); }
+base::Result<Committed> LogRig::Remove(PartitionId partition, Index index) {
+  return Run(RemoveTask(this, partition, index));
+}
 
 base::Result<std::string> LogRig::Mail(PartitionId partition, Index index) {
   const auto& kept = machine->partitions[partition].kept;

@@ -13,7 +13,8 @@ constexpr PartitionId kBox0{0};
 constexpr PartitionId kBox1{1};
 
 async::Task<void> PutInto(LogRig* rig, PartitionId partition, int n, mffs::Stream stream, std::vector<Index>* order) {
-  const auto put = co_await PutTask(rig, partition, "m" + std::to_string(n), PatternText(static_cast<std::uint64_t>(n), 3000), stream);
+  const auto put = co_await PutTask(rig, partition, "m" + std::to_string(n),
+                                    PatternText(static_cast<std::uint64_t>(n), 3000), stream);
   EXPECT_TRUE(put.has_value()) << put.error().message();
   if (put.has_value()) order->push_back(put->index);
 }
@@ -107,8 +108,8 @@ TEST_F(LogTest, WindowsIntoALargeMailAreExact) {
   ASSERT_TRUE(put.has_value());
   const BodyRef body = rig_->machine->partitions[kBox0].kept[put->index].body;
   ASSERT_EQ(body.extents.size(), 4u);
-  const std::pair<std::uint64_t, std::uint64_t> windows[] = {{0, 10},          {262'140, 8}, {262'144, 262'144}, {100, 800'000},
-                                                             {899'999, 1000}, {900'000, 5}, {0, 900'000}};
+  const std::pair<std::uint64_t, std::uint64_t> windows[] = {
+      {0, 10}, {262'140, 8}, {262'144, 262'144}, {100, 800'000}, {899'999, 1000}, {900'000, 5}, {0, 900'000}};
   for (const auto& [offset, size] : windows) {
     const auto read = rig_->Run(rig_->log->ReadBody(body, offset, size));
     ASSERT_TRUE(read.has_value()) << offset << ": " << read.error().message();
@@ -224,7 +225,9 @@ TEST_F(LogTest, AProposalAfterStopIsRefused) {
 
 TEST_F(LogTest, ADroppedBodyGivesItsPartsBack) {
   Start();
-  const auto live = [this] { return rig_->volume->Status().live_bytes_by_stream[static_cast<int>(mffs::Stream::kTransit)]; };
+  const auto live = [this] {
+    return rig_->volume->Status().live_bytes_by_stream[static_cast<int>(mffs::Stream::kTransit)];
+  };
   ASSERT_TRUE(rig_->Put(kBox0, "a", "1").has_value());
   const std::uint64_t before = live();
   {

@@ -16,8 +16,8 @@ struct PlaceHash {
   }
 };
 
-// Thread: the log's shard. An entry lives until a snapshot of its partition that was begun after the move is in force: from
-// then on nobody holds the old place (the state machine's reads and releases keep their order).
+// Thread: the log's shard. An entry lives until a snapshot of its partition that was begun after the move is in force:
+// from then on nobody holds the old place (the state machine's reads and releases keep their order).
 class MovedPlaces {
  public:
   void Add(const mffs::Location& from, const mffs::Location& to) { places_[from] = to; }

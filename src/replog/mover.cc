@@ -36,8 +36,11 @@ async::Task<base::Result<>> Mover::Moved(std::vector<mffs::RecordOwner::Move> mo
   for (const mffs::RecordOwner::Move& move : moves) {
     Partition* partition = PartitionOf(move.key);
     if (partition != nullptr) {
-      by_partition[partition->id].push_back(
-          {.type = move.key.type, .key_epoch = move.key.epoch, .key_index = move.key.index, .from = move.from, .to = move.to});
+      by_partition[partition->id].push_back({.type = move.key.type,
+                                             .key_epoch = move.key.epoch,
+                                             .key_index = move.key.index,
+                                             .from = move.from,
+                                             .to = move.to});
     } else if (!context_->open_bodies->Moved(BodyId(move.key.index), move.key.epoch, move.to)) {
       // Released while it was copied.
       context_->volume->Release(move.to);
@@ -46,7 +49,8 @@ async::Task<base::Result<>> Mover::Moved(std::vector<mffs::RecordOwner::Move> mo
   for (auto& [id, of_partition] : by_partition) {
     for (std::size_t at = 0; at < of_partition.size(); at += kMovesPerRecordMax) {
       const auto begin = of_partition.begin() + static_cast<std::ptrdiff_t>(at);
-      const auto end = of_partition.begin() + static_cast<std::ptrdiff_t>(std::min(of_partition.size(), at + kMovesPerRecordMax));
+      const auto end =
+          of_partition.begin() + static_cast<std::ptrdiff_t>(std::min(of_partition.size(), at + kMovesPerRecordMax));
       CO_RETURN_IF_ERROR(co_await Record(context_->partitions.Find(id), std::vector<MovedRecord>(begin, end)));
     }
   }
@@ -61,10 +65,10 @@ async::Task<base::Result<>> Mover::Record(Partition* partition, std::vector<Move
                             .epoch = partition->epoch.value(),
                             .index = 0};
   const mffs::Lsn after = context_->volume->Status().durable_lsn;
-  ASSIGN_OR_CO_RETURN(const mffs::Location place,
-                      co_await context_->volume->AppendCopy(mffs::Stream::kMeta, key,
-                                                            EncodeMoveHead(static_cast<std::uint32_t>(moves.size())),
-                                                            EncodeMoves(moves)));
+  ASSIGN_OR_CO_RETURN(
+      const mffs::Location place,
+      co_await context_->volume->AppendCopy(
+          mffs::Stream::kMeta, key, EncodeMoveHead(static_cast<std::uint32_t>(moves.size())), EncodeMoves(moves)));
   const Index last(partition->next.value() - 1);
   MoveRecord record{.location = place, .from = {}, .after = after, .settled_at = last};
   std::vector<StateMachine::BodyMove> bodies;
@@ -79,7 +83,8 @@ async::Task<base::Result<>> Mover::Record(Partition* partition, std::vector<Move
 }
 
 Partition* Mover::PartitionOf(const mffs::RecordKey& key) {
-  if (key.type != static_cast<std::uint8_t>(RecordType::kPart)) return context_->partitions.Find(PartitionId(key.partition));
+  if (key.type != static_cast<std::uint8_t>(RecordType::kPart))
+    return context_->partitions.Find(PartitionId(key.partition));
   const auto found = context_->part_bodies.find(BodyId(key.index));
   return found == context_->part_bodies.end() ? nullptr : context_->partitions.Find(found->second.partition);
 }

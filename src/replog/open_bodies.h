@@ -68,7 +68,7 @@ class OpenBodies {
   std::unordered_map<BodyId, OpenBody*> bodies_;
   Writes writes_;
   async::Notifier ended_;  // A part's write.
-  Writes idle_;  // Ended ones, used again: a write must not be destroyed inside its own completion.
+  Writes idle_;            // Ended ones, used again: a write must not be destroyed inside its own completion.
 };
 
 }  // namespace replog

@@ -51,13 +51,13 @@ struct Partition {
 
   const PartitionId id;
   Leading leading = Leading::kNo;
-  Epoch epoch;        // Last led, or found in the log.
+  Epoch epoch;  // Last led, or found in the log.
   Index next{1};
   CommitRule commit;
   Index committed;
-  Index applied;      // Handed to the state machine.
+  Index applied;  // Handed to the state machine.
   Epoch applied_epoch;
-  Index last_told;    // The last applied entry that was not the log's own.
+  Index last_told;  // The last applied entry that was not the log's own.
   PendingList pending;
 
   Tail tail;

@@ -83,23 +83,37 @@ async::Task<base::Result<Committed>> Proposals::Run(Partition* partition, Draft 
   co_return result;
 }
 
-base::Result<> Proposals::Check(const Draft& draft) const {
+base::Result<> Proposals::Check(Draft* draft) {
   if (context_->latched.has_value()) return base::Error(*context_->latched);
   if (context_->stopping) return base::Error(base::Errc::kClosed, "the log is being closed");
   if (pending_count_ >= context_->options.proposals_pending_max) {
     return base::Error(base::Errc::kBusy, "too many changes wait for the disk");
   }
-  const Body::State* body = draft.body.state_.get();
-  const std::size_t table = body != nullptr && body->open != nullptr ? body->open->extents.size() * Extent::kEncodedSize : 0;
-  if (draft.meta.size() > context_->options.meta_bytes_max || draft.meta.size() + table > mffs::kBodyBytesMax) {
+  const Body::State* body = draft->body.state_.get();
+  const std::size_t table =
+      body != nullptr && body->open != nullptr ? body->open->extents.size() * Extent::kEncodedSize : 0;
+  if (draft->meta.size() > context_->options.meta_bytes_max || draft->meta.size() + table > mffs::kBodyBytesMax) {
     return base::Error(base::Errc::kInvalid, "the change is larger than the log takes");
   }
-  const std::uint64_t in_record = table != 0 ? table : draft.body.size_bytes();
-  return context_->volume->Admit(draft.stream, EntryHead::kFixedBytes + draft.meta.size() + in_record);
+  const std::uint64_t in_record = table != 0 ? table : draft->body.size_bytes();
+  return AdmitToVolume(draft, EntryHead::kFixedBytes + draft->meta.size() + in_record);
+}
+
+base::Result<> Proposals::AdmitToVolume(Draft* draft, std::uint64_t bytes) {
+  base::Result<> admitted = context_->volume->Admit(draft->stream, bytes);
+  if (admitted.has_value() || admitted.error().code() != base::Errc::kNoSpace) return admitted;
+  // What the log itself could give up is given up soon.
+  context_->space_refused = true;
+  context_->snapshot_wanted(nullptr);
+  if (draft->body.size_bytes() > 0) return admitted;
+  // An entry without a mail is how mail leaves a full volume: it may use the room that is kept for the log's own
+  // records.
+  draft->stream = mffs::Stream::kMeta;
+  return context_->volume->Admit(draft->stream, bytes);
 }
 
 base::Result<Pending*> Proposals::Start(Partition* partition, Draft draft, Until until) {
-  RETURN_IF_ERROR(Check(draft));
+  RETURN_IF_ERROR(Check(&draft));
   if (appends_since_floor_++ % kAppendsPerFloor == 0) context_->RefreshLsnFloor();
   Pending* pending = pool_.Take();
   pending->partition = partition;
@@ -217,7 +231,7 @@ void Proposals::Apply(Pending* pending) {
   partition->applied_epoch = pending->epoch;
   partition->tail.MarkApplied(pending->index, mail_in_record);
   context_->counters.entries_committed += 1;
-  context_->snapshot_wanted(*partition);
+  context_->snapshot_wanted(partition);
 
   if (pending->draft.type != 0) partition->last_told = pending->index;
   if (pending->draft.type == 0) {
@@ -278,7 +292,7 @@ void Proposals::Latch(const base::Error& error) {
   for (Partition* partition : context_->partitions.All()) {
     while (!partition->pending.empty()) {
       Pending* pending = partition->pending.PopFront();
-          if (pending->durable) Complete(pending, base::Error(*context_->latched));
+      if (pending->durable) Complete(pending, base::Error(*context_->latched));
     }
   }
   busy_ = false;

@@ -7,9 +7,9 @@
 
 namespace replog {
 
-// Thread: the log's shard. Owned by the log, borrows the context. A proposal that was appended is never cancelled: it is
-// committed whether or not somebody still waits. An append that fails ends the log's writing until a restart, since what the disk
-// holds is unknown then.
+// Thread: the log's shard. Owned by the log, borrows the context. A proposal that was appended is never cancelled: it
+// is committed whether or not somebody still waits. An append that fails ends the log's writing until a restart, since
+// what the disk holds is unknown then.
 class Proposals {
  public:
   explicit Proposals(Context* context);
@@ -25,7 +25,8 @@ class Proposals {
  private:
   async::Task<base::Result<>> TakeLead(Partition* partition);
   async::Task<base::Result<Committed>> Run(Partition* partition, Draft draft, Until until);
-  base::Result<> Check(const Draft& draft) const;
+  base::Result<> Check(Draft* draft);
+  base::Result<> AdmitToVolume(Draft* draft, std::uint64_t bytes);
   // Gives the entry its index and appends it. Nothing after the checks can fail, so that no index stays empty.
   base::Result<Pending*> Start(Partition* partition, Draft draft, Until until);
   void Encode(Pending* pending);

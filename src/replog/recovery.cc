@@ -12,7 +12,9 @@ namespace {
 constexpr std::uint32_t kReplaysRunningMax = 8192;
 constexpr std::uint32_t kReplaysBetweenPauses = 512;
 
-async::Task<void> LetOthersRun() { co_await asio::post(co_await asio::this_coro::executor, async::use_task); }
+async::Task<void> LetOthersRun() {
+  co_await asio::post(co_await asio::this_coro::executor, async::use_task);
+}
 
 }  // namespace
 
@@ -59,14 +61,15 @@ base::Result<> Recovery::LoadState() {
     return base::Error(base::Errc::kInvalid,
                        "the volume has " + std::to_string(state_.mailbox_partitions) + " mailbox and " +
                            std::to_string(state_.queue_partitions) + " queue partitions, the configuration says " +
-                           std::to_string(options.mailbox_partitions) + " and " + std::to_string(options.queue_partitions) +
+                           std::to_string(options.mailbox_partitions) + " and " +
+                           std::to_string(options.queue_partitions) +
                            ": mailbox partitions cannot be changed, queue partitions only be added");
   }
   for (const OwnerState::PartitionState& saved : state_.partitions) {
     Partition* partition = context_->partitions.Find(saved.partition);
     if (partition == nullptr) {
-      return base::Error(base::Errc::kCorrupt, "the log's state names partition " + std::to_string(saved.partition.value()) +
-                                                   ", which does not exist");
+      return base::Error(base::Errc::kCorrupt, "the log's state names partition " +
+                                                   std::to_string(saved.partition.value()) + ", which does not exist");
     }
     partition->epoch = saved.epoch;
     partition->committed = saved.committed;
@@ -82,8 +85,8 @@ async::Task<base::Result<>> Recovery::Scan() {
       state_.scan_after, [this](const mffs::RecordView& record) { return found_.Add(record); }));
   for (const auto& [id, entries] : found_.entries) {
     if (context_->partitions.Find(id) == nullptr) {
-      co_return base::Error(base::Errc::kInvalid,
-                            "the volume has entries of " + NameOf(id) + ", for which the configuration has too few partitions");
+      co_return base::Error(base::Errc::kInvalid, "the volume has entries of " + NameOf(id) +
+                                                      ", for which the configuration has too few partitions");
     }
   }
   co_return base::Result<>();
@@ -97,7 +100,8 @@ async::Task<base::Result<>> Recovery::LoadMoves() {
     if (partition == nullptr) co_return base::Error(base::Errc::kCorrupt, "a move of a partition that does not exist");
     MoveRecord kept{.location = found.place, .from = {}, .after = mffs::Lsn(found.lsn.value() - 1), .settled_at = {}};
     for (const MovedRecord& move : moves) {
-      // A move cut short of a record that the checkpoint released: the copy goes too. (A copied note is of a complete move.)
+      // A move cut short of a record that the checkpoint released: the copy goes too. (A copied note is of a complete
+      // move.)
       const bool incomplete = !found.is_copy && found.lsn > state_.settled_lsn;
       if (incomplete && !context_->volume->IsLive(move.from)) context_->volume->Release(move.to);
       kept.from.push_back(move.from);
@@ -173,8 +177,8 @@ void Recovery::TellMoves() {
 
 async::Task<base::Result<>> Recovery::ReplayEntries(Partition* partition) {
   ASSIGN_OR_CO_RETURN(ChosenEntries chosen,
-                      ChooseEntries(partition->id, std::move(found_.entries[partition->id]), partition->in_force.reached,
-                                    partition->committed, context_->moved));
+                      ChooseEntries(partition->id, std::move(found_.entries[partition->id]),
+                                    partition->in_force.reached, partition->committed, context_->moved));
   for (const mffs::Location& orphan : chosen.orphans) context_->volume->Release(orphan);
   for (const FoundEntry& entry : chosen.below) {
     if (IsUnsettled(entry.is_copy, entry.lsn, entry.place)) context_->volume->Release(entry.place);
@@ -199,7 +203,8 @@ async::Task<base::Result<>> Recovery::ReplayEntries(Partition* partition) {
   co_return base::Result<>();
 }
 
-async::Task<base::Result<>> Recovery::ReadRest(Partition* partition, FoundEntry* entry, std::string* meta, BodyRef* body) {
+async::Task<base::Result<>> Recovery::ReadRest(Partition* partition, FoundEntry* entry, std::string* meta,
+                                               BodyRef* body) {
   base::Result<mffs::Record> record = co_await context_->volume->Read(entry->place);
   if (!record.has_value()) {
     co_return std::move(record).error().In("read entry " + std::to_string(entry->index.value()) + " of " +
@@ -249,12 +254,15 @@ void Recovery::Replay(Partition* partition, const FoundEntry& entry, const Entry
                        .body = std::move(body),
                        .is_replay = true};
   replays_running_ += 1;
-  context_->MachineOf(partition->id)->Apply(view, [this](const base::Result<std::string>& result) { ReplayDone(result); });
+  context_->MachineOf(partition->id)->Apply(view, [this](const base::Result<std::string>& result) {
+    ReplayDone(result);
+  });
 }
 
 void Recovery::ReplayDone(const base::Result<std::string>& result) {
   // An error that the entry itself decided was the answer to its proposer; a broken index is the log's concern.
-  if (!result.has_value() && (result.error().code() == base::Errc::kIo || result.error().code() == base::Errc::kCorrupt)) {
+  if (!result.has_value() &&
+      (result.error().code() == base::Errc::kIo || result.error().code() == base::Errc::kCorrupt)) {
     replay_error_ = result.error();
   }
   replays_running_ -= 1;

@@ -13,8 +13,9 @@
 namespace replog {
 
 // Used once, before the volume starts; borrows the context. Thread: the log's shard.
-// Reads only, but for releases, which the volume makes durable with its next checkpoint: cut short, it is repeated with the same result.
-// Errors: kCorrupt (an acknowledged entry is missing: which one), kInvalid (the configuration does not fit the volume), kIo.
+// Reads only, but for releases, which the volume makes durable with its next checkpoint: cut short, it is repeated with
+// the same result. Errors: kCorrupt (an acknowledged entry is missing: which one), kInvalid (the configuration does not
+// fit the volume), kIo.
 class Recovery {
  public:
   explicit Recovery(Context* context);
@@ -32,7 +33,8 @@ class Recovery {
   async::Task<base::Result<>> ReplayEntries(Partition* partition);
   // What the record holds beyond its head: a large meta, the extents of a mail in parts.
   async::Task<base::Result<>> ReadRest(Partition* partition, FoundEntry* entry, std::string* meta, BodyRef* body);
-  void Replay(Partition* partition, const FoundEntry& entry, const EntryHead& head, std::string_view meta, BodyRef body);
+  void Replay(Partition* partition, const FoundEntry& entry, const EntryHead& head, std::string_view meta,
+              BodyRef body);
   void ReplayDone(const base::Result<std::string>& result);
   // A copy whose move was never noted: cleaning was cut short, and the original counts.
   bool IsUnsettled(bool is_copy, mffs::Lsn lsn, const mffs::Location& place) const;

@@ -1,4 +1,5 @@
-// The slot of an address and the partition of a slot: part of the format (docs/format/replog.md "Partitions and slots").
+// The slot of an address and the partition of a slot: part of the format (docs/format/replog.md "Partitions and
+// slots").
 #pragma once
 
 #include <cstdint>

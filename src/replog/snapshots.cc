@@ -10,10 +10,12 @@ namespace {
 
 constexpr std::size_t kPartBodiesPerPiece = (256u << 10) / 8;
 
-// Moves before number `end` that a snapshot at `writing->reached` makes unneeded: no entry behind it names an old place.
+// Moves before number `end` that a snapshot at `writing->reached` makes unneeded: no entry behind it names an old
+// place.
 std::uint64_t MovesShown(const Partition& partition, std::uint64_t end) {
   std::uint64_t shown = partition.moves_first;
-  while (shown < end && partition.moves[shown - partition.moves_first].settled_at <= partition.writing->reached) ++shown;
+  while (shown < end && partition.moves[shown - partition.moves_first].settled_at <= partition.writing->reached)
+    ++shown;
   return shown;
 }
 
@@ -41,8 +43,9 @@ class Snapshots::PieceWriter final : public SnapshotWriter {
                               .epoch = partition_->epoch.value(),
                               .index = snapshot->pieces.size()};
     const std::uint64_t bytes = piece.size();
-    ASSIGN_OR_CO_RETURN(const mffs::Location place, co_await context_->volume->AppendCopy(
-                                                        mffs::Stream::kMeta, key, EncodePieceHead(kind), std::move(piece)));
+    ASSIGN_OR_CO_RETURN(
+        const mffs::Location place,
+        co_await context_->volume->AppendCopy(mffs::Stream::kMeta, key, EncodePieceHead(kind), std::move(piece)));
     snapshot->pieces.push_back({place, kind});
     snapshot->bytes += bytes;
     co_return base::Result<>();
@@ -54,15 +57,18 @@ class Snapshots::PieceWriter final : public SnapshotWriter {
 };
 
 Snapshots::Snapshots(Context* context)
-    : context_(context), background_(context->executor, "log snapshots"), wanted_(context->executor), idle_(context->executor) {}
+    : context_(context),
+      background_(context->executor, "log snapshots"),
+      wanted_(context->executor),
+      idle_(context->executor) {}
 
 void Snapshots::Start() {
-  context_->snapshot_wanted = [this](const Partition& partition) { Wanted(partition); };
+  context_->snapshot_wanted = [this](const Partition* partition) { Wanted(partition); };
   background_.Spawn(Loop());
 }
 
 async::Task<void> Snapshots::Stop() {
-  context_->snapshot_wanted = [](const Partition&) {};
+  context_->snapshot_wanted = [](const Partition*) {};
   // The loop ends by itself: cancelling it would leave records behind that nobody knows.
   CHECK(context_->stopping);
   wanted_.NotifyAll();
@@ -77,8 +83,8 @@ async::Task<base::Result<>> Snapshots::Now(Partition* partition) {
   co_return co_await context_->volume->Checkpoint();
 }
 
-void Snapshots::Wanted(const Partition& partition) {
-  if (!busy_ && (IsDue(partition) || SharedLimitReached())) wanted_.NotifyAll();
+void Snapshots::Wanted(const Partition* partition) {
+  if (!busy_ && ((partition != nullptr && IsDue(*partition)) || SharedLimitReached())) wanted_.NotifyAll();
 }
 
 bool Snapshots::IsDue(const Partition& partition) const {
@@ -89,9 +95,15 @@ bool Snapshots::IsDue(const Partition& partition) const {
          partition.tail.after().value() + options.snapshot_after_lsns < context_->lsn_floor.value();
 }
 
+std::uint64_t Snapshots::ReleasableMax() const {
+  // On a full volume even a little room helps, but not at any price.
+  const std::uint64_t limit = context_->options.releasable_bytes_max;
+  return context_->space_refused ? limit / 16 : limit;
+}
+
 bool Snapshots::SharedLimitReached() const {
   return context_->tails.entries > context_->options.tail_entries_max ||
-         context_->tails.releasable_bytes > context_->options.releasable_bytes_max;
+         context_->tails.releasable_bytes > ReleasableMax();
 }
 
 Partition* Snapshots::NextDue() const {
@@ -114,7 +126,7 @@ Partition* Snapshots::NextDue() const {
     bytes += partition->tail.releasable_bytes();
   }
   if (entries > context_->options.tail_entries_max / 2) return most_entries;
-  if (bytes > context_->options.releasable_bytes_max / 2) return most_bytes;
+  if (bytes > ReleasableMax() / 2) return most_bytes;
   return nullptr;
 }
 
@@ -135,6 +147,7 @@ async::Task<base::Result<>> Snapshots::WriteAllDue() {
     CO_RETURN_IF_ERROR(co_await Write(partition));
     written = true;
   }
+  context_->space_refused = false;
   if (!written) co_return base::Result<>();
   co_return co_await context_->volume->Checkpoint();
 }
@@ -173,8 +186,8 @@ async::Task<base::Result<>> Snapshots::Write(Partition* partition) {
                             .partition = partition->id.value(),
                             .epoch = partition->epoch.value(),
                             .index = end.reached.value()};
-  ASSIGN_OR_CO_RETURN(partition->writing->end, co_await context_->volume->AppendCopy(mffs::Stream::kMeta, key,
-                                                                                     end.EncodeHead(), end.EncodeBody()));
+  ASSIGN_OR_CO_RETURN(partition->writing->end, co_await context_->volume->AppendCopy(
+                                                   mffs::Stream::kMeta, key, end.EncodeHead(), end.EncodeBody()));
   partition->written = std::move(partition->writing);
   context_->counters.snapshots_written += 1;
   co_return base::Result<>();
@@ -188,8 +201,8 @@ async::Task<base::Result<>> Snapshots::WritePieces(Partition* partition, PieceWr
   if (reached >= last_told) reached = std::max(reached, applied);
   CHECK(reached <= applied && reached >= partition->in_force.reached);
   partition->writing->reached = reached;
-  // Taken after the state machine's pieces: every mail that its state at `reached` keeps is here, unless an entry behind it, which will
-  // be replayed, has released it.
+  // Taken after the state machine's pieces: every mail that its state at `reached` keeps is here, unless an entry
+  // behind it, which will be replayed, has released it.
   std::vector<BodyId> bodies;
   for (const auto& [id, owner] : context_->part_bodies) {
     if (owner.partition == partition->id && owner.index <= partition->applied) bodies.push_back(id);

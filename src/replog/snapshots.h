@@ -22,8 +22,10 @@ class Snapshots {
  private:
   class PieceWriter;
 
-  void Wanted(const Partition& partition);
+  void Wanted(const Partition* partition);
   bool IsDue(const Partition& partition) const;
+  // Releasable bytes past which snapshots are worth their writing.
+  std::uint64_t ReleasableMax() const;
   // Over a limit that all partitions share.
   bool SharedLimitReached() const;
   // The partition to write next; nullptr when none is due.

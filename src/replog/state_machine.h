@@ -19,16 +19,16 @@ class SnapshotWriter {
   virtual async::Task<base::Result<>> Write(std::string piece) = 0;
 };
 
-// Thread: the log's shard. Determinism: the same entries in the same order give the same state; nothing is taken from clocks,
-// epochs or indexes; entries carry decided values (CLUSTER.md "Determinism").
+// Thread: the log's shard. Determinism: the same entries in the same order give the same state; nothing is taken from
+// clocks, epochs or indexes; entries carry decided values (CLUSTER.md "Determinism").
 class StateMachine {
  public:
   virtual ~StateMachine() = default;
 
-  // A committed entry, in index order, each exactly once a process (after a restart the entries above the loaded snapshot come again:
-  // is_replay). Never waits: what is slow is queued inside. A body counts as kept until ReleaseBody (Log).
-  // `done` is called on the shard when the entry's effect is visible to reads; its text goes to the proposer (a result that the
-  // apply decided, such as a UID). May be called inside.
+  // A committed entry, in index order, each exactly once a process (after a restart the entries above the loaded
+  // snapshot come again: is_replay). Never waits: what is slow is queued inside. A body counts as kept until
+  // ReleaseBody (Log). `done` is called on the shard when the entry's effect is visible to reads; its text goes to the
+  // proposer (a result that the apply decided, such as a UID). May be called inside.
   virtual void Apply(const EntryView& entry, std::function<void(base::Result<std::string>)> done) = 0;
 
   // Records of these bodies lie elsewhere now (extent `part` of the body). Idempotent; also comes at replay.
@@ -41,15 +41,16 @@ class StateMachine {
   virtual void BodiesMoved(PartitionId partition, std::vector<BodyMove> moves) = 0;
 
   // Writes the state of a partition as of the entries applied when the call starts. Applies go on meanwhile.
-  // `reached` of the answer is the index that the snapshot includes (the log's own empty entries, which are never handed out, may be left out of it).
+  // `reached` of the answer is the index that the snapshot includes (the log's own empty entries, which are never
+  // handed out, may be left out of it).
   virtual async::Task<base::Result<Index>> WriteSnapshot(PartitionId partition, SnapshotWriter* writer) = 0;
 
-  // At start, before all else of a partition that the log knows: `last` is the last entry it will hand out. An index that is ahead of
-  // that belongs to another log (a volume replaced or restored) and is rebuilt.
+  // At start, before all else of a partition that the log knows: `last` is the last entry it will hand out. An index
+  // that is ahead of that belongs to another log (a volume replaced or restored) and is rebuilt.
   virtual void BeginReplay(PartitionId, Index /*last*/) {}
 
-  // At start, before replay: the pieces of the newest snapshot in order, between Begin and End. The store answers false to Begin
-  // when its own index already holds the state of `reached` or later: the pieces are not read then.
+  // At start, before replay: the pieces of the newest snapshot in order, between Begin and End. The store answers false
+  // to Begin when its own index already holds the state of `reached` or later: the pieces are not read then.
   virtual bool BeginSnapshot(PartitionId partition, Index reached) = 0;
   virtual base::Result<> LoadSnapshotPiece(PartitionId partition, std::string_view piece) = 0;
   virtual async::Task<base::Result<>> EndSnapshot(PartitionId partition) = 0;

@@ -10,12 +10,12 @@
 namespace replog {
 
 struct TailEntry {
-  mffs::Location location;      // Nowhere until it is durable.
+  mffs::Location location;  // Nowhere until it is durable.
   std::uint32_t head_bytes = 0;
   bool applied = false;
-  bool mail_kept = true;        // The state machine needs the mail that lies in this record.
-  bool in_checkpoint = false;   // The checkpoint being written releases it.
-  mffs::Lsn after;              // This record and those of all later entries lie behind this LSN.
+  bool mail_kept = true;       // The state machine needs the mail that lies in this record.
+  bool in_checkpoint = false;  // The checkpoint being written releases it.
+  mffs::Lsn after;             // This record and those of all later entries lie behind this LSN.
 };
 
 // Of all partitions, for limits.

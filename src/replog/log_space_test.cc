@@ -1,0 +1,169 @@
+// The log over a long time on a small volume: snapshots, release, cleaning and reuse of space.
+#include <deque>
+
+#include <gtest/gtest.h>
+
+#include "async/task_group.h"
+#include "base/log.h"
+#include "base/random.h"
+#include "replog/log_rig.h"
+
+namespace replog {
+namespace {
+
+constexpr PartitionId kBox0{0};
+constexpr PartitionId kQueue0 = kFirstQueuePartition;
+
+struct Kept {
+  PartitionId partition;
+  Index index;
+  std::uint64_t seed = 0;
+  std::size_t bytes = 0;
+};
+
+// Puts mails and removes the oldest, so that 20 are there; every 50th stays to the end.
+async::Task<void> Churn(LogRig* rig, std::uint64_t seed, std::uint64_t total_bytes, std::vector<Kept>* survivors,
+                        std::string* error) {
+  base::Random random(seed);
+  std::deque<Kept> kept;
+  std::uint64_t written = 0;
+  for (std::uint64_t n = 0; written < total_bytes; ++n) {
+    const Kept mail{random.OneIn(2) ? kBox0 : kQueue0, Index(0), random.Next(),
+                    random.OneIn(20) ? 400'000 : 1 + random.Below(30'000)};
+    const mffs::Stream stream = mail.partition == kBox0 ? mffs::Stream::kMailbox : mffs::Stream::kTransit;
+    const auto put =
+        co_await PutTask(rig, mail.partition, std::to_string(mail.seed), PatternText(mail.seed, mail.bytes), stream);
+    if (!put.has_value()) {
+      *error = "put: " + put.error().message();
+      co_return;
+    }
+    written += mail.bytes;
+    Kept put_there = mail;
+    put_there.index = put->index;
+    if (n % 50 == 0) {
+      survivors->push_back(put_there);
+      continue;
+    }
+    kept.push_back(put_there);
+    if (kept.size() < 20) continue;
+    const auto removed = co_await RemoveTask(rig, kept.front().partition, kept.front().index);
+    if (!removed.has_value()) {
+      *error = "remove: " + removed.error().message();
+      co_return;
+    }
+    kept.pop_front();
+  }
+  for (const Kept& mail : kept) survivors->push_back(mail);
+}
+
+class LogSpace : public ::testing::Test {
+ protected:
+  LogSpace() {
+    base::SetLogSink([](std::string_view) {});
+  }
+  ~LogSpace() override { base::SetLogSink(nullptr); }
+
+  static RigOptions Options() {
+    RigOptions options;
+    options.device_bytes = 34u << 20;
+    options.log.snapshot_after_bytes = 20'000;
+    options.log.releasable_bytes_max = 2u << 20;
+    options.volume.checkpoint_bytes = 4u << 20;
+    options.volume.parked_wait = std::chrono::milliseconds(0);
+    return options;
+  }
+  static void ExpectAll(LogRig* rig, const std::vector<Kept>& mails) {
+    for (const Kept& mail : mails) {
+      const auto text = rig->Mail(mail.partition, mail.index);
+      ASSERT_TRUE(text.has_value()) << mail.index.value() << ": " << text.error().message();
+      ASSERT_TRUE(*text == PatternText(mail.seed, mail.bytes)) << mail.index.value();
+    }
+  }
+};
+
+TEST_F(LogSpace, ALogOfTwentyTimesTheVolumeRunsInItsSpace) {
+  const std::uint64_t total = 20 * Options().device_bytes;
+  MapCoordinator coordinator;
+  std::optional<mffs::SimImage> image;
+  std::vector<Kept> survivors;
+  std::uint64_t bodies_moved = 0;
+  for (int life = 0; life < 4; ++life) {
+    auto rig = image.has_value() ? std::make_unique<LogRig>(Options(), &coordinator, *image)
+                                 : std::make_unique<LogRig>(Options(), &coordinator);
+    const auto opened = rig->Open();
+    ASSERT_TRUE(opened.has_value()) << opened.error().message();
+    ExpectAll(rig.get(), survivors);
+    if (HasFatalFailure()) return;
+    std::string error;
+    std::vector<Kept> more;
+    rig->Run(Churn(rig.get(), static_cast<std::uint64_t>(life + 1), total / 4, &more, &error));
+    ASSERT_EQ(error, "") << "life " << life;
+    survivors.insert(survivors.end(), more.begin(), more.end());
+    ExpectAll(rig.get(), survivors);
+    if (HasFatalFailure()) return;
+    EXPECT_GT(rig->log->Status().snapshots_written, 10u);
+    bodies_moved += rig->machine->bodies_moved;
+    // The entries in memory are bounded by snapshots, however many there were.
+    EXPECT_LT(rig->log->Status().tail_entries, 2000u);
+    // The first lives leave only a few mails for the next.
+    while (survivors.size() > 30) {
+      const Kept& mail = survivors.back();
+      ASSERT_TRUE(rig->Remove(mail.partition, mail.index).has_value());
+      survivors.pop_back();
+    }
+    if (life % 2 == 0) {
+      ASSERT_TRUE(rig->Close().has_value());
+      image = rig->device.Snapshot();
+    } else {
+      rig->Crash();
+      image = rig->device.ImageAfter(7);
+    }
+  }
+  // Cleaning had to move some, whole mails and parts.
+  EXPECT_GT(bodies_moved, 0u);
+}
+
+TEST_F(LogSpace, ReplayIsShortAfterASnapshot) {
+  MapCoordinator coordinator;
+  LogRig rig(Options(), &coordinator);
+  ASSERT_TRUE(rig.Open().has_value());
+  for (int i = 0; i < 300; ++i) ASSERT_TRUE(rig.Put(kBox0, std::to_string(i), "mail").has_value());
+  ASSERT_TRUE(rig.Run(rig.log->SnapshotNow(kBox0)).has_value());
+  ASSERT_TRUE(rig.Put(kBox0, "last", "mail").has_value());
+  ASSERT_TRUE(rig.Close().has_value());
+  LogRig next(Options(), &coordinator, rig.device.Snapshot());
+  ASSERT_TRUE(next.Open().has_value());
+  EXPECT_EQ(next.machine->partitions[kBox0].replayed, (std::vector<Index>{Index(302)}));
+  EXPECT_EQ(next.machine->partitions[kBox0].kept.size(), 301u);
+  EXPECT_EQ(next.log->Status().replayed_entries, 1u);
+}
+
+TEST_F(LogSpace, AFullVolumeRefusesAndServesAgainWhenMailGoes) {
+  MapCoordinator coordinator;
+  LogRig rig(Options(), &coordinator);
+  ASSERT_TRUE(rig.Open().has_value());
+  std::vector<Index> put;
+  base::Errc refused = base::Errc::kInvalid;
+  for (std::uint64_t n = 0; n < 2000; ++n) {
+    const auto result = rig.Put(kBox0, std::to_string(n), PatternText(n, 100'000));
+    if (!result.has_value()) {
+      refused = result.error().code();
+      break;
+    }
+    put.push_back(result->index);
+  }
+  EXPECT_EQ(refused, base::Errc::kNoSpace);
+  ASSERT_GT(put.size(), 100u);
+  EXPECT_EQ(rig.Mail(kBox0, put.front()).value(), PatternText(0, 100'000));
+  // Mail can always leave.
+  for (std::size_t i = 0; i < put.size(); ++i) {
+    const auto removed = rig.Remove(kBox0, put[i]);
+    ASSERT_TRUE(removed.has_value()) << i << ": " << removed.error().message();
+  }
+  ASSERT_TRUE(rig.Run(rig.log->SnapshotNow(kBox0)).has_value());
+  const auto again = rig.Put(kBox0, "again", PatternText(1, 100'000));
+  EXPECT_TRUE(again.has_value()) << again.error().message();
+}
+
+}  // namespace
+}  // namespace replog
