@@ -1,4 +1,5 @@
-// A disk that refuses to write: nothing more is accepted, with a temporary answer; everything acknowledged is still read.
+// A disk that refuses to write: nothing more is accepted, with a temporary answer; everything acknowledged is still
+// read.
 #include <gtest/gtest.h>
 
 #include "node/client.h"
@@ -72,7 +73,8 @@ TEST_F(NodeBadDisk, MailboxesDoNotChangeWhenAWriteFailsTwice) {
   ASSERT_TRUE(AskImap(&imap, "SELECT INBOX").ok());
   FailTwoWrites();
   const std::string append = AppendCommand("INBOX", {}, kMail);
-  for (const std::string& command : {append, append, std::string("STORE 1 FLAGS (\\Deleted)"), std::string("CREATE New")}) {
+  for (const std::string& command :
+       {append, append, std::string("STORE 1 FLAGS (\\Deleted)"), std::string("CREATE New")}) {
     const ImapAnswer answer = AskImap(&imap, command);
     EXPECT_TRUE(answer.status.starts_with("NO ")) << command << ": " << answer.status;
   }

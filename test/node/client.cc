@@ -1,5 +1,8 @@
 #include "node/client.h"
 
+#include <charconv>
+#include <utility>
+
 #include <arpa/inet.h>
 #include <fmt/format.h>
 #include <fmt/ranges.h>
@@ -8,9 +11,6 @@
 #include <poll.h>
 #include <sys/socket.h>
 #include <unistd.h>
-
-#include <charconv>
-#include <utility>
 
 #include "base/check.h"
 #include "node/node_rig.h"

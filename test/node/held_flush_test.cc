@@ -1,9 +1,9 @@
 // No yes leaves the node while the flush that it rests on has not ended.
+#include <functional>
+
 #include <fmt/format.h>
 #include <gtest/gtest.h>
 #include <poll.h>
-
-#include <functional>
 
 #include "node/client.h"
 #include "node/node_rig.h"
@@ -107,6 +107,9 @@ TEST_F(NodeHeldFlush, NothingIsAcknowledgedBeforeItsFlushEnds) {
     const std::string answer = waiting[i].answer(waiting[i].client.get());
     EXPECT_TRUE(answer.starts_with(waiting[i].yes)) << waiting[i].name << ": " << answer;
   }
+  const std::string metrics = HttpGet(rig_.port("http"), "/metrics");
+  EXPECT_NE(metrics.find("posthorn_smtp_mails_accepted_total{path=\"direct\"} 1\n"), std::string::npos) << metrics;
+  EXPECT_NE(metrics.find("posthorn_smtp_mails_accepted_total{path=\"queue\"} 1\n"), std::string::npos) << metrics;
 }
 
 TEST_F(NodeHeldFlush, AllSessionsWaitForTheSameDiskTogether) {

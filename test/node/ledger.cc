@@ -1,10 +1,10 @@
 #include "node/ledger.h"
 
-#include <fmt/format.h>
-
 #include <algorithm>
 #include <chrono>
 #include <set>
+
+#include <fmt/format.h>
 
 namespace node {
 namespace {
@@ -110,7 +110,8 @@ void CheckCopies(const SentMail& mail, const std::map<std::string, std::uint32_t
   std::uint64_t reached = 0;
   for (const auto& [address, count] : copies) {
     reached += 1;
-    if (count > 1) findings->problems.push_back(fmt::format("mail {} is in the INBOX of {} {} times", mail.token, address, count));
+    if (count > 1)
+      findings->problems.push_back(fmt::format("mail {} is in the INBOX of {} {} times", mail.token, address, count));
     if (std::ranges::find(mail.recipients, address) == mail.recipients.end()) {
       findings->problems.push_back(fmt::format("mail {} was not for {}", mail.token, address));
     }
@@ -121,8 +122,8 @@ void CheckCopies(const SentMail& mail, const std::map<std::string, std::uint32_t
     findings->problems.push_back(fmt::format("mail {} got 250 and is with {} of its {} recipients", mail.token, reached,
                                              mail.recipients.size()));
   } else if (reached > 0) {
-    findings->problems.push_back(fmt::format("mail {} without a 250 is with {} of its {} recipients", mail.token, reached,
-                                             mail.recipients.size()));
+    findings->problems.push_back(fmt::format("mail {} without a 250 is with {} of its {} recipients", mail.token,
+                                             reached, mail.recipients.size()));
   }
 }
 
@@ -163,7 +164,8 @@ void CompareAccount(NodeRig* rig, const AccountRecord& record, Findings* finding
 // A restarted node serves: one more mail, one more APPEND, with a UID that was never given before.
 void CheckUse(NodeRig* rig, const Ledger& ledger, Findings* findings) {
   Client smtp(rig->port("smtp"));
-  const std::string reply = BeginSmtp(&smtp) ? SendMail(&smtp, {ledger.imap.address}, "Subject: again\r\n\r\nagain\r\n") : "";
+  const std::string reply =
+      BeginSmtp(&smtp) ? SendMail(&smtp, {ledger.imap.address}, "Subject: again\r\n\r\nagain\r\n") : "";
   if (!reply.starts_with("250")) findings->problems.push_back("mail is not accepted after the restart: " + reply);
   Client imap(rig->port("imap"));
   const auto& [name, box] = *ledger.imap.acknowledged.begin();

@@ -1,10 +1,10 @@
 #include "node/load.h"
 
-#include <fmt/format.h>
-#include <fmt/ranges.h>
-
 #include <filesystem>
 #include <thread>
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include "base/check.h"
 
@@ -156,11 +156,16 @@ void ImapClient::Run() {
 
 bool ImapClient::Step(char step) {
   switch (step) {
-    case 'A': return Append("Work");
-    case 'B': return Append("Archive");
-    case 'F': return ChangeFlags();
-    case 'C': return CopyToArchive();
-    default: return RemoveSome();
+    case 'A':
+      return Append("Work");
+    case 'B':
+      return Append("Archive");
+    case 'F':
+      return ChangeFlags();
+    case 'C':
+      return CopyToArchive();
+    default:
+      return RemoveSome();
   }
 }
 
@@ -193,7 +198,8 @@ bool ImapClient::SetFlags(const std::set<std::uint32_t>& uids, char change, cons
     }
   }
   const std::string sign = change == ' ' ? "" : std::string(1, change);
-  return Do(fmt::format("UID STORE {} {}FLAGS ({})", fmt::join(uids, ","), sign, fmt::join(flags, " ")), std::move(after), "");
+  return Do(fmt::format("UID STORE {} {}FLAGS ({})", fmt::join(uids, ","), sign, fmt::join(flags, " ")),
+            std::move(after), "");
 }
 
 bool ImapClient::CopyToArchive() {

@@ -5,7 +5,6 @@
 //   rig.OnShard([&rig] { rig.device().HoldSyncs(true); });
 #pragma once
 
-#include <boost/asio/use_future.hpp>
 #include <cstdint>
 #include <filesystem>
 #include <future>
@@ -14,6 +13,8 @@
 #include <string>
 #include <string_view>
 #include <utility>
+
+#include <boost/asio/use_future.hpp>
 
 #include "app/node.h"
 #include "app/node_parts.h"

@@ -1,10 +1,11 @@
-// No shard blocks: while the disk, RocksDB or the password hashing stands still for 5 s, other sessions' NOOP is answered.
+// No shard blocks: while the disk, RocksDB or the password hashing stands still for 5 s, other sessions' NOOP is
+// answered.
+#include <algorithm>
+
 #include <crypt.h>
 #include <fmt/format.h>
 #include <gtest/gtest.h>
 #include <poll.h>
-
-#include <algorithm>
 
 #include "node/client.h"
 #include "node/node_rig.h"
@@ -43,7 +44,8 @@ bool HasAnswer(const Client& client) {
   return ::poll(&wait, 1, 0) == 1;
 }
 
-// Rounds of SHA-512 crypt that take at least `time` here. The quickest of some samples counts: a busy machine only slows them.
+// Rounds of SHA-512 crypt that take at least `time` here. The quickest of some samples counts: a busy machine only
+// slows them.
 std::uint64_t RoundsFor(std::chrono::duration<double> time) {
   constexpr std::uint64_t kSample = 50'000;
   std::chrono::duration<double> quickest = std::chrono::hours(1);
@@ -89,10 +91,8 @@ class NodeStall : public testing::Test {
     }
   }
   void AddProbe(std::string name, Client client, std::string_view noop, std::string_view yes) {
-    probes_.push_back({.name = std::move(name),
-                       .client = std::make_unique<Client>(std::move(client)),
-                       .noop = noop,
-                       .yes = yes});
+    probes_.push_back(
+        {.name = std::move(name), .client = std::make_unique<Client>(std::move(client)), .noop = noop, .yes = yes});
   }
   // Asks all probes in turn for the time of the stall; `victim` waits for what stands still, and shows that it does.
   void ProbeWhileStalled(const std::string& what, const Client& victim) {
