@@ -107,6 +107,9 @@ TEST_F(NodeHeldFlush, NothingIsAcknowledgedBeforeItsFlushEnds) {
     const std::string answer = waiting[i].answer(waiting[i].client.get());
     EXPECT_TRUE(answer.starts_with(waiting[i].yes)) << waiting[i].name << ": " << answer;
   }
+  const std::string metrics = HttpGet(rig_.port("http"), "/metrics");
+  EXPECT_NE(metrics.find("posthorn_smtp_mails_accepted_total{path=\"direct\"} 1\n"), std::string::npos) << metrics;
+  EXPECT_NE(metrics.find("posthorn_smtp_mails_accepted_total{path=\"queue\"} 1\n"), std::string::npos) << metrics;
 }
 
 TEST_F(NodeHeldFlush, AllSessionsWaitForTheSameDiskTogether) {
