@@ -13,8 +13,7 @@ bool BlockRoom::Fits(std::uint32_t block_bytes, std::uint32_t block_summary_byte
   if (block_sectors > block_sectors_max) return false;
   const std::uint64_t summary = std::uint64_t{summary_bytes} + block_summary_bytes;
   // A summary that grew past its limit is not written.
-  const std::uint64_t summary_sectors =
-      summary > summary_bytes_max ? 0 : AlignUp(summary, kSectorBytes) / kSectorBytes;
+  const std::uint64_t summary_sectors = summary > summary_bytes_max ? 0 : AlignUp(summary, kSectorBytes) / kSectorBytes;
   return block_sectors + summary_sectors <= sectors;
 }
 
@@ -31,7 +30,8 @@ BlockBuilder::BlockBuilder(base::MutableByteSpan memory, std::uint32_t volume_se
 
 bool BlockBuilder::Fits(const AppendRequest& request, const BlockRoom& room) const {
   const std::uint32_t head_bytes = static_cast<std::uint32_t>(request.head.size());
-  return room.Fits(used_bytes_ + PaddedRecordBytes(RecordBytes(request)), summary_bytes_ + SummaryEntryBytes(head_bytes));
+  return room.Fits(used_bytes_ + PaddedRecordBytes(RecordBytes(request)),
+                   summary_bytes_ + SummaryEntryBytes(head_bytes));
 }
 
 void BlockBuilder::Add(const AppendRequest& request, std::uint8_t flags) {
@@ -87,11 +87,9 @@ base::MutableByteSpan BlockBuilder::Seal(const BlockPlace& place, BlockHeader he
   header.used_bytes = used_bytes_;
   SealBlock(header, place.seed, place.first_sector, memory_.subspan(kSectorBytes, block_bytes));
   if (place.first_sector != 1) return memory_.subspan(kSectorBytes, block_bytes);
-  EncodeSegmentHeader({.segment = place.segment,
-                       .generation = place.generation,
-                       .stream = place.stream,
-                       .first_lsn = header.lsn},
-                      uuid, memory_.first(kSectorBytes));
+  EncodeSegmentHeader(
+      {.segment = place.segment, .generation = place.generation, .stream = place.stream, .first_lsn = header.lsn}, uuid,
+      memory_.first(kSectorBytes));
   return memory_.first(kSectorBytes + block_bytes);
 }
 

@@ -43,7 +43,9 @@ class BlockBuilder {
   std::uint32_t used_bytes() const { return used_bytes_; }
   std::uint32_t summary_bytes() const { return summary_bytes_; }
   std::uint32_t padded_record_bytes() const { return used_bytes_ - kRecordsOffset; }
-  std::uint32_t sector_count() const { return static_cast<std::uint32_t>(AlignUp(used_bytes_, kSectorBytes) / kSectorBytes); }
+  std::uint32_t sector_count() const {
+    return static_cast<std::uint32_t>(AlignUp(used_bytes_, kSectorBytes) / kSectorBytes);
+  }
 
   // Whether the block with this record added would fit into `room`.
   bool Fits(const AppendRequest& request, const BlockRoom& room) const;

@@ -24,10 +24,10 @@ using IoDone = std::move_only_function<void(base::Result<>)>;
 //
 // Thread: one shard. Offsets, sizes and buffer addresses are multiples of kSectorBytes. Buffers are the caller's, stay
 // unchanged and alive until `done`. Operations may complete in any order; nothing is ever retried or cancelled.
-// Fault model: an operation may fail (kIo), be short (reported as kIo: the sectors are then in an unknown state), or hang
-// (the caller's deadline, not the device's). After a failed write or flush nothing unflushed may be believed durable.
-// A power cut keeps, loses or tears (by 512-byte units) each write that was not covered by a success with Sync::kYes or a Flush.
-// Reads may return wrong bytes (rot, misdirected writes): checksums are the caller's work.
+// Fault model: an operation may fail (kIo), be short (reported as kIo: the sectors are then in an unknown state), or
+// hang (the caller's deadline, not the device's). After a failed write or flush nothing unflushed may be believed
+// durable. A power cut keeps, loses or tears (by 512-byte units) each write that was not covered by a success with
+// Sync::kYes or a Flush. Reads may return wrong bytes (rot, misdirected writes): checksums are the caller's work.
 class BlockDevice {
  public:
   virtual ~BlockDevice() = default;

@@ -125,7 +125,8 @@ async::Task<WalkedBlock> BlockWalker::ReadBlock(BlockHeader header) {
   block.after_lsn = last_lsn_;
   const base::ByteSpan first = block.bytes.first(kSectorBytes);
   for (std::uint32_t i = 1; i < header.sector_count; ++i) {
-    if (BlockSectorIsValid(first, i, block.bytes.subspan(i * kSectorBytes, kSectorBytes), seed_, next_sector_)) continue;
+    if (BlockSectorIsValid(first, i, block.bytes.subspan(i * kSectorBytes, kSectorBytes), seed_, next_sector_))
+      continue;
     block.bad_sectors.resize(header.sector_count);
     block.bad_sectors[i] = true;
   }
@@ -136,10 +137,10 @@ async::Task<WalkedBlock> BlockWalker::ReadBlock(BlockHeader header) {
 
 async::Task<std::optional<WalkedBlock>> BlockWalker::ReadStretch() {
   const std::uint32_t first = next_sector_;
-  const std::uint32_t limit =
-      range_.end_is_known ? range_.end_sector
-                          : static_cast<std::uint32_t>(std::min<std::uint64_t>(
-                                range_.end_sector, std::uint64_t{first} + range_.search_sectors));
+  const std::uint32_t limit = range_.end_is_known
+                                  ? range_.end_sector
+                                  : static_cast<std::uint32_t>(std::min<std::uint64_t>(
+                                        range_.end_sector, std::uint64_t{first} + range_.search_sectors));
   std::optional<BlockHeader> later;
   std::uint32_t sector = first + 1;
   for (; sector < limit; ++sector) {

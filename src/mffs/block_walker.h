@@ -14,12 +14,13 @@ namespace mffs {
 
 // What the walker found next. Views are valid until the next call.
 struct WalkedBlock {
-  // Without a value: a stretch of sectors in which no block header is valid, before the next valid one or the known end.
+  // Without a value: a stretch of sectors in which no block header is valid, before the next valid one or the known
+  // end.
   std::optional<BlockHeader> header;
   std::uint32_t first_sector = 0;
   std::uint32_t sector_count = 0;
-  base::ByteSpan bytes;            // A stretch: its first kBlockSectorsMax sectors.
-  std::vector<bool> bad_sectors;   // Of a damaged block; empty if all are good.
+  base::ByteSpan bytes;           // A stretch: its first kBlockSectorsMax sectors.
+  std::vector<bool> bad_sectors;  // Of a damaged block; empty if all are good.
   // LSNs of the stretch's blocks lie between these.
   Lsn after_lsn;
   Lsn before_lsn;
@@ -41,9 +42,9 @@ class BlockWalker {
   struct Range {
     std::uint32_t generation = 0;
     std::uint32_t first_sector = 1;
-    Lsn after_lsn;                   // Blocks have higher LSNs.
-    std::uint32_t end_sector = 0;    // Nothing is looked at from here on.
-    bool end_is_known = false;       // Blocks fill the range up to the end: a bad stretch before it is damage.
+    Lsn after_lsn;                 // Blocks have higher LSNs.
+    std::uint32_t end_sector = 0;  // Nothing is looked at from here on.
+    bool end_is_known = false;     // Blocks fill the range up to the end: a bad stretch before it is damage.
     std::uint32_t search_sectors = 2 * kBlockSectorsMax;  // How far to look for a valid block behind a bad place.
     // Above zero: a damaged block at the end counts as a stretch, whose records have lower LSNs than this.
     Lsn salvage_before;

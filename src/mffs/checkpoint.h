@@ -18,9 +18,9 @@ struct CheckpointRoot {
   std::uint64_t number = 0;
   Lsn base_lsn;
   std::uint32_t segment_count = 0;
-  std::uint64_t full_number = 0;         // Of the full checkpoint whose parts come first.
+  std::uint64_t full_number = 0;  // Of the full checkpoint whose parts come first.
   std::vector<Location> full_parts;
-  std::vector<Location> changed_parts;   // Empty in a full checkpoint.
+  std::vector<Location> changed_parts;  // Empty in a full checkpoint.
   std::vector<Location> owner_parts;
 };
 std::string EncodeRoot(const CheckpointRoot& root);
@@ -28,7 +28,7 @@ base::Result<CheckpointRoot> DecodeRoot(std::string_view body);
 
 // A checkpoint read back.
 struct Checkpoint {
-  CheckpointRef ref;       // Generation 0: there is none, the table is that of an empty volume.
+  CheckpointRef ref;  // Generation 0: there is none, the table is that of an empty volume.
   CheckpointRoot root;
   SegmentTable table;
   std::string owner_state;

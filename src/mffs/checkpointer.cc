@@ -1,9 +1,9 @@
 #include "mffs/checkpointer.h"
 
-#include <fmt/format.h>
-
 #include <algorithm>
 #include <set>
+
+#include <fmt/format.h>
 
 #include "base/check.h"
 #include "mffs/append_task.h"
@@ -60,8 +60,9 @@ async::Task<base::Result<>> Checkpointer::Run(RecordOwner* owner) {
   if (writer_->read_only()) co_return base::Error(base::Errc::kReadOnly, writer_->read_only_reason());
   Image image = TakeImage(owner);
   if (image.owner.state.size() > kOwnerStateBytesMax) {
-    co_return base::Error(base::Errc::kInvalid, fmt::format("the owner's state of {} bytes is too large for a checkpoint",
-                                                            image.owner.state.size()));
+    co_return base::Error(
+        base::Errc::kInvalid,
+        fmt::format("the owner's state of {} bytes is too large for a checkpoint", image.owner.state.size()));
   }
   ASSIGN_OR_CO_RETURN(const Location root, co_await AppendImage(&image));
   superblock_.previous = superblock_.newest;

@@ -32,7 +32,7 @@ class Checkpointer {
     CheckpointRoot root;
     std::vector<std::string> table_parts;
     RecordOwner::CheckpointState owner;
-    std::vector<Location> outdated;            // Records of the checkpoint before the newest.
+    std::vector<Location> outdated;  // Records of the checkpoint before the newest.
     std::vector<std::uint32_t> empty_segments;
   };
   Image TakeImage(RecordOwner* owner);
@@ -48,8 +48,8 @@ class Checkpointer {
   std::string owner_state_;
   std::uint64_t number_ = 0;
   std::uint64_t full_number_ = 0;
-  std::uint64_t next_part_ = 0;                  // Index of the next record of the checkpoint being written.
-  std::vector<Location> full_parts_;             // Empty: the next checkpoint is a full one.
+  std::uint64_t next_part_ = 0;       // Index of the next record of the checkpoint being written.
+  std::vector<Location> full_parts_;  // Empty: the next checkpoint is a full one.
   std::size_t full_bytes_ = 0;
   std::vector<Location> newest_records_;
   std::vector<Location> previous_records_;

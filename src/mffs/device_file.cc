@@ -2,8 +2,8 @@
 
 #include <array>
 #include <cerrno>
-#include <fstream>
 #include <chrono>
+#include <fstream>
 #include <thread>
 #include <utility>
 
@@ -82,8 +82,8 @@ bool DeviceFile::HasCheapDsync() const {
 
 base::Result<> DeviceFile::Lock(bool is_block_device) const {
   if (is_block_device) return {};  // O_EXCL did it.
-  // The kernel takes a killed process's io_uring down in the background, and the ring holds on to the locked file meanwhile: a node
-  // that is started right after a kill -9 finds its dead predecessor's lock for some milliseconds.
+  // The kernel takes a killed process's io_uring down in the background, and the ring holds on to the locked file
+  // meanwhile: a node that is started right after a kill -9 finds its dead predecessor's lock for some milliseconds.
   constexpr auto kPause = std::chrono::milliseconds(10);
   for (auto left = kLockWait; ::flock(fd_, LOCK_EX | LOCK_NB) != 0; left -= kPause) {
     if (errno != EWOULDBLOCK) return base::ErrnoError("lock " + path_, errno);

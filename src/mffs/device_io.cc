@@ -1,10 +1,10 @@
 #include "mffs/device_io.h"
 
-#include <fmt/format.h>
-
 #include <cstdlib>
 #include <cstring>
 #include <optional>
+
+#include <fmt/format.h>
 
 #include "base/check.h"
 
@@ -45,7 +45,9 @@ IoMemory::IoMemory(std::size_t bytes) : bytes_(bytes) {
   std::memset(memory_.get(), 0, bytes);
 }
 
-void IoMemory::Free::operator()(std::byte* memory) const { std::free(memory); }
+void IoMemory::Free::operator()(std::byte* memory) const {
+  std::free(memory);
+}
 
 async::Task<base::Result<IoMemory>> ReadSectors(BlockDevice* device, std::uint64_t offset, std::uint64_t bytes,
                                                 IoDeadline deadline) {
@@ -53,7 +55,8 @@ async::Task<base::Result<IoMemory>> ReadSectors(BlockDevice* device, std::uint64
   operation->memory = IoMemory(bytes);
   device->Read(offset, operation->memory.span(), EndOf(operation));
   device->Submit();
-  CO_RETURN_IF_ERROR(co_await Await(operation, fmt::format("read {} bytes at {} of {}", bytes, offset, device->name())));
+  CO_RETURN_IF_ERROR(
+      co_await Await(operation, fmt::format("read {} bytes at {} of {}", bytes, offset, device->name())));
   co_return std::move(operation->memory);
 }
 

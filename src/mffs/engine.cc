@@ -1,8 +1,8 @@
 #include "mffs/engine.h"
 
-#include <fmt/format.h>
-
 #include <algorithm>
+
+#include <fmt/format.h>
 
 #include "base/check.h"
 #include "base/log.h"
@@ -19,12 +19,15 @@ constexpr std::chrono::milliseconds kLookAgain{1000};  // How long a loop sleeps
 
 std::uint64_t FreePercentMin(Stream stream) {
   switch (stream) {
-    case Stream::kParked: return 12;
+    case Stream::kParked:
+      return 12;
     case Stream::kTransit:
     case Stream::kMailbox:
-    case Stream::kHistory: return 7;
+    case Stream::kHistory:
+      return 7;
     case Stream::kMeta:
-    case Stream::kCold: return 0;
+    case Stream::kCold:
+      return 0;
   }
   return 7;
 }
@@ -67,8 +70,8 @@ Volume::Engine::Engine(async::Executor executor, BlockDevice* device, const base
 async::Task<base::Result<>> Volume::Engine::Scan(Lsn after, std::function<base::Result<>(const RecordView&)> visit) {
   CHECK(!is_started_);
   std::vector<std::string> damage;
-  auto result = co_await ScanVolume(device_, &table_, geometry_, after, std::move(visit), &damage,
-                                    options_.write_deadline);
+  auto result =
+      co_await ScanVolume(device_, &table_, geometry_, after, std::move(visit), &damage, options_.write_deadline);
   for (std::string& place : damage) {
     base::LogError("mffs_corrupt", {{"what", place}});
     report_.corruptions.push_back(std::move(place));
@@ -101,10 +104,11 @@ base::Result<> Volume::Engine::Admit(Stream stream, std::uint64_t bytes) const {
   if (stream == Stream::kMeta || stream == Stream::kCold) needed = GatheringWriter::kReserveForMeta;
   if (!writer_.HasOpenSegment(stream)) ++needed;
   if (keeps_share && AvailableSegments() >= needed) return {};
-  return base::Error(base::Errc::kNoSpace,
-                     fmt::format("{} has no room for stream {}: {} of {} bytes are live, {} segments can be taken; "
-                                 "remove mail or use a larger volume",
-                                 device_->name(), ToString(stream), table_.live_bytes(), capacity, AvailableSegments()));
+  return base::Error(
+      base::Errc::kNoSpace,
+      fmt::format("{} has no room for stream {}: {} of {} bytes are live, {} segments can be taken; "
+                  "remove mail or use a larger volume",
+                  device_->name(), ToString(stream), table_.live_bytes(), capacity, AvailableSegments()));
 }
 
 bool Volume::Engine::IsUnderPressure() const {
@@ -151,8 +155,7 @@ async::Task<base::Result<RecordReader::Run>> Volume::Engine::ReadRun(Location lo
   auto run = co_await reader_.ReadRun(location, options_.prefetching ? bytes : 0, end_sector);
   if (!run.has_value()) co_return Explain(location, std::move(run).error());
   std::erase_if(*run, [&](const auto& entry) {
-    return entry.first != location &&
-           (entry.second.key.type >= kOwnTypesFirst || !table_.IsLive(entry.first));
+    return entry.first != location && (entry.second.key.type >= kOwnTypesFirst || !table_.IsLive(entry.first));
   });
   co_return run;
 }
@@ -219,7 +222,8 @@ async::Task<void> Volume::Engine::CheckpointLoop() {
 
 async::Task<void> Volume::Engine::RunCheckpoint() {
   // An image taken between a copy and the note of its move would keep the copy of a record that is released just then.
-  // Only if cleaning itself waits for a segment the checkpoint goes first; the owner releases such a copy after a crash.
+  // Only if cleaning itself waits for a segment the checkpoint goes first; the owner releases such a copy after a
+  // crash.
   while (is_cleaning_ && !writer_.IsStalled()) co_await checkpoint_wanted_.WaitFor(kLookAgain);
   const std::uint64_t asked = checkpoints_asked_;
   last_checkpoint_ = co_await checkpointer_.Run(owner_);
@@ -254,8 +258,7 @@ void Volume::Engine::ResolveStall() {
     return;
   }
   writer_.FailStalled(Stream::kCold);
-  const bool can_clean =
-      !is_closing_ && cleaner_.HasRoom() && cleaner_.Victim(kCleanBelowUnderPressure).has_value();
+  const bool can_clean = !is_closing_ && cleaner_.HasRoom() && cleaner_.Victim(kCleanBelowUnderPressure).has_value();
   if (is_cleaning_ || can_clean) return;
   for (std::size_t i = 0; i < kStreamCount; ++i) writer_.FailStalled(static_cast<Stream>(i));
 }

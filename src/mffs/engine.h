@@ -71,10 +71,10 @@ class Volume::Engine {
   Checkpointer checkpointer_;
   Cleaner cleaner_;
   SegmentSealer sealer_;
-  RecordOwner* owner_ = nullptr;         // Null before Start().
+  RecordOwner* owner_ = nullptr;  // Null before Start().
   bool is_started_ = false;
-  bool is_closing_ = false;              // No more cleaning.
-  bool is_closed_ = false;               // No more checkpoints.
+  bool is_closing_ = false;  // No more cleaning.
+  bool is_closed_ = false;   // No more checkpoints.
   bool is_cleaning_ = false;
   std::uint64_t checkpoints_asked_ = 0;  // Tickets of Checkpoint().
   std::uint64_t checkpoints_served_ = 0;

@@ -1,8 +1,8 @@
 #include "mffs/format.h"
 
-#include <fmt/format.h>
-
 #include <cstring>
+
+#include <fmt/format.h>
 
 #include "base/check.h"
 #include "base/crc32c.h"
@@ -31,7 +31,9 @@ std::uint32_t SuperblockSeed(std::size_t copy) {
   return base::Crc32c(std::as_bytes(std::span(&offset, 1)));
 }
 
-bool IsStream(std::uint8_t value) { return value < kStreamCount; }
+bool IsStream(std::uint8_t value) {
+  return value < kStreamCount;
+}
 
 void CopyText(base::MutableByteSpan out, const std::string& text) {
   CHECK(out.size() == kSectorBytes && text.size() <= out.size());
@@ -78,14 +80,20 @@ std::uint32_t SegmentSeed::ForNumber(std::uint32_t number) const {
   return base::Crc32c(std::as_bytes(std::span(&number, 1)), seed_);
 }
 
-std::uint32_t VolumeSeed(const Uuid& uuid) { return base::Crc32c(uuid); }
+std::uint32_t VolumeSeed(const Uuid& uuid) {
+  return base::Crc32c(uuid);
+}
 
 std::uint64_t SuperblockOffset(std::size_t index, std::uint64_t end) {
   switch (index) {
-    case 0: return 0;
-    case 1: return kMiB / 2;
-    case 2: return end - kMiB;
-    default: return end - kMiB / 2;
+    case 0:
+      return 0;
+    case 1:
+      return kMiB / 2;
+    case 2:
+      return end - kMiB;
+    default:
+      return end - kMiB / 2;
   }
 }
 

@@ -31,9 +31,13 @@ inline constexpr std::uint8_t kTypeCheckpointOwner = 0xf2;
 using Uuid = std::array<std::byte, 16>;
 std::string ToString(const Uuid& uuid);
 
-constexpr std::uint64_t AlignUp(std::uint64_t value, std::uint64_t to) { return (value + to - 1) / to * to; }
+constexpr std::uint64_t AlignUp(std::uint64_t value, std::uint64_t to) {
+  return (value + to - 1) / to * to;
+}
 // What a record takes in its block: the next one begins at a multiple of 8.
-constexpr std::uint32_t PaddedRecordBytes(std::uint64_t size) { return static_cast<std::uint32_t>(AlignUp(size, 8)); }
+constexpr std::uint32_t PaddedRecordBytes(std::uint64_t size) {
+  return static_cast<std::uint32_t>(AlignUp(size, 8));
+}
 
 // Seeds of the checksums: a sector that is valid elsewhere, or was valid in an earlier generation, is not valid here.
 class SegmentSeed {
@@ -129,8 +133,8 @@ struct BlockHeader {
 static_assert(BlockHeader::kEncodedSize == 4 + 4 + 4 + 4 + 8 + 8 + 8 + 8 + 2 + 2 + 2 + 1 + 1 + 4 + 4);
 static_assert(kRecordsOffset == AlignUp(BlockHeader::kEncodedSize + 4 * (kBlockSectorsMax - 1), 8));
 
-// Writes the header, the checksums of sectors 1.. and at last that of sector 0 into `block` (sector_count sectors), whose
-// place is `first_sector` of its segment.
+// Writes the header, the checksums of sectors 1.. and at last that of sector 0 into `block` (sector_count sectors),
+// whose place is `first_sector` of its segment.
 void SealBlock(const BlockHeader& header, const SegmentSeed& seed, std::uint32_t first_sector,
                base::MutableByteSpan block);
 // Nothing if the sector is not the valid first sector of a block of this segment, at this place, of a generation that

@@ -1,8 +1,8 @@
 #include "mffs/gathering_writer.h"
 
-#include <fmt/format.h>
-
 #include <algorithm>
+
+#include <fmt/format.h>
 
 #include "base/check.h"
 
@@ -59,9 +59,8 @@ bool GatheringWriter::IsStalled() const {
 
 async::Task<void> GatheringWriter::Drain() {
   const auto pending = [this] {
-    return InFlight() || pump_scheduled_ || std::ranges::any_of(lanes_, [](const Lane& lane) {
-             return !lane.filled.empty() || !lane.queue.empty();
-           });
+    return InFlight() || pump_scheduled_ ||
+           std::ranges::any_of(lanes_, [](const Lane& lane) { return !lane.filled.empty() || !lane.queue.empty(); });
   };
   patience_over_ = true;
   if (!InFlight()) SchedulePump();
@@ -168,8 +167,8 @@ void GatheringWriter::StartRound(bool cover) {
 
 bool GatheringWriter::EnsureSegment(Lane& lane) {
   const BlockBuilder& builder = lane.filling->builder;
-  const bool fits = lane.segment.has_value() && !lane.wants_fresh &&
-                    RoomOf(lane).Fits(builder.used_bytes(), builder.summary_bytes());
+  const bool fits =
+      lane.segment.has_value() && !lane.wants_fresh && RoomOf(lane).Fits(builder.used_bytes(), builder.summary_bytes());
   if (fits) return true;
   std::uint32_t reserve = kReserveForMeta + kReserveForCleaning;
   if (lane.stream == Stream::kCold) reserve = kReserveForMeta;
@@ -196,7 +195,8 @@ void GatheringWriter::SealLane(Lane& lane, bool with_summary) {
   table_->Seal(segment);
   if (with_summary && (*table_)[segment].state == SegmentState::kSealed) {
     if (lane.summary_bytes > geometry_.summary_bytes_max()) lane.summary.clear();
-    hooks_.sealed({.segment = segment, .generation = (*table_)[segment].generation, .summary = std::move(lane.summary)});
+    hooks_.sealed(
+        {.segment = segment, .generation = (*table_)[segment].generation, .summary = std::move(lane.summary)});
   }
   lane.segment.reset();
   lane.summary.clear();

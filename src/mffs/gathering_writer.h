@@ -28,12 +28,12 @@ struct MountLsns {
 struct SealedSegment {
   std::uint32_t segment = 0;
   std::uint32_t generation = 0;
-  std::string summary;         // Empty: none.
+  std::string summary;  // Empty: none.
 };
 
 // Works in rounds. A round is one block for each stream that has records, all written at once; while it is in flight,
-// new records are copied into the next round's blocks. Each stream has a lane: its open segment, its next block, and the
-// queue of what does not fit into that.
+// new records are copied into the next round's blocks. Each stream has a lane: its open segment, its next block, and
+// the queue of what does not fit into that.
 //
 // Thread: one shard. Borrows device, table and options. Durability: `done` is called when the record's block and all
 // blocks with lower LSNs are durable.
@@ -46,7 +46,8 @@ class GatheringWriter {
 
   struct Hooks {
     std::function<void(SealedSegment)> sealed;
-    std::function<void()> space_wanted;  // A lane waits for a free segment: Kick() when there is one, else FailStalled().
+    std::function<void()>
+        space_wanted;  // A lane waits for a free segment: Kick() when there is one, else FailStalled().
     std::function<void()> block_durable;
     std::function<void()> read_only;
   };
@@ -90,20 +91,20 @@ class GatheringWriter {
     std::uint32_t summary_bytes = 0;  // What a summary of all submitted blocks takes.
     std::string summary;              // Of the durable blocks, while it is not too large.
     WriteBuffers::Ref filling;
-    RequestList filled;               // The records in `filling`.
-    RequestList queue;                // What found no room there.
-    bool has_impatient = false;       // Among both.
-    bool wants_fresh = false;         // The block being filled does not fit into the rest of the segment.
+    RequestList filled;          // The records in `filling`.
+    RequestList queue;           // What found no room there.
+    bool has_impatient = false;  // Among both.
+    bool wants_fresh = false;    // The block being filled does not fit into the rest of the segment.
     bool stalled = false;
   };
   // A write under way. Owners: its block and the device's callback.
   struct WriteOperation {
     GatheringWriter* writer = nullptr;  // Null: nobody wants to know any more.
     WriteBuffers::Ref buffer;
-    std::size_t block = 0;       // In round_.
+    std::size_t block = 0;  // In round_.
     std::uint32_t segment = 0;
-    int ticks = 0;               // Of the deadline timer.
-    bool overdue = false;        // Given up. The segment is held until the write has ended.
+    int ticks = 0;         // Of the deadline timer.
+    bool overdue = false;  // Given up. The segment is held until the write has ended.
   };
   struct Block {
     Lane* lane = nullptr;
@@ -157,18 +158,18 @@ class GatheringWriter {
   Hooks hooks_;
   WriteBuffers buffers_;
   std::array<Lane, kStreamCount> lanes_;
-  std::vector<Block> round_;         // In LSN order. Empty: idle.
-  std::size_t round_finished_ = 0;   // Blocks of the round that are handed out.
+  std::vector<Block> round_;        // In LSN order. Empty: idle.
+  std::size_t round_finished_ = 0;  // Blocks of the round that are handed out.
   std::vector<std::shared_ptr<WriteOperation>> overdue_;
 
   Lsn next_lsn_;
   Lsn durable_lsn_;
-  Lane* last_lane_ = nullptr;        // Of the last block: a covering block goes there.
-  bool covered_ = true;              // Nothing was written, or the last block was a covering one.
+  Lane* last_lane_ = nullptr;  // Of the last block: a covering block goes there.
+  bool covered_ = true;        // Nothing was written, or the last block was a covering one.
   bool patience_over_ = false;
   bool pump_scheduled_ = false;
   bool handing_out_ = false;
-  bool read_only_ = false;           // Never cleared.
+  bool read_only_ = false;  // Never cleared.
   std::string read_only_reason_;
   std::uint64_t pending_bytes_ = 0;
   std::uint64_t commits_ = 0;

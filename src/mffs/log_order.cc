@@ -55,6 +55,8 @@ bool LogOrder::IsAccepted(const BlockHeader& header, std::uint32_t segment) cons
   return found.segment == segment && found.generation == header.generation;
 }
 
-bool LogOrder::IsSettled(const BlockHeader& header) const { return header.lsn <= cut_; }
+bool LogOrder::IsSettled(const BlockHeader& header) const {
+  return header.lsn <= cut_;
+}
 
 }  // namespace mffs

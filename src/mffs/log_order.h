@@ -13,7 +13,8 @@ namespace mffs {
 // Add() all valid block headers, then Decide(), then ask. docs/format/mffs.md, "Recovery", steps 3 to 5.
 class LogOrder {
  public:
-  // All blocks up to `durable` are known to have been durable; those up to `floor` may have gone by now, none after it may.
+  // All blocks up to `durable` are known to have been durable; those up to `floor` may have gone by now, none after it
+  // may.
   LogOrder() = default;
   LogOrder(Lsn floor, Lsn durable) : floor_(floor), durable_(std::max(floor, durable)) {}
 

@@ -1,8 +1,8 @@
 #include "mffs/record_reader.h"
 
-#include <fmt/format.h>
-
 #include <algorithm>
+
+#include <fmt/format.h>
 
 #include "base/check.h"
 #include "base/crc32c.h"
@@ -52,8 +52,7 @@ std::optional<PlacedRecord> RecordIn(const Piece& piece, std::uint32_t offset, c
   const base::ByteSpan bytes = piece.From(offset);
   const auto header = DecodeRecordHeader(bytes, seed, offset);
   if (!header.has_value() || header->size() > bytes.size()) return std::nullopt;
-  const base::ByteSpan payload =
-      bytes.subspan(RecordHeader::kEncodedSize, header->size() - RecordHeader::kEncodedSize);
+  const base::ByteSpan payload = bytes.subspan(RecordHeader::kEncodedSize, header->size() - RecordHeader::kEncodedSize);
   if (base::Crc32c(payload, volume_seed) != header->payload_checksum) return std::nullopt;
   return PlacedRecord{*header, payload};
 }
@@ -65,7 +64,9 @@ async::Task<base::Result<Piece>> ReadPiece(BlockDevice* device, const Geometry* 
   co_return Piece{std::move(memory), first_sector};
 }
 
-std::uint32_t SectorOf(std::uint64_t offset) { return static_cast<std::uint32_t>(offset / kSectorBytes); }
+std::uint32_t SectorOf(std::uint64_t offset) {
+  return static_cast<std::uint32_t>(offset / kSectorBytes);
+}
 
 // The records of the piece from `offset` on: through the rest of its block, then block by block.
 RecordReader::Run RecordsFrom(const Piece& piece, Location at, const Geometry& geometry) {
@@ -136,7 +137,8 @@ async::Task<base::Result<std::string>> RecordReader::ReadBody(Location location,
   if (offset >= header->body_bytes || size == 0) co_return std::string();
   size = std::min(size, header->body_bytes - offset);
   const std::uint32_t block_sector = SectorOf(location.offset - header->block_offset);
-  const auto from = static_cast<std::uint32_t>(location.offset + RecordHeader::kEncodedSize + header->head_bytes + offset);
+  const auto from =
+      static_cast<std::uint32_t>(location.offset + RecordHeader::kEncodedSize + header->head_bytes + offset);
   const std::uint32_t from_sector = SectorOf(from);
   const std::uint32_t sectors = SectorOf(std::uint64_t{from} + size - 1) - from_sector + 1;
   auto table = co_await ReadPiece(device_, &geometry_, location.segment, block_sector, 1, deadline_);

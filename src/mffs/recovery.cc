@@ -1,9 +1,9 @@
 #include "mffs/recovery.h"
 
-#include <fmt/format.h>
-
 #include <algorithm>
 #include <map>
+
+#include <fmt/format.h>
 
 #include "base/check.h"
 #include "mffs/log_order.h"
@@ -46,9 +46,8 @@ async::Task<std::vector<Location>> FindRoots(Job* job) {
   for (std::uint32_t i = 0; i < job->starts.size(); ++i) {
     const SegmentStart& start = job->starts[i];
     if (start.stream() != Stream::kMeta) continue;
-    const BlockWalker::Range range{.generation = start.generation(),
-                                   .end_sector = job->geometry().footer_sector(),
-                                   .search_sectors = kUnlimited};
+    const BlockWalker::Range range{
+        .generation = start.generation(), .end_sector = job->geometry().footer_sector(), .search_sectors = kUnlimited};
     const SegmentScan scan = co_await ScanSegment(job->device, job->geometry(), i, range, job->deadline);
     for (const OwnRecord& record : scan.own_records) {
       if (record.key.type == kTypeCheckpointRoot) roots.push_back(record);
@@ -185,9 +184,9 @@ void AddScan(Job* job, SegmentScan& scan) {
     segment.generation = scan.generation;
     segment.stream = job->starts[scan.segment].stream().value_or(Stream::kMeta);
     if (known.live.live() > 0 && result.base.ref == result.superblock.newest) {
-      result.report.corruptions.push_back(fmt::format(
-          "segment {} has generation {}, but the checkpoint knows live records of generation {} in it", scan.segment,
-          scan.generation, known.generation));
+      result.report.corruptions.push_back(
+          fmt::format("segment {} has generation {}, but the checkpoint knows live records of generation {} in it",
+                      scan.segment, scan.generation, known.generation));
     }
   }
   segment.state = SegmentState::kSealed;

@@ -16,8 +16,8 @@ namespace mffs {
 struct Recovered {
   Superblock superblock;
   SegmentTable table;
-  MountLsns lsns;               // Of the new mount.
-  Checkpoint base;              // Its table is moved out.
+  MountLsns lsns;                            // Of the new mount.
+  Checkpoint base;                           // Its table is moved out.
   std::vector<Location> checkpoint_records;  // Of the base and, if it can be read, the checkpoint before it.
   RecoveryReport report;
 };

@@ -33,8 +33,8 @@ async::Task<bool> SegmentCursor::Next() {
 }
 
 async::Task<void> SegmentCursor::LoadSummary() {
-  const auto sector = co_await ReadSectors(
-      device_, geometry_.SectorOffset(number_, geometry_.footer_sector()), kSectorBytes, deadline_);
+  const auto sector = co_await ReadSectors(device_, geometry_.SectorOffset(number_, geometry_.footer_sector()),
+                                           kSectorBytes, deadline_);
   if (!sector.has_value()) co_return;
   const auto footer = DecodeFooter(sector->span(), geometry_, number_, generation_);
   if (!footer.has_value() || footer->summary_sector == 0) co_return;
@@ -44,8 +44,8 @@ async::Task<void> SegmentCursor::LoadSummary() {
                     footer->summary_sector >= end_sector_ &&
                     footer->summary_sector + bytes / kSectorBytes <= geometry_.footer_sector();
   if (!fits) co_return;
-  const auto summary = co_await ReadSectors(device_, geometry_.SectorOffset(number_, footer->summary_sector), bytes,
-                                            deadline_);
+  const auto summary =
+      co_await ReadSectors(device_, geometry_.SectorOffset(number_, footer->summary_sector), bytes, deadline_);
   if (!summary.has_value()) co_return;
   const base::ByteSpan text = summary->span().first(footer->summary_bytes);
   if (base::Crc32c(text, seed_.ForSector(footer->summary_sector)) != footer->summary_checksum) co_return;

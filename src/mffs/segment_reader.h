@@ -9,8 +9,8 @@
 
 namespace mffs {
 
-// Thread: one shard. Borrows the device. A sector that the device cannot read is handed out as zeroes, which no checksum
-// confirms: a read error is isolated to its sector and treated like rot.
+// Thread: one shard. Borrows the device. A sector that the device cannot read is handed out as zeroes, which no
+// checksum confirms: a read error is isolated to its sector and treated like rot.
 class SegmentReader {
  public:
   SegmentReader(BlockDevice* device, const Geometry& geometry, std::uint32_t segment, IoDeadline deadline)

@@ -12,9 +12,9 @@ namespace mffs {
 struct ScannedBlock {
   BlockHeader header;
   std::uint32_t first_sector = 0;
-  std::uint32_t padded_bytes = 0;          // Of the records that can be read.
+  std::uint32_t padded_bytes = 0;  // Of the records that can be read.
   bool is_damaged = false;
-  std::vector<std::uint32_t> ordinals;     // Of the readable records, if it is damaged.
+  std::vector<std::uint32_t> ordinals;  // Of the readable records, if it is damaged.
 };
 
 // Sectors between two blocks, or before a known end, in which a block was.
@@ -24,7 +24,7 @@ struct ScannedStretch {
   Lsn after_lsn;
   Lsn before_lsn;
   std::uint32_t padded_bytes = 0;
-  std::vector<std::uint32_t> ordinals;     // Of the readable records.
+  std::vector<std::uint32_t> ordinals;  // Of the readable records.
 };
 
 // A record of MFFS's own, which the scan meets.
@@ -37,7 +37,7 @@ struct OwnRecord {
 struct SegmentScan {
   std::uint32_t segment = 0;
   std::uint32_t generation = 0;
-  std::vector<ScannedBlock> blocks;        // In LSN order.
+  std::vector<ScannedBlock> blocks;  // In LSN order.
   std::vector<ScannedStretch> stretches;
   std::vector<OwnRecord> own_records;
   bool tail_resembles_block = false;

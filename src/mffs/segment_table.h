@@ -1,5 +1,5 @@
-// SegmentTable: what the volume knows of each segment: its state, generation, place in the log, and which of its records
-// are live. Pure: no device, no time.
+// SegmentTable: what the volume knows of each segment: its state, generation, place in the log, and which of its
+// records are live. Pure: no device, no time.
 #pragma once
 
 #include <array>
@@ -30,9 +30,9 @@ struct Segment {
   Stream stream = Stream::kMeta;
   bool taken_in_this_mount = false;
   bool changed_since_full = false;  // Since the last full checkpoint.
-  std::uint16_t holds = 0;          // While above zero it is not reused: something may still be written to it, or is kept.
-  std::uint32_t end_sector = 1;     // After the last block.
-  std::uint32_t live_bytes = 0;     // Padded.
+  std::uint16_t holds = 0;       // While above zero it is not reused: something may still be written to it, or is kept.
+  std::uint32_t end_sector = 1;  // After the last block.
+  std::uint32_t live_bytes = 0;  // Padded.
   Lsn first_lsn;
   Lsn last_lsn;
   LiveMap live;
@@ -64,7 +64,8 @@ class SegmentTable {
   // The generation is the segment's and the place lies within it.
   bool IsCurrent(const Location& location) const;
 
-  // Segments that a checkpoint taken now lists as free. When it is in the superblock, FreeAfterCheckpoint makes those free.
+  // Segments that a checkpoint taken now lists as free. When it is in the superblock, FreeAfterCheckpoint makes those
+  // free.
   std::vector<std::uint32_t> EmptySegments() const;
   void FreeAfterCheckpoint(const std::vector<std::uint32_t>& segments);
 

@@ -1,10 +1,10 @@
 #include "mffs/superblock.h"
 
-#include <fmt/format.h>
-
 #include <algorithm>
 #include <optional>
 #include <vector>
+
+#include <fmt/format.h>
 
 #include "base/check.h"
 
@@ -90,8 +90,9 @@ async::Task<base::Result<>> StoreCopy(BlockDevice* device, Superblock superblock
 async::Task<base::Result<Superblock>> LoadSuperblock(BlockDevice* device, IoDeadline deadline) {
   const std::uint64_t end = device->size_bytes() / kMiB * kMiB;
   if (end < kDeviceBytesMin) {
-    co_return base::Error(base::Errc::kCorrupt, fmt::format("{} has {} bytes, too few for a volume; format a larger one",
-                                                            device->name(), device->size_bytes()));
+    co_return base::Error(base::Errc::kCorrupt,
+                          fmt::format("{} has {} bytes, too few for a volume; format a larger one", device->name(),
+                                      device->size_bytes()));
   }
   std::vector<Copy> copies;
   for (std::size_t i = 0; i < kSuperblockCopies; ++i) {

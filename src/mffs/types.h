@@ -73,11 +73,11 @@ struct Location {
 struct RecordView {
   RecordKey key;
   Location location;
-  Lsn lsn;                   // Of its block; records of one block come in their order.
+  Lsn lsn;  // Of its block; records of one block come in their order.
   Stream stream = Stream::kMeta;
-  std::string_view head;     // The small payload that summaries repeat.
+  std::string_view head;  // The small payload that summaries repeat.
   std::uint32_t body_bytes = 0;
-  bool is_live = false;      // Not released, as far as the last checkpoint knows.
+  bool is_live = false;  // Not released, as far as the last checkpoint knows.
   // Made by cleaning. The original may still exist, and is the one that counts unless the owner has noted the move.
   bool is_copy = false;
   // False: sectors of the body are damaged (reported as corruption); head and key are good.

@@ -58,25 +58,37 @@ async::Task<base::Result<std::unique_ptr<Volume>>> Volume::Open(BlockDevice* dev
 Volume::Volume(std::unique_ptr<Engine> engine) : engine_(std::move(engine)) {}
 Volume::~Volume() = default;
 
-const RecoveryReport& Volume::recovery() const { return engine_->recovery(); }
-const std::string& Volume::owner_state() const { return engine_->owner_state(); }
+const RecoveryReport& Volume::recovery() const {
+  return engine_->recovery();
+}
+const std::string& Volume::owner_state() const {
+  return engine_->owner_state();
+}
 
 async::Task<base::Result<>> Volume::Scan(Lsn after, std::function<base::Result<>(const RecordView&)> visit) {
   return engine_->Scan(after, std::move(visit));
 }
 
-void Volume::Start(RecordOwner* owner) { engine_->Start(owner); }
+void Volume::Start(RecordOwner* owner) {
+  engine_->Start(owner);
+}
 
-base::Result<> Volume::Admit(Stream stream, std::uint64_t bytes) const { return engine_->Admit(stream, bytes); }
+base::Result<> Volume::Admit(Stream stream, std::uint64_t bytes) const {
+  return engine_->Admit(stream, bytes);
+}
 
-void Volume::Append(AppendRequest* request) { engine_->Append(request); }
+void Volume::Append(AppendRequest* request) {
+  engine_->Append(request);
+}
 
 async::Task<base::Result<Location>> Volume::AppendCopy(Stream stream, RecordKey key, std::string head,
                                                        std::string body) {
   return engine_->AppendCopy(stream, {.key = key, .head = std::move(head), .body = std::move(body)});
 }
 
-async::Task<base::Result<Record>> Volume::Read(Location location) { return engine_->Read(location); }
+async::Task<base::Result<Record>> Volume::Read(Location location) {
+  return engine_->Read(location);
+}
 
 async::Task<base::Result<std::string>> Volume::ReadBody(Location location, std::uint32_t offset, std::uint32_t size) {
   return engine_->ReadBody(location, offset, size);
@@ -87,10 +99,20 @@ async::Task<base::Result<std::vector<std::pair<Location, Record>>>> Volume::Read
   return engine_->ReadRun(location, bytes);
 }
 
-void Volume::Release(const Location& location) { engine_->Release(location); }
-bool Volume::IsLive(const Location& location) const { return engine_->IsLive(location); }
-async::Task<base::Result<>> Volume::Checkpoint() { return engine_->Checkpoint(); }
-VolumeStatus Volume::Status() const { return engine_->Status(); }
-async::Task<base::Result<>> Volume::Close() { return engine_->Close(); }
+void Volume::Release(const Location& location) {
+  engine_->Release(location);
+}
+bool Volume::IsLive(const Location& location) const {
+  return engine_->IsLive(location);
+}
+async::Task<base::Result<>> Volume::Checkpoint() {
+  return engine_->Checkpoint();
+}
+VolumeStatus Volume::Status() const {
+  return engine_->Status();
+}
+async::Task<base::Result<>> Volume::Close() {
+  return engine_->Close();
+}
 
 }  // namespace mffs

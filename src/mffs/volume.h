@@ -17,13 +17,12 @@
 
 namespace mffs {
 
-
 struct FormatOptions {
   std::uint32_t segment_bytes = 64u << 20;  // A multiple of 1 MiB; 1 MiB in tests.
 };
 
-// Where recovery starts from. All give the same result while the checkpoints are sound; the slower ones are for `check`,
-// `rescue` and tests.
+// Where recovery starts from. All give the same result while the checkpoints are sound; the slower ones are for
+// `check`, `rescue` and tests.
 enum class RecoveryBase : std::uint8_t {
   kSuperblock,  // The newest checkpoint, else the previous one, else as below.
   kScan,        // The newest checkpoint that a scan of the meta segments finds, else as below.
@@ -31,19 +30,19 @@ enum class RecoveryBase : std::uint8_t {
 };
 
 struct VolumeOptions {
-  std::uint32_t block_bytes_max = 1u << 20;               // One gathering write.
-  std::chrono::milliseconds parked_wait{20};              // How long a patient record may wait for company.
-  std::chrono::milliseconds cover_after{100};             // An idle writer appends an empty covering block after this.
-  std::uint64_t checkpoint_bytes = 256u << 20;            // Written since the last checkpoint, or ...
-  std::chrono::seconds checkpoint_interval{30};           // ... this long since, if anything was written.
-  std::chrono::milliseconds write_deadline{30000};           // A write that takes longer counts as failed.
+  std::uint32_t block_bytes_max = 1u << 20;         // One gathering write.
+  std::chrono::milliseconds parked_wait{20};        // How long a patient record may wait for company.
+  std::chrono::milliseconds cover_after{100};       // An idle writer appends an empty covering block after this.
+  std::uint64_t checkpoint_bytes = 256u << 20;      // Written since the last checkpoint, or ...
+  std::chrono::seconds checkpoint_interval{30};     // ... this long since, if anything was written.
+  std::chrono::milliseconds write_deadline{30000};  // A write that takes longer counts as failed.
   std::uint32_t clean_below_live_percent = 20;
-  std::uint64_t clean_bytes_per_second = 32u << 20;       // Without space pressure.
-  bool gathering = true;                                  // Off only in the benchmark that measures its gain.
-  bool prefetching = true;                                // The same.
+  std::uint64_t clean_bytes_per_second = 32u << 20;  // Without space pressure.
+  bool gathering = true;                             // Off only in the benchmark that measures its gain.
+  bool prefetching = true;                           // The same.
   RecoveryBase recover_from = RecoveryBase::kSuperblock;
-  // Runs after a commit's completions were handed out, before the next block is closed: the owner lets the woken writers
-  // queue again. Empty: one pass of the shard's ready handlers.
+  // Runs after a commit's completions were handed out, before the next block is closed: the owner lets the woken
+  // writers queue again. Empty: one pass of the shard's ready handlers.
   std::function<void()> after_commit;
 };
 
@@ -56,22 +55,23 @@ class RecordOwner {
     Location from;
     Location to;
   };
-  // Cleaning has copied live records; the copies are durable. The owner makes durable that the records are there now, then
-  // returns; the old places are released then, by the volume. A record that the owner released while this ran it releases
-  // at its new place too. Nothing is released after an error, and the segment is left alone until the next opening.
-  // After a power cut a copy (RecordView::is_copy) may exist without the owner's note: the owner then keeps one of the two and
-  // releases the other, and a copy of what it had released before. It appends its note to stream meta and does not
-  // wait for a checkpoint here: checkpoints wait for the move.
+  // Cleaning has copied live records; the copies are durable. The owner makes durable that the records are there now,
+  // then returns; the old places are released then, by the volume. A record that the owner released while this ran it
+  // releases at its new place too. Nothing is released after an error, and the segment is left alone until the next
+  // opening. After a power cut a copy (RecordView::is_copy) may exist without the owner's note: the owner then keeps
+  // one of the two and releases the other, and a copy of what it had released before. It appends its note to stream
+  // meta and does not wait for a checkpoint here: checkpoints wait for the move.
   virtual async::Task<base::Result<>> Moved(std::vector<Move> moves) = 0;
 
-  // What a checkpoint keeps for the owner. `releases` are records that the owner no longer needs once `state` is durable (what
-  // an older state pointed to): the checkpoint records them as released, and only when it is durable are they released in
-  // memory, so that their segments can't be reused while the older state still counts.
+  // What a checkpoint keeps for the owner. `releases` are records that the owner no longer needs once `state` is
+  // durable (what an older state pointed to): the checkpoint records them as released, and only when it is durable are
+  // they released in memory, so that their segments can't be reused while the older state still counts.
   struct CheckpointState {
     std::string state;
     std::vector<Location> releases;
   };
-  // Called at the start of each checkpoint, on the shard; the answer holds together with all Release() calls made before it.
+  // Called at the start of each checkpoint, on the shard; the answer holds together with all Release() calls made
+  // before it.
   virtual CheckpointState TakeCheckpointState() = 0;
   // The checkpoint that holds the last answer is durable and its releases are done.
   virtual void CheckpointDurable() = 0;
@@ -83,12 +83,12 @@ struct AppendRequest {
   bool patient = false;  // May wait `parked_wait` for company; otherwise the record goes with the next write.
   bool is_copy = false;  // The volume's: made by cleaning.
   RecordKey key;
-  std::string_view head;                       // At most kHeadBytesMax.
-  std::array<std::string_view, 3> body;        // Written one after the other; in all at most kBodyBytesMax.
-  // On the volume's shard, when the record is durable, or never will be (kReadOnly; kNoSpace if Admit was not asked). In
-  // LSN order. The request may be destroyed inside.
+  std::string_view head;                 // At most kHeadBytesMax.
+  std::array<std::string_view, 3> body;  // Written one after the other; in all at most kBodyBytesMax.
+  // On the volume's shard, when the record is durable, or never will be (kReadOnly; kNoSpace if Admit was not asked).
+  // In LSN order. The request may be destroyed inside.
   std::move_only_function<void(base::Result<Location>)> done;
-  AppendRequest* next = nullptr;               // The volume's.
+  AppendRequest* next = nullptr;  // The volume's.
 };
 
 // One record read back.
@@ -111,11 +111,11 @@ struct VolumeStatus {
   bool read_only = false;
   std::string read_only_reason;
   Lsn durable_lsn;
-  std::uint64_t commits = 0;          // Gathering writes since opening.
-  std::uint64_t records = 0;          // Records appended since opening.
-  std::uint64_t bytes_written = 0;    // At the device, everything included, since opening.
+  std::uint64_t commits = 0;        // Gathering writes since opening.
+  std::uint64_t records = 0;        // Records appended since opening.
+  std::uint64_t bytes_written = 0;  // At the device, everything included, since opening.
   std::uint64_t segments_cleaned = 0;
-  std::uint64_t corrupt_blocks = 0;   // Found since opening, recovery included.
+  std::uint64_t corrupt_blocks = 0;  // Found since opening, recovery included.
   std::array<std::uint64_t, kStreamCount> live_bytes_by_stream{};
 };
 
@@ -123,25 +123,26 @@ struct VolumeStatus {
 struct RecoveryReport {
   std::uint64_t blocks_scanned = 0;
   std::uint64_t records_found = 0;
-  bool torn_tail = false;             // The last unacknowledged write was incomplete: normal after a power cut.
-  bool ambiguous_tail = false;        // The last block is damaged and nothing proves that it was acknowledged.
+  bool torn_tail = false;                // The last unacknowledged write was incomplete: normal after a power cut.
+  bool ambiguous_tail = false;           // The last block is damaged and nothing proves that it was acknowledged.
   std::vector<std::string> corruptions;  // Acknowledged data that is damaged, each a sentence.
   std::chrono::milliseconds took{0};
 };
 
 // The volume.
 //
-// Thread: the shard of the executor given to Open; every call on it. Owns its buffers; borrows device, clock and owner, which outlive it.
-// Durability: a record survives power loss once its `done` got a location. Completions come in LSN order.
-// Errors: a failed or overdue write or flush is never retried: what was not yet durable is rewritten once to a fresh segment;
-// if that fails too the volume is read-only until it is opened anew, and all pending and later appends get kReadOnly.
+// Thread: the shard of the executor given to Open; every call on it. Owns its buffers; borrows device, clock and owner,
+// which outlive it. Durability: a record survives power loss once its `done` got a location. Completions come in LSN
+// order. Errors: a failed or overdue write or flush is never retried: what was not yet durable is rewritten once to a
+// fresh segment; if that fails too the volume is read-only until it is opened anew, and all pending and later appends
+// get kReadOnly.
 class Volume {
  public:
   // Writes an empty volume onto `device`. Destroys what is there. Errors: kNoSpace (too small), kIo.
   static async::Task<base::Result<>> Format(BlockDevice* device, FormatOptions options);
 
-  // Recovers and opens. Errors: kCorrupt (no superblock agrees: names what was found), kUnsupported (another format version),
-  // kIo. A device shorter than the volume is kCorrupt and says both sizes.
+  // Recovers and opens. Errors: kCorrupt (no superblock agrees: names what was found), kUnsupported (another format
+  // version), kIo. A device shorter than the volume is kCorrupt and says both sizes.
   static async::Task<base::Result<std::unique_ptr<Volume>>> Open(BlockDevice* device, const base::Clock* clock,
                                                                  VolumeOptions options);
   ~Volume();
@@ -151,15 +152,16 @@ class Volume {
   // The owner's bytes as of the last durable checkpoint (empty after Format).
   const std::string& owner_state() const;
 
-  // Hands `visit` every record with lsn > `after` in LSN order, live or not, without reading bodies where a summary has them.
-  // Stops at the first error that `visit` returns. Only before Start().
+  // Hands `visit` every record with lsn > `after` in LSN order, live or not, without reading bodies where a summary has
+  // them. Stops at the first error that `visit` returns. Only before Start().
   async::Task<base::Result<>> Scan(Lsn after, std::function<base::Result<>(const RecordView&)> visit);
 
-  // From here on the volume may write, clean and checkpoint by itself. The owner is asked for its state at each checkpoint.
+  // From here on the volume may write, clean and checkpoint by itself. The owner is asked for its state at each
+  // checkpoint.
   void Start(RecordOwner* owner);
 
-  // Whether a record of this size may be appended now: kNoSpace by the watermark of the stream (docs/format/mffs.md "Space"),
-  // kReadOnly. An accepted record is not refused later for space.
+  // Whether a record of this size may be appended now: kNoSpace by the watermark of the stream (docs/format/mffs.md
+  // "Space"), kReadOnly. An accepted record is not refused later for space.
   base::Result<> Admit(Stream stream, std::uint64_t bytes) const;
 
   // Queues a record; `done` is called later, never inside. The caller has asked Admit.
@@ -167,27 +169,28 @@ class Volume {
   // The same as a task, for callers off the hot path; asks Admit itself. `body` is copied.
   async::Task<base::Result<Location>> AppendCopy(Stream stream, RecordKey key, std::string head, std::string body);
 
-  // Reads a record; its location is known when it is durable. Errors: kNotFound (the segment was freed), kCorrupt (a sector that
-  // the device cannot read counts as damaged).
+  // Reads a record; its location is known when it is durable. Errors: kNotFound (the segment was freed), kCorrupt (a
+  // sector that the device cannot read counts as damaged).
   async::Task<base::Result<Record>> Read(Location location);
   // Part of a record's body, checked by the sectors' checksums: for windows into large bodies.
   async::Task<base::Result<std::string>> ReadBody(Location location, std::uint32_t offset, std::uint32_t size);
-  // Reads at least `bytes` of the location's stream in disk order, starting there, in one large read (sequential grouping
-  // prefetch); live records only.
+  // Reads at least `bytes` of the location's stream in disk order, starting there, in one large read (sequential
+  // grouping prefetch); live records only.
   async::Task<base::Result<std::vector<std::pair<Location, Record>>>> ReadRun(Location location, std::uint32_t bytes);
 
-  // The owner needs the record no longer. Idempotent. Becomes durable with the next checkpoint: until then the owner repeats it
-  // after a restart (its own log tells it to). A segment without a live record is free at once.
+  // The owner needs the record no longer. Idempotent. Becomes durable with the next checkpoint: until then the owner
+  // repeats it after a restart (its own log tells it to). A segment without a live record is free at once.
   void Release(const Location& location);
   bool IsLive(const Location& location) const;
 
-  // Makes all releases so far and the owner's state durable. One at a time; a second call waits for the first, then runs.
+  // Makes all releases so far and the owner's state durable. One at a time; a second call waits for the first, then
+  // runs.
   async::Task<base::Result<>> Checkpoint();
 
   VolumeStatus Status() const;
 
-  // Finishes what is queued, writes a last checkpoint, ends background work. After it no call but the destructor. Must be
-  // awaited before the destructor if Start() was called, also when the volume is read-only (it answers that then).
+  // Finishes what is queued, writes a last checkpoint, ends background work. After it no call but the destructor. Must
+  // be awaited before the destructor if Start() was called, also when the volume is read-only (it answers that then).
   async::Task<base::Result<>> Close();
 
  private:

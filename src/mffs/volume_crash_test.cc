@@ -1,9 +1,9 @@
 // Power cuts: every device operation of a workload, each unflushed write kept, lost or torn, and recovery cut again.
 // One question: is every acknowledged record there, nothing half there, and nothing released back?
+#include <functional>
+
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
-
-#include <functional>
 
 #include "async/task_group.h"
 #include "mffs/volume_testing.h"
@@ -42,15 +42,26 @@ class Workload {
  private:
   async::Task<bool> Do(Op op) {
     switch (op) {
-      case Op::kSmall: co_return co_await AppendMany(1, 100);
-      case Op::kLarge: co_return co_await AppendMany(1, 200'000);
-      case Op::kMany: co_return co_await AppendMany(5, 3'000);
-      case Op::kSeal: co_return co_await Seal();
-      case Op::kRelease: ReleaseOldest(); co_return true;
-      case Op::kReleaseNewest: ReleaseNewest(3); co_return true;
-      case Op::kSealDuringCheckpoint: co_return co_await SealDuringCheckpoint();
-      case Op::kCheckpoint: co_return (co_await owner_->volume->Checkpoint()).has_value();
-      case Op::kClean: co_return co_await Clean();
+      case Op::kSmall:
+        co_return co_await AppendMany(1, 100);
+      case Op::kLarge:
+        co_return co_await AppendMany(1, 200'000);
+      case Op::kMany:
+        co_return co_await AppendMany(5, 3'000);
+      case Op::kSeal:
+        co_return co_await Seal();
+      case Op::kRelease:
+        ReleaseOldest();
+        co_return true;
+      case Op::kReleaseNewest:
+        ReleaseNewest(3);
+        co_return true;
+      case Op::kSealDuringCheckpoint:
+        co_return co_await SealDuringCheckpoint();
+      case Op::kCheckpoint:
+        co_return (co_await owner_->volume->Checkpoint()).has_value();
+      case Op::kClean:
+        co_return co_await Clean();
     }
     co_return false;
   }
@@ -175,7 +186,8 @@ class CrashTest : public testing::Test {
     Workload workload(&owner, first_index);
     bool ended = false;
     machine.Start(&owner);
-    asio::co_spawn(machine.context, RunAndClose(&machine, &workload, ops), [&](const std::exception_ptr&) { ended = true; });
+    asio::co_spawn(machine.context, RunAndClose(&machine, &workload, ops),
+                   [&](const std::exception_ptr&) { ended = true; });
     machine.context.restart();
     while (!ended && machine.context.run_one() > 0) {
     }
@@ -211,7 +223,8 @@ class CrashTest : public testing::Test {
       } while (NextFates(fates));
       return;
     }
-    for (int i = 0; i < samples_; ++i) VisitOnce(device.ImageAfter(seed_), "by seed " + std::to_string(seed_), visit), ++seed_;
+    for (int i = 0; i < samples_; ++i)
+      VisitOnce(device.ImageAfter(seed_), "by seed " + std::to_string(seed_), visit), ++seed_;
   }
   void VisitOnce(const SimImage& image, const std::string& name,
                  const std::function<void(const SimImage&, const std::string&)>& visit) {
@@ -257,8 +270,8 @@ class CrashTest : public testing::Test {
         Check(image, model, trail);
         if (!cut_recovery_too || HasFatalFailure()) return;
         for (std::uint64_t again = 0;; ++again) {
-          const bool cut_again = RunCut(image, model, {Op::kSmall}, again, trail,
-                                        [this](auto& i, auto& m, auto& t) { Check(i, m, t); });
+          const bool cut_again =
+              RunCut(image, model, {Op::kSmall}, again, trail, [this](auto& i, auto& m, auto& t) { Check(i, m, t); });
           if (!cut_again || HasFatalFailure()) break;
         }
       });
@@ -308,8 +321,9 @@ TEST_F(CrashTest, SegmentsAreReusedOnlyWhenNothingNeedsThemAnyMore) {
 TEST_F(CrashTest, RecoveryCutAgainLosesNothing) {
   exhaustive_writes_max_ = 1;
   samples_ = 4;
-  for (const auto& ops : std::vector<std::vector<Op>>{
-           {Op::kSmall, Op::kMany}, {Op::kMany, Op::kRelease, Op::kCheckpoint}, {Op::kSeal, Op::kRelease, Op::kClean}}) {
+  for (const auto& ops : std::vector<std::vector<Op>>{{Op::kSmall, Op::kMany},
+                                                      {Op::kMany, Op::kRelease, Op::kCheckpoint},
+                                                      {Op::kSeal, Op::kRelease, Op::kClean}}) {
     Explore(ops, true);
   }
   std::printf("%llu distinct images\n", static_cast<unsigned long long>(images_));

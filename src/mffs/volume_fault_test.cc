@@ -12,7 +12,9 @@ namespace {
 
 using namespace std::chrono_literals;
 
-RecordKey Key(std::uint64_t index) { return {.type = ModelOwner::kRecordType, .partition = 7, .epoch = 1, .index = index}; }
+RecordKey Key(std::uint64_t index) {
+  return {.type = ModelOwner::kRecordType, .partition = 7, .epoch = 1, .index = index};
+}
 
 const SimImage& Formatted() {
   static const SimImage image = [] {
@@ -230,7 +232,9 @@ async::Task<void> AppendUntilRefused(Volume* volume, std::vector<Location>* plac
     places->push_back(*location);
   }
 }
-async::Task<void> CheckpointOnce(Volume* volume) { base::Ignore(co_await volume->Checkpoint()); }
+async::Task<void> CheckpointOnce(Volume* volume) {
+  base::Ignore(co_await volume->Checkpoint());
+}
 
 TEST(Reuse, SegmentsThatACheckpointFreesWaitForItsSuperblock) {
   Opened opened(Formatted());

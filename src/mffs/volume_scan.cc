@@ -52,7 +52,8 @@ async::Task<base::Result<>> ScanVolume(BlockDevice* device, const SegmentTable* 
   };
   for (;;) {
     // A segment is opened when the merge reaches its first LSN.
-    while (next < segments.size() && (open.empty() || (*table)[segments[next]].first_lsn <= (*earliest())->batch().lsn)) {
+    while (next < segments.size() &&
+           (open.empty() || (*table)[segments[next]].first_lsn <= (*earliest())->batch().lsn)) {
       const std::uint32_t number = segments[next++];
       auto cursor = std::make_unique<SegmentCursor>(device, geometry, number, (*table)[number], after, deadline);
       const bool any = co_await cursor->Next();

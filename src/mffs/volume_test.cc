@@ -8,7 +8,9 @@
 namespace mffs {
 namespace {
 
-RecordKey Key(std::uint64_t index) { return {.type = ModelOwner::kRecordType, .partition = 7, .epoch = 1, .index = index}; }
+RecordKey Key(std::uint64_t index) {
+  return {.type = ModelOwner::kRecordType, .partition = 7, .epoch = 1, .index = index};
+}
 
 SimImage Formatted() {
   TestMachine machine{SimImage(TestMachine::kDiskBytes)};

@@ -24,9 +24,9 @@ namespace mffs {
 struct ModelRecord {
   std::string head;
   std::string body;
-  std::optional<Location> location;    // Acknowledged.
+  std::optional<Location> location;  // Acknowledged.
   bool release_begun = false;
-  bool release_is_durable = false;     // A checkpoint that began after the release has succeeded.
+  bool release_is_durable = false;  // A checkpoint that began after the release has succeeded.
 };
 
 // Keeps the model in step with what the volume acknowledged. Outlives crashes.
@@ -126,7 +126,8 @@ class TestMachine {
   std::vector<SeenRecord> Scan(Lsn after = Lsn()) {
     std::vector<SeenRecord> seen;
     const auto result = async::RunTask(context, volume->Scan(after, [&seen](const RecordView& view) {
-      seen.push_back({view.key, view.location, view.lsn, view.stream, std::string(view.head), view.is_live, view.is_copy});
+      seen.push_back(
+          {view.key, view.location, view.lsn, view.stream, std::string(view.head), view.is_live, view.is_copy});
       return base::Result<>();
     }));
     CHECK(result.has_value());

@@ -38,6 +38,8 @@ WriteBuffers::Ref WriteBuffers::Take() {
   return buffer;
 }
 
-void WriteBuffers::GiveBack(Ref buffer) { free_.push_back(std::move(buffer)); }
+void WriteBuffers::GiveBack(Ref buffer) {
+  free_.push_back(std::move(buffer));
+}
 
 }  // namespace mffs

@@ -22,7 +22,8 @@ class AccountCache {
     return found == accounts_.end() ? std::nullopt : std::optional(found->second);
   }
 
-  // A look-up notes removals() before it asks; if an account was removed meanwhile its answer may be old, and is not kept.
+  // A look-up notes removals() before it asks; if an account was removed meanwhile its answer may be old, and is not
+  // kept.
   std::uint64_t removals() const { return removals_; }
   void Keep(const std::string& address, AccountId id, std::uint64_t removals_before) {
     if (removals_before == removals_) Put(address, id);

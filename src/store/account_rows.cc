@@ -1,12 +1,13 @@
 #include "store/account_rows.h"
 
-#include <rocksdb/db.h>
-
 #include <memory>
+
+#include <rocksdb/db.h>
 
 namespace store {
 
-std::optional<std::uint32_t> FindAccountNumber(Changeset& changes, replog::PartitionId partition, std::string_view address) {
+std::optional<std::uint32_t> FindAccountNumber(Changeset& changes, replog::PartitionId partition,
+                                               std::string_view address) {
   const auto value = changes.Get(RowKey(partition, RowKind::kAddress).Text(address));
   if (!value.has_value()) return std::nullopt;
   base::Decoder in(*value);
@@ -16,7 +17,9 @@ std::optional<std::uint32_t> FindAccountNumber(Changeset& changes, replog::Parti
   return std::nullopt;
 }
 
-base::Error NoAccount() { return base::Error(base::Errc::kNotFound, "no such account"); }
+base::Error NoAccount() {
+  return base::Error(base::Errc::kNotFound, "no such account");
+}
 
 std::optional<NameTree> NameTree::Open(Changeset* changes, replog::PartitionId partition, std::uint32_t number) {
   auto account = changes->GetRow<AccountRow>(RowKey(partition, RowKind::kAccount).U32(number));
@@ -32,9 +35,13 @@ std::vector<NameTree::NamedRow> NameTree::ReadBelow(std::string_view name) {
   return ReadPrefix(std::string(name) + '/', false);
 }
 
-bool NameTree::HasChildren(std::string_view name) { return !ReadPrefix(std::string(name) + '/', true).empty(); }
+bool NameTree::HasChildren(std::string_view name) {
+  return !ReadPrefix(std::string(name) + '/', true).empty();
+}
 
-std::vector<NameTree::NamedRow> NameTree::ReadAll() { return ReadPrefix("", false); }
+std::vector<NameTree::NamedRow> NameTree::ReadAll() {
+  return ReadPrefix("", false);
+}
 
 std::vector<NameTree::NamedRow> NameTree::ReadPrefix(std::string_view name_prefix, bool only_first_in_tree) {
   const RowKey account = RowKey(partition_, RowKind::kName).U32(number_);
@@ -88,6 +95,8 @@ void NameTree::AddParents(std::string_view name) {
   }
 }
 
-void NameTree::Write() { changes_->PutRow(RowKey(partition_, RowKind::kAccount).U32(number_), account_); }
+void NameTree::Write() {
+  changes_->PutRow(RowKey(partition_, RowKind::kAccount).U32(number_), account_);
+}
 
 }  // namespace store

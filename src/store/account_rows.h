@@ -13,11 +13,12 @@
 
 namespace store {
 
-std::optional<std::uint32_t> FindAccountNumber(Changeset& changes, replog::PartitionId partition, std::string_view address);
+std::optional<std::uint32_t> FindAccountNumber(Changeset& changes, replog::PartitionId partition,
+                                               std::string_view address);
 base::Error NoAccount();
 
-// Thread: the apply worker, during one entry. Borrows the changeset. A name is read before it is put: reads see the rows as they were
-// before the entry.
+// Thread: the apply worker, during one entry. Borrows the changeset. A name is read before it is put: reads see the
+// rows as they were before the entry.
 class NameTree {
  public:
   using NamedRow = std::pair<std::string, NameRow>;

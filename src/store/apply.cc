@@ -9,7 +9,9 @@ namespace store {
 namespace {
 
 // Not kCorrupt: the entry's checksum was right, so it is what somebody proposed, and every node decides the same.
-base::Error Unreadable() { return base::Error(base::Errc::kInvalid, "an entry of the log cannot be read"); }
+base::Error Unreadable() {
+  return base::Error(base::Errc::kInvalid, "an entry of the log cannot be read");
+}
 
 // Skipping it would lose what a newer program has acknowledged.
 base::Error TooNew(Changeset& changes, const replog::EntryView& view) {
@@ -42,19 +44,32 @@ base::Result<std::string> DecodeAndApplyWithBody(Changeset& changes, const replo
 base::Result<std::string> Dispatch(Changeset& changes, const replog::EntryView& view) {
   if (!view.meta.empty() && static_cast<std::uint8_t>(view.meta[0]) > kEntryVersion) return TooNew(changes, view);
   switch (static_cast<EntryType>(view.type)) {
-    case EntryType::kCreateAccount: return DecodeAndApply<CreateAccountEntry>(changes, view);
-    case EntryType::kSetPassword: return DecodeAndApply<SetPasswordEntry>(changes, view);
-    case EntryType::kRemoveAccount: return DecodeAndApply<RemoveAccountEntry>(changes, view);
-    case EntryType::kDeliver: return DecodeAndApplyWithBody<DeliverEntry>(changes, view);
-    case EntryType::kCreateMailbox: return DecodeAndApply<CreateMailboxEntry>(changes, view);
-    case EntryType::kDeleteMailbox: return DecodeAndApply<DeleteMailboxEntry>(changes, view);
-    case EntryType::kRenameMailbox: return DecodeAndApply<RenameMailboxEntry>(changes, view);
-    case EntryType::kSubscribe: return DecodeAndApply<SubscribeEntry>(changes, view);
-    case EntryType::kAppend: return DecodeAndApplyWithBody<AppendEntry>(changes, view);
-    case EntryType::kStoreFlags: return DecodeAndApply<StoreFlagsEntry>(changes, view);
-    case EntryType::kCopy: return DecodeAndApply<CopyEntry>(changes, view);
-    case EntryType::kExpunge: return DecodeAndApply<ExpungeEntry>(changes, view);
-    case EntryType::kPurge: return DecodeAndApply<PurgeEntry>(changes, view);
+    case EntryType::kCreateAccount:
+      return DecodeAndApply<CreateAccountEntry>(changes, view);
+    case EntryType::kSetPassword:
+      return DecodeAndApply<SetPasswordEntry>(changes, view);
+    case EntryType::kRemoveAccount:
+      return DecodeAndApply<RemoveAccountEntry>(changes, view);
+    case EntryType::kDeliver:
+      return DecodeAndApplyWithBody<DeliverEntry>(changes, view);
+    case EntryType::kCreateMailbox:
+      return DecodeAndApply<CreateMailboxEntry>(changes, view);
+    case EntryType::kDeleteMailbox:
+      return DecodeAndApply<DeleteMailboxEntry>(changes, view);
+    case EntryType::kRenameMailbox:
+      return DecodeAndApply<RenameMailboxEntry>(changes, view);
+    case EntryType::kSubscribe:
+      return DecodeAndApply<SubscribeEntry>(changes, view);
+    case EntryType::kAppend:
+      return DecodeAndApplyWithBody<AppendEntry>(changes, view);
+    case EntryType::kStoreFlags:
+      return DecodeAndApply<StoreFlagsEntry>(changes, view);
+    case EntryType::kCopy:
+      return DecodeAndApply<CopyEntry>(changes, view);
+    case EntryType::kExpunge:
+      return DecodeAndApply<ExpungeEntry>(changes, view);
+    case EntryType::kPurge:
+      return DecodeAndApply<PurgeEntry>(changes, view);
   }
   return TooNew(changes, view);
 }
@@ -76,7 +91,8 @@ base::Result<std::string> Apply(Changeset& changes, replog::PartitionId partitio
   row.body = body.empty() ? 0 : body.id.value();
   std::uint32_t references = 0;
   for (const DeliverEntry::Target& target : entry.targets) {
-    // The account's INBOX has the account's number. It is gone when the account was removed after the proposer had looked.
+    // The account's INBOX has the account's number. It is gone when the account was removed after the proposer had
+    // looked.
     MailboxRow* mailbox = changes.FindMailbox(partition, target.account);
     if (mailbox == nullptr || mailbox->uid_next == UINT32_MAX) continue;
     if (!changes.AddDeliveryId(partition, target.account, target.delivery_id)) continue;

@@ -1,5 +1,5 @@
-// The store's state machine: what each entry does to the index. Deterministic: entries and rows in, rows and a result out; no clock, no
-// configuration. docs/format/store.md "Apply".
+// The store's state machine: what each entry does to the index. Deterministic: entries and rows in, rows and a result
+// out; no clock, no configuration. docs/format/store.md "Apply".
 #pragma once
 
 #include <string>
@@ -12,8 +12,9 @@
 namespace store {
 
 // Applies one entry, unless the partition has it already (then the answer is empty text). Thread: the apply worker.
-// The error is the entry's outcome (kNotFound, kExists, ...), for its proposer: the entry counts as applied all the same. Failures of
-// the index itself latch the changeset, and so does an entry of an unknown type: a newer program wrote it.
+// The error is the entry's outcome (kNotFound, kExists, ...), for its proposer: the entry counts as applied all the
+// same. Failures of the index itself latch the changeset, and so does an entry of an unknown type: a newer program
+// wrote it.
 base::Result<std::string> ApplyEntry(Changeset& changes, const replog::EntryView& entry);
 
 // Records of bodies lie elsewhere now.

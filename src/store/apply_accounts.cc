@@ -1,7 +1,7 @@
 // Applies of entries about accounts.
-#include <rocksdb/db.h>
-
 #include <algorithm>
+
+#include <rocksdb/db.h>
 
 #include "store/account_rows.h"
 #include "store/apply.h"

@@ -12,7 +12,9 @@ base::Error NoName(std::string_view name) {
   return base::Error(base::Errc::kNotFound, "there is no mailbox " + std::string(name));
 }
 
-base::Error TooManyNames() { return base::Error(base::Errc::kNoSpace, "the account has as many mailboxes as it may"); }
+base::Error TooManyNames() {
+  return base::Error(base::Errc::kNoSpace, "the account has as many mailboxes as it may");
+}
 
 // Whether the name and its missing parents still fit the account's limit.
 bool HasRoomFor(NameTree& tree, std::string_view name, std::uint32_t names_max) {

@@ -1,9 +1,9 @@
 // Applies of entries about many messages at once: flags, copies, expunges, and the purge of deleted mailboxes.
-#include <rocksdb/db.h>
-
 #include <algorithm>
 #include <memory>
 #include <unordered_map>
+
+#include <rocksdb/db.h>
 
 #include "store/apply.h"
 #include "store/flags.h"
@@ -47,8 +47,8 @@ std::vector<Source> ReadSources(Changeset& changes, const OpenMailbox& from, con
 
 // Position of each used keyword of `from` in `to`, which gets what it lacks. Empty: too many.
 std::optional<std::unordered_map<std::uint16_t, std::uint16_t>> MapKeywords(Changeset& changes, const OpenMailbox& from,
-                                                                           const OpenMailbox& to,
-                                                                           const std::vector<Source>& sources) {
+                                                                            const OpenMailbox& to,
+                                                                            const std::vector<Source>& sources) {
   std::unordered_map<std::uint16_t, std::uint16_t> positions;
   std::vector<std::uint16_t> used;
   for (const Source& source : sources) {

@@ -9,9 +9,10 @@ namespace store {
 
 namespace {
 
-// A group this large goes to the worker though another is there: at replay the shard does not return to its loop in between.
+// A group this large goes to the worker though another is there: at replay the shard does not return to its loop in
+// between.
 constexpr std::uint64_t kGroupBytes = 1u << 20;
-constexpr std::uint64_t kItemBytes = 256;       // What an entry takes besides its meta.
+constexpr std::uint64_t kItemBytes = 256;  // What an entry takes besides its meta.
 constexpr std::size_t kSpareTextBytes = 1u << 20;
 
 }  // namespace
@@ -65,7 +66,8 @@ void ApplyQueue::Added(std::uint64_t bytes) {
 void ApplyQueue::BlockUntilRoom() {
   if (has_room()) return;
   if (!pending_->items.empty()) HandOver();
-  for (std::uint64_t bytes_now = backlog_bytes_.load(); bytes_now > options_.backlog_bytes_max / 2; bytes_now = backlog_bytes_.load()) {
+  for (std::uint64_t bytes_now = backlog_bytes_.load(); bytes_now > options_.backlog_bytes_max / 2;
+       bytes_now = backlog_bytes_.load()) {
     backlog_bytes_.wait(bytes_now);
   }
 }
@@ -102,12 +104,14 @@ void ApplyQueue::Process(Group& group) {
       continue;
     }
     const auto flushed = changes_.Flush();
-    group.results.push_back(flushed.has_value() ? item.work(changes_) : base::Result<std::string>(base::Error(flushed.error())));
+    group.results.push_back(flushed.has_value() ? item.work(changes_)
+                                                : base::Result<std::string>(base::Error(flushed.error())));
   }
   const auto flushed = changes_.Flush();
   group.effects = changes_.TakeEffects();
   if (!flushed.has_value()) {
-    // What became visible of the group is not told apart: nothing of it is answered, and the releases come again from the journal.
+    // What became visible of the group is not told apart: nothing of it is answered, and the releases come again from
+    // the journal.
     group.failure = flushed.error();
     group.effects = {};
     for (auto& result : group.results) result = base::Error(flushed.error());
@@ -122,8 +126,9 @@ void ApplyQueue::Finish(std::unique_ptr<Group> group) {
   if (finished_ == handed_over_ && !pending_->items.empty()) HandOver();
   if (group->failure.has_value() && !failure_.has_value()) {
     failure_ = group->failure;
-    base::LogError("index_failed", {{"error", failure_->message()},
-                                    {"note", "mailboxes are not served until the cause is mended and the node restarted"}});
+    base::LogError("index_failed",
+                   {{"error", failure_->message()},
+                    {"note", "mailboxes are not served until the cause is mended and the node restarted"}});
   }
   visible_(std::move(group->effects));
   for (std::size_t i = 0; i < group->items.size(); ++i) {

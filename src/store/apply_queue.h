@@ -32,12 +32,13 @@ class Gate {
   std::atomic<bool> held_{false};
 };
 
-// Wake-ups cost more than copies: while a group is at the worker, what comes gathers in the next one; each group is one wake-up of the
-// worker, one batch (entries that read other rows than the batch remembers cut it), and one post back to the shard.
+// Wake-ups cost more than copies: while a group is at the worker, what comes gathers in the next one; each group is one
+// wake-up of the worker, one batch (entries that read other rows than the batch remembers cut it), and one post back to
+// the shard.
 //
-// Thread: the shard, except where said. Borrows index and gate. Order is kept: entries, calls and their results come in the order
-// of Add and Call. Destruction waits for the group at the worker; what is not visible then comes again from the log.
-// Errors: a failure of the index latches; everything after answers it.
+// Thread: the shard, except where said. Borrows index and gate. Order is kept: entries, calls and their results come in
+// the order of Add and Call. Destruction waits for the group at the worker; what is not visible then comes again from
+// the log. Errors: a failure of the index latches; everything after answers it.
 class ApplyQueue {
  public:
   using Done = std::function<void(base::Result<std::string>)>;
@@ -49,7 +50,8 @@ class ApplyQueue {
   };
 
   // `visible` is called on the shard for each group before its results are handed out.
-  ApplyQueue(async::Executor executor, Index* index, const Gate* gate, Options options, std::function<void(Effects)> visible);
+  ApplyQueue(async::Executor executor, Index* index, const Gate* gate, Options options,
+             std::function<void(Effects)> visible);
   ~ApplyQueue();
   ApplyQueue(const ApplyQueue&) = delete;
   ApplyQueue& operator=(const ApplyQueue&) = delete;
@@ -58,8 +60,8 @@ class ApplyQueue {
   void Add(const replog::EntryView& entry, Done done);
   // Other work on the index, in order with the entries. `bytes` is what it holds in memory.
   void AddWork(Work work, std::uint64_t bytes, Done done);
-  // Waits on the calling thread until the backlog is at most half full: for loading snapshots at start, when nobody is served yet and the
-  // log hands out pieces without a pause.
+  // Waits on the calling thread until the backlog is at most half full: for loading snapshots at start, when nobody is
+  // served yet and the log hands out pieces without a pause.
   void BlockUntilRoom();
   async::Task<base::Result<std::string>> Run(Work work);
 
@@ -77,13 +79,13 @@ class ApplyQueue {
     replog::EntryView entry;
     std::size_t meta_offset = 0;  // In the group's text.
     std::size_t meta_bytes = 0;
-    Work work;                    // Set: no entry.
+    Work work;  // Set: no entry.
     Done done;
   };
   struct Group {
     std::uint64_t number = 0;
     std::uint64_t bytes = 0;
-    std::string text;             // The entries' meta, one after the other.
+    std::string text;  // The entries' meta, one after the other.
     std::vector<Item> items;
     std::vector<base::Result<std::string>> results;
     Effects effects;
@@ -97,25 +99,25 @@ class ApplyQueue {
   void Added(std::uint64_t bytes);
   void HandOver();
   void HandOverSoon();
-  void Process(Group& group);      // On the worker.
+  void Process(Group& group);  // On the worker.
   void Finish(std::unique_ptr<Group> group);
 
   async::Executor executor_;
   const Gate* gate_;
   Options options_;
   std::function<void(Effects)> visible_;
-  Changeset changes_;              // The worker's.
+  Changeset changes_;  // The worker's.
   std::atomic<std::uint64_t> backlog_bytes_{0};
   std::unique_ptr<Group> pending_;
   std::unique_ptr<Group> spare_;   // A finished group, for its memory.
   std::uint64_t handed_over_ = 0;  // Number of the last group.
   std::uint64_t finished_ = 0;
   bool hand_over_posted_ = false;
-  std::deque<Waiter*> waiters_;    // In the order of their groups.
+  std::deque<Waiter*> waiters_;  // In the order of their groups.
   async::Notifier room_;
   std::optional<base::Error> failure_;
   std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);  // Shared with posted handlers, which may outlive this.
-  async::WorkerPool worker_;       // Last: its thread uses the others.
+  async::WorkerPool worker_;                                    // Last: its thread uses the others.
 };
 
 }  // namespace store

@@ -10,7 +10,9 @@ namespace {
 
 using base::Errc;
 
-base::Errc CodeOf(const base::Result<std::string>& result) { return result.has_value() ? Errc::kClosed : result.error().code(); }
+base::Errc CodeOf(const base::Result<std::string>& result) {
+  return result.has_value() ? Errc::kClosed : result.error().code();
+}
 
 Mailbox StateOf(IndexRig& rig, MailboxId id) {
   return *rig.Ask([&](const ReadView& view) { return QueryMailbox(view, id); });
@@ -22,24 +24,25 @@ std::vector<std::uint32_t> UidsOf(IndexRig& rig, MailboxId id) {
 
 base::Result<std::string> StoreFlags(IndexRig& rig, MailboxId id, std::vector<std::uint32_t> uids, FlagsChange change,
                                      std::uint8_t system, std::vector<std::string_view> keywords = {}) {
-  return rig.Propose(EntryType::kStoreFlags, StoreFlagsEntry{.mailbox = IndexRig::Number(id),
-                                                             .change = static_cast<std::uint8_t>(change),
-                                                             .flags = {.system = system, .keywords = std::move(keywords)},
-                                                             .uids = std::move(uids)});
+  return rig.Propose(EntryType::kStoreFlags,
+                     StoreFlagsEntry{.mailbox = IndexRig::Number(id),
+                                     .change = static_cast<std::uint8_t>(change),
+                                     .flags = {.system = system, .keywords = std::move(keywords)},
+                                     .uids = std::move(uids)});
 }
 
-std::vector<std::uint32_t> Expunge(IndexRig& rig, MailboxId id, std::vector<std::uint32_t> uids, bool only_deleted = false) {
-  const auto applied = rig.Propose(EntryType::kExpunge, ExpungeEntry{.mailbox = IndexRig::Number(id),
-                                                                     .only_deleted = only_deleted,
-                                                                     .uids = std::move(uids)});
+std::vector<std::uint32_t> Expunge(IndexRig& rig, MailboxId id, std::vector<std::uint32_t> uids,
+                                   bool only_deleted = false) {
+  const auto applied =
+      rig.Propose(EntryType::kExpunge,
+                  ExpungeEntry{.mailbox = IndexRig::Number(id), .only_deleted = only_deleted, .uids = std::move(uids)});
   return DecodeUidsResult(*applied).value();
 }
 
 Copied Copy(IndexRig& rig, MailboxId from, MailboxId to, std::vector<std::uint32_t> uids, bool move = false) {
-  const auto applied = rig.Propose(EntryType::kCopy, CopyEntry{.from = IndexRig::Number(from),
-                                                               .to = IndexRig::Number(to),
-                                                               .move = move,
-                                                               .uids = std::move(uids)});
+  const auto applied = rig.Propose(
+      EntryType::kCopy,
+      CopyEntry{.from = IndexRig::Number(from), .to = IndexRig::Number(to), .move = move, .uids = std::move(uids)});
   return DecodeCopied(*applied).value();
 }
 
@@ -48,7 +51,8 @@ Copied Copy(IndexRig& rig, MailboxId from, MailboxId to, std::vector<std::uint32
 TEST(ApplyAccounts, AnAccountIsMadeOnceWithAnInbox) {
   IndexRig rig;
   const AccountId alice = rig.AddAccount("alice@example.test");
-  EXPECT_EQ(CodeOf(rig.Propose(EntryType::kCreateAccount, CreateAccountEntry{.address = "alice@example.test", .password_hash = "x"})),
+  EXPECT_EQ(CodeOf(rig.Propose(EntryType::kCreateAccount,
+                               CreateAccountEntry{.address = "alice@example.test", .password_hash = "x"})),
             Errc::kExists);
   const Mailbox inbox = rig.MailboxOf(alice, "INBOX");
   EXPECT_EQ(inbox.id, IndexRig::InboxOf(alice));
@@ -60,10 +64,14 @@ TEST(ApplyAccounts, AnAccountIsMadeOnceWithAnInbox) {
 TEST(ApplyAccounts, ThePasswordChangesAndOnlyThat) {
   IndexRig rig;
   rig.AddAccount("alice@example.test");
-  ASSERT_TRUE(rig.Propose(EntryType::kSetPassword, SetPasswordEntry{.address = "alice@example.test", .password_hash = "new"}).has_value());
-  EXPECT_EQ(CodeOf(rig.Propose(EntryType::kSetPassword, SetPasswordEntry{.address = "bob@example.test", .password_hash = "new"})),
+  ASSERT_TRUE(
+      rig.Propose(EntryType::kSetPassword, SetPasswordEntry{.address = "alice@example.test", .password_hash = "new"})
+          .has_value());
+  EXPECT_EQ(CodeOf(rig.Propose(EntryType::kSetPassword,
+                               SetPasswordEntry{.address = "bob@example.test", .password_hash = "new"})),
             Errc::kNotFound);
-  const auto found = rig.Ask([](const ReadView& view) { return QueryAccount(view, IndexRig::kPartition, "alice@example.test"); });
+  const auto found =
+      rig.Ask([](const ReadView& view) { return QueryAccount(view, IndexRig::kPartition, "alice@example.test"); });
   EXPECT_EQ(found->row.password_hash, "new");
 }
 
@@ -115,7 +123,8 @@ mail::DeliveryId DirectId(std::uint8_t first) {
 TEST(ApplyDeliver, TheSameIdIsDeliveredOnceAndTheSecondBodyIsReleased) {
   IndexRig rig;
   const AccountId alice = rig.AddAccount("alice@example.test");
-  for (const mail::DeliveryId& id : {DirectId(1), DirectId(1), mail::DeliveryId::Queued(9, 5, 0), mail::DeliveryId::Queued(9, 5, 0)}) {
+  for (const mail::DeliveryId& id :
+       {DirectId(1), DirectId(1), mail::DeliveryId::Queued(9, 5, 0), mail::DeliveryId::Queued(9, 5, 0)}) {
     ASSERT_TRUE(rig.Propose(EntryType::kDeliver, DeliveryWith(alice, id), 10).has_value());
   }
   rig.Flush();
@@ -159,18 +168,23 @@ TEST(ApplyDeliver, DirectIdsAreForgottenByThePartitionsOwnTimeOnly) {
   const AccountId alice = rig.AddAccount("alice@example.test");
   constexpr std::int64_t kHour = 3600LL * 1'000'000;
   const std::int64_t start = 1000 * kHour;
-  struct Step { std::uint8_t id; std::int64_t date; std::size_t messages; } steps[] = {
+  struct Step {
+    std::uint8_t id;
+    std::int64_t date;
+    std::size_t messages;
+  } steps[] = {
       {1, start, 1},
-      {1, start + 48 * kHour, 1},        // Just in time.
+      {1, start + 48 * kHour, 1},  // Just in time.
       {2, start + 49 * kHour, 2},
-      {1, start + 49 * kHour, 3},        // Forgotten.
-      {2, start - 500 * kHour, 3},       // A clock that jumps back forgets nothing, ...
+      {1, start + 49 * kHour, 3},   // Forgotten.
+      {2, start - 500 * kHour, 3},  // A clock that jumps back forgets nothing, ...
       {3, start - 500 * kHour, 4},
-      {3, start + 96 * kHour, 4},        // ... and what came meanwhile is stamped with the partition's time.
+      {3, start + 96 * kHour, 4},  // ... and what came meanwhile is stamped with the partition's time.
   };
   for (const Step& step : steps) {
     ASSERT_TRUE(rig.Propose(EntryType::kDeliver, DeliveryWith(alice, DirectId(step.id), step.date), 10).has_value());
-    EXPECT_EQ(UidsOf(rig, IndexRig::InboxOf(alice)).size(), step.messages) << "id " << int{step.id} << " at " << (step.date - start) / kHour;
+    EXPECT_EQ(UidsOf(rig, IndexRig::InboxOf(alice)).size(), step.messages)
+        << "id " << int{step.id} << " at " << (step.date - start) / kHour;
   }
 }
 
@@ -180,11 +194,13 @@ TEST(ApplyDeliver, QueuedIdsBelowTheWatermarkAreSettled) {
   DeliverEntry entry = DeliveryWith(alice, mail::DeliveryId::Queued(9, 100'000, 0));
   entry.settled.push_back({.queue_partition = 9, .index = 90'000});
   ASSERT_TRUE(rig.Propose(EntryType::kDeliver, entry, 10).has_value());
-  ASSERT_TRUE(rig.Propose(EntryType::kDeliver, DeliveryWith(alice, mail::DeliveryId::Queued(9, 89'999, 0)), 10).has_value());
+  ASSERT_TRUE(
+      rig.Propose(EntryType::kDeliver, DeliveryWith(alice, mail::DeliveryId::Queued(9, 89'999, 0)), 10).has_value());
   EXPECT_EQ(UidsOf(rig, IndexRig::InboxOf(alice)).size(), 1u);
   // Another queue partition, and the watermark itself, are not.
   ASSERT_TRUE(rig.Propose(EntryType::kDeliver, DeliveryWith(alice, mail::DeliveryId::Queued(8, 5, 0)), 10).has_value());
-  ASSERT_TRUE(rig.Propose(EntryType::kDeliver, DeliveryWith(alice, mail::DeliveryId::Queued(9, 90'000, 0)), 10).has_value());
+  ASSERT_TRUE(
+      rig.Propose(EntryType::kDeliver, DeliveryWith(alice, mail::DeliveryId::Queued(9, 90'000, 0)), 10).has_value());
   EXPECT_EQ(UidsOf(rig, IndexRig::InboxOf(alice)).size(), 3u);
 }
 
@@ -193,7 +209,8 @@ TEST(ApplyDeliver, QueuedIdsBelowTheWatermarkAreSettled) {
 TEST(ApplyAppend, TellsWhereTheMessageIsAndReleasesTheBodyWithoutAMailbox) {
   IndexRig rig;
   const AccountId alice = rig.AddAccount("alice@example.test");
-  const AppendEntry entry{.mailbox = IndexRig::Number(alice), .flags = {.system = Flags::kSeen, .keywords = {"$Work"}}, .date_us = 5};
+  const AppendEntry entry{
+      .mailbox = IndexRig::Number(alice), .flags = {.system = Flags::kSeen, .keywords = {"$Work"}}, .date_us = 5};
   const auto applied = rig.Propose(EntryType::kAppend, entry, 10);
   EXPECT_EQ(DecodeAppended(*applied)->uid, 1u);
   EXPECT_EQ(DecodeAppended(*applied)->uid_validity, 1u);
@@ -202,7 +219,8 @@ TEST(ApplyAppend, TellsWhereTheMessageIsAndReleasesTheBodyWithoutAMailbox) {
   EXPECT_EQ(message->flags.keywords, std::vector<std::string>{"$Work"});
   EXPECT_EQ(message->body.extents.size(), 1u);
   EXPECT_EQ(StateOf(rig, IndexRig::InboxOf(alice)).unseen, 0u);
-  EXPECT_EQ(CodeOf(rig.Propose(EntryType::kAppend, AppendEntry{.mailbox = 99, .flags = {}, .date_us = 0}, 10)), Errc::kNotFound);
+  EXPECT_EQ(CodeOf(rig.Propose(EntryType::kAppend, AppendEntry{.mailbox = 99, .flags = {}, .date_us = 0}, 10)),
+            Errc::kNotFound);
   rig.Flush();
   EXPECT_EQ(rig.released, std::vector<std::uint64_t>{3});
 }
@@ -238,8 +256,10 @@ TEST(ApplyStoreFlags, RefusesMoreKeywordsThanAMailboxMayHave) {
   rig.DeliverTo(alice);
   std::vector<std::string> names;
   for (std::size_t i = 0; i < kKeywordsPerMailboxMax; ++i) names.push_back("k" + std::to_string(i));
-  ASSERT_TRUE(StoreFlags(rig, IndexRig::InboxOf(alice), {1}, FlagsChange::kAdd, 0, {names.begin(), names.end()}).has_value());
-  EXPECT_EQ(CodeOf(StoreFlags(rig, IndexRig::InboxOf(alice), {1}, FlagsChange::kAdd, Flags::kSeen, {"one-more"})), Errc::kNoSpace);
+  ASSERT_TRUE(
+      StoreFlags(rig, IndexRig::InboxOf(alice), {1}, FlagsChange::kAdd, 0, {names.begin(), names.end()}).has_value());
+  EXPECT_EQ(CodeOf(StoreFlags(rig, IndexRig::InboxOf(alice), {1}, FlagsChange::kAdd, Flags::kSeen, {"one-more"})),
+            Errc::kNoSpace);
   EXPECT_EQ(StateOf(rig, IndexRig::InboxOf(alice)).unseen, 1u);
 }
 
@@ -300,7 +320,8 @@ TEST(ApplyCopy, MovesWithoutTouchingTheBody) {
   EXPECT_EQ(Copy(rig, inbox, archive, {1}, true).uids.size(), 1u);
   rig.Flush();
   EXPECT_TRUE(rig.released.empty());
-  EXPECT_EQ(rig.Ask([&](const ReadView& v) { return QueryChanges(v, inbox, before); })->expunged, std::vector<std::uint32_t>{1});
+  EXPECT_EQ(rig.Ask([&](const ReadView& v) { return QueryChanges(v, inbox, before); })->expunged,
+            std::vector<std::uint32_t>{1});
   Expunge(rig, archive, {1});
   rig.Flush();
   EXPECT_EQ(rig.released, std::vector<std::uint64_t>{2});
@@ -315,16 +336,18 @@ TEST(ApplyMoves, ChangeWhereABodyLiesOnceAndOnlyFromThere) {
   const mffs::Location third{.segment = 6, .generation = 2, .offset = 4096, .size = 64};
   ApplyMoves(rig.changes(), IndexRig::kPartition, {{.body = 2, .part = 0, .from = first, .to = second}});
   ApplyMoves(rig.changes(), IndexRig::kPartition, {{.body = 2, .part = 0, .from = second, .to = third}});
-  ApplyMoves(rig.changes(), IndexRig::kPartition, {{.body = 2, .part = 0, .from = first, .to = second},
-                                                   {.body = 2, .part = 9, .from = third, .to = second},
-                                                   {.body = 77, .part = 0, .from = first, .to = second}});
+  ApplyMoves(rig.changes(), IndexRig::kPartition,
+             {{.body = 2, .part = 0, .from = first, .to = second},
+              {.body = 2, .part = 9, .from = third, .to = second},
+              {.body = 77, .part = 0, .from = first, .to = second}});
   const auto message = rig.Ask([&](const ReadView& v) { return QueryMessage(v, IndexRig::InboxOf(alice), 1); });
   EXPECT_EQ(message->body.extents[0], third);
 }
 
 TEST(ApplyEntries, ANewerVersionStopsTheStore) {
   IndexRig rig;
-  EXPECT_EQ(CodeOf(rig.Apply({.index = 1, .type = EntryType::kPurge, .meta = "\x02\x01", .body = {}})), Errc::kUnsupported);
+  EXPECT_EQ(CodeOf(rig.Apply({.index = 1, .type = EntryType::kPurge, .meta = "\x02\x01", .body = {}})),
+            Errc::kUnsupported);
   EXPECT_EQ(rig.changes().Flush().error().code(), Errc::kUnsupported);
 }
 
@@ -337,7 +360,8 @@ TEST(ApplyEntries, UnreadableOnesChangeNothingAndUnknownTypesStopTheStore) {
   EXPECT_EQ(rig.released, std::vector<std::uint64_t>{50});
   EXPECT_EQ(rig.changes().Partition(IndexRig::kPartition).index, 50u);
   EXPECT_EQ(StateOf(rig, IndexRig::InboxOf(alice)).uid_next, 1u);
-  EXPECT_EQ(CodeOf(rig.Apply({.index = 51, .type = static_cast<EntryType>(200), .meta = "", .body = {}})), Errc::kUnsupported);
+  EXPECT_EQ(CodeOf(rig.Apply({.index = 51, .type = static_cast<EntryType>(200), .meta = "", .body = {}})),
+            Errc::kUnsupported);
   EXPECT_EQ(rig.changes().Flush().error().code(), Errc::kUnsupported);
 }
 

@@ -65,7 +65,8 @@ class IndexRig {
     replog::BodyRef body;
     body.id = replog::BodyId(index);
     body.size_bytes = bytes;
-    body.extents.push_back({.segment = 1, .generation = 1, .offset = static_cast<std::uint32_t>(index * 64), .size = 64});
+    body.extents.push_back(
+        {.segment = 1, .generation = 1, .offset = static_cast<std::uint32_t>(index * 64), .size = 64});
     body.extent_bytes.push_back(static_cast<std::uint32_t>(bytes));
     return body;
   }
@@ -129,7 +130,8 @@ class IndexRig {
 
   // ---- Short cuts ----
   AccountId AddAccount(std::string_view address) {
-    const auto made = Propose(EntryType::kCreateAccount, CreateAccountEntry{.address = address, .password_hash = "hash"});
+    const auto made =
+        Propose(EntryType::kCreateAccount, CreateAccountEntry{.address = address, .password_hash = "hash"});
     CHECK(made.has_value());
     return AccountId(std::uint64_t{kPartition.value()} << 32 | *DecodeAccountResult(*made));
   }
@@ -139,11 +141,13 @@ class IndexRig {
     DeliverEntry entry;
     entry.date_us = 1'000'000;
     entry.ids_kept_hours = 48;
-    entry.targets.push_back({.account = Number(account), .delivery_id = mail::DeliveryId::Queued(1, ++queued_, 0), .prefix = "P: x\r\n"});
+    entry.targets.push_back(
+        {.account = Number(account), .delivery_id = mail::DeliveryId::Queued(1, ++queued_, 0), .prefix = "P: x\r\n"});
     CHECK(Propose(EntryType::kDeliver, entry, body_bytes).has_value());
   }
   base::Result<std::string> CreateMailbox(AccountId account, std::string_view name, std::uint32_t names_max = 100) {
-    return Propose(EntryType::kCreateMailbox, CreateMailboxEntry{.account = Number(account), .name = name, .names_max = names_max});
+    return Propose(EntryType::kCreateMailbox,
+                   CreateMailboxEntry{.account = Number(account), .name = name, .names_max = names_max});
   }
   Mailbox MailboxOf(AccountId account, std::string name) {
     auto mailbox = Ask([&](const ReadView& view) { return QueryMailboxByName(view, account, name); });

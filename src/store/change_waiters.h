@@ -15,9 +15,11 @@ namespace store {
 // Thread: the shard.
 class ChangeWaiters {
  public:
-  ChangeWaiters(async::Executor executor, std::size_t mailboxes_max) : executor_(executor), mailboxes_max_(mailboxes_max) {}
+  ChangeWaiters(async::Executor executor, std::size_t mailboxes_max)
+      : executor_(executor), mailboxes_max_(mailboxes_max) {}
 
-  // One session's interest in a mailbox, from its construction on. Without room nothing is watched, and Wait returns soon.
+  // One session's interest in a mailbox, from its construction on. Without room nothing is watched, and Wait returns
+  // soon.
   class Watch {
    public:
     Watch(ChangeWaiters* waiters, MailboxId mailbox);

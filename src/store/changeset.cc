@@ -43,7 +43,8 @@ base::Result<> Changeset::Flush() {
     const rocksdb::Status status = batch_.WriteTo(*db_);
     if (!status.ok()) Fail(ToError(status, "write to the index"));
   }
-  // All rows are clean here, so the whole cache can go when it has grown too large: cheaper than keeping an order of use.
+  // All rows are clean here, so the whole cache can go when it has grown too large: cheaper than keeping an order of
+  // use.
   if (mailboxes_.size() > cached_mailboxes_max_) mailboxes_.clear();
   if (error_.has_value()) return base::Error(*error_);
   return {};
@@ -72,7 +73,9 @@ void Changeset::WriteChangedRows() {
   changed_mailboxes_.clear();
 }
 
-Effects Changeset::TakeEffects() { return std::exchange(effects_, {}); }
+Effects Changeset::TakeEffects() {
+  return std::exchange(effects_, {});
+}
 
 void Changeset::ForgetPartition(replog::PartitionId partition) {
   partitions_.erase(partition.value());
@@ -164,7 +167,8 @@ bool Changeset::AddDeliveryId(replog::PartitionId partition, std::uint32_t mailb
   const bool queued = id.form == mail::DeliveryId::Form::kQueued;
   if (queued) {
     const auto mark = loaded.watermarks.find(base::LoadLe<std::uint32_t>(id.bytes.data()));
-    if (mark != loaded.watermarks.end() && base::LoadLe<std::uint64_t>(id.bytes.data() + 8) < mark->second) return false;
+    if (mark != loaded.watermarks.end() && base::LoadLe<std::uint64_t>(id.bytes.data() + 8) < mark->second)
+      return false;
   }
   const RowKey key = DeliveryIdKey(partition, mailbox, id);
   if (!new_ids_.insert(key.text()).second) return false;

@@ -1,14 +1,14 @@
 // Changeset: what a run of applied entries changes in the index, gathered into one RocksDB batch.
 #pragma once
 
-#include <rocksdb/db.h>
-
 #include <cstdint>
 #include <optional>
 #include <string>
 #include <unordered_map>
 #include <unordered_set>
 #include <vector>
+
+#include <rocksdb/db.h>
 
 #include "base/result.h"
 #include "mail/delivery_id.h"
@@ -35,18 +35,19 @@ struct Effects {
     replog::PartitionId partition;
     std::uint32_t mailbox = 0;
   };
-  std::vector<Release> releases;       // Bodies whose last reference went.
+  std::vector<Release> releases;  // Bodies whose last reference went.
   std::vector<AccountChange> accounts;
-  std::vector<MailboxName> changed;    // Mailboxes with a new MODSEQ, or gone.
-  std::vector<MailboxName> garbage;    // Deleted mailboxes whose messages are to be purged.
+  std::vector<MailboxName> changed;  // Mailboxes with a new MODSEQ, or gone.
+  std::vector<MailboxName> garbage;  // Deleted mailboxes whose messages are to be purged.
 };
 
 // Thread: the apply worker. Borrows the index.
-// Reads see the database, not the batch, except for the rows that hot entries read and write: partition rows, mailbox rows (both
-// kept decoded over batches too, since nobody else writes them), delivery ids, and the bodies of the entry at work. An entry that reads
-// other rows calls Flush() first, so that its database is complete; the batch is then one entry long.
-// Durability: none by itself (the WAL is off); RocksDB's flushes keep whole batches in order, each with its applied index.
-// Errors: a failed read or write is kept; everything after is refused by Flush(), and nothing more is written.
+// Reads see the database, not the batch, except for the rows that hot entries read and write: partition rows, mailbox
+// rows (both kept decoded over batches too, since nobody else writes them), delivery ids, and the bodies of the entry
+// at work. An entry that reads other rows calls Flush() first, so that its database is complete; the batch is then one
+// entry long. Durability: none by itself (the WAL is off); RocksDB's flushes keep whole batches in order, each with its
+// applied index. Errors: a failed read or write is kept; everything after is refused by Flush(), and nothing more is
+// written.
 class Changeset {
  public:
   Changeset(Index* index, std::size_t cached_mailboxes_max)
@@ -73,8 +74,8 @@ class Changeset {
   // The row goes; its messages are left to purging.
   void DropMailbox(replog::PartitionId partition, std::uint32_t mailbox);
 
-  // Moves the partition's own clock: deliveries never turn it back, however clocks jump. Direct ids older than `ids_kept_hours` by it
-  // are forgotten.
+  // Moves the partition's own clock: deliveries never turn it back, however clocks jump. Direct ids older than
+  // `ids_kept_hours` by it are forgotten.
   void AdvanceTime(replog::PartitionId partition, std::int64_t date_us, std::uint32_t ids_kept_hours);
   // False: seen already, or settled. Else it is remembered.
   bool AddDeliveryId(replog::PartitionId partition, std::uint32_t mailbox, const mail::DeliveryId& id);
@@ -151,9 +152,9 @@ class Changeset {
   std::vector<std::uint32_t> changed_partitions_;
   std::unordered_map<std::uint64_t, LoadedMailbox> mailboxes_;  // By MailboxId; bounded by cached_mailboxes_max_.
   std::vector<std::uint64_t> changed_mailboxes_;
-  std::unordered_set<std::string> new_ids_;                     // Keys of delivery ids in the batch.
-  std::unordered_map<std::uint64_t, LoadedBody> bodies_;        // Of the entry at work.
-  std::vector<replog::BodyRef> released_;                       // By the entry at work.
+  std::unordered_set<std::string> new_ids_;               // Keys of delivery ids in the batch.
+  std::unordered_map<std::uint64_t, LoadedBody> bodies_;  // Of the entry at work.
+  std::vector<replog::BodyRef> released_;                 // By the entry at work.
 };
 
 }  // namespace store

@@ -15,8 +15,8 @@ constexpr std::size_t kWatchedMailboxesMax = 100'000;
 
 }  // namespace
 
-MailStore::Engine::Engine(async::Executor executor, replog::Log* log, const base::Clock* clock, MailStoreOptions options,
-                          std::unique_ptr<Index> index)
+MailStore::Engine::Engine(async::Executor executor, replog::Log* log, const base::Clock* clock,
+                          MailStoreOptions options, std::unique_ptr<Index> index)
     : log_(log),
       clock_(clock),
       options_(std::move(options)),
@@ -28,7 +28,9 @@ MailStore::Engine::Engine(async::Executor executor, replog::Log* log, const base
              [this](Effects effects) { Visible(std::move(effects)); }),
       readers_({.name = "store-read", .threads = kReaderThreads, .jobs_max = options_.jobs_max}) {}
 
-MailStore::Engine::~Engine() { gate_.Hold(false); }
+MailStore::Engine::~Engine() {
+  gate_.Hold(false);
+}
 
 void MailStore::Engine::Visible(Effects effects) {
   for (const Effects::AccountChange& change : effects.accounts) {
@@ -57,7 +59,8 @@ async::Task<base::Result<std::string>> MailStore::Engine::ReadPiece(SnapshotRows
   co_return *std::move(piece);
 }
 
-async::Task<base::Result<std::string>> MailStore::Engine::ProposeDraft(replog::PartitionId partition, replog::Draft draft) {
+async::Task<base::Result<std::string>> MailStore::Engine::ProposeDraft(replog::PartitionId partition,
+                                                                       replog::Draft draft) {
   CO_RETURN_IF_ERROR(co_await queue_.Room());
   ASSIGN_OR_CO_RETURN(replog::Committed committed, co_await log_->Propose(partition, std::move(draft)));
   co_return std::move(committed.applied);
@@ -67,8 +70,9 @@ async::Task<base::Result<AccountId>> MailStore::Engine::LookUp(std::string addre
   if (const auto known = accounts_.Find(address); known.has_value()) co_return *known;
   const replog::PartitionId partition = log_->MailboxPartitionOf(address);
   const std::uint64_t removals = accounts_.removals();
-  ASSIGN_OR_CO_RETURN(const FoundAccount found,
-                      co_await Read([partition, address](const ReadView& view) { return QueryAccount(view, partition, address); }));
+  ASSIGN_OR_CO_RETURN(const FoundAccount found, co_await Read([partition, address](const ReadView& view) {
+                        return QueryAccount(view, partition, address);
+                      }));
   const AccountId id(std::uint64_t{partition.value()} << 32 | found.number);
   accounts_.Keep(address, id, removals);
   co_return id;
@@ -111,7 +115,8 @@ async::Task<base::Result<>> MailStore::Engine::MoveAll(MailboxId from, MailboxId
                       co_await Read([from](const ReadView& view) { return QueryUids(view, from); }));
   for (std::size_t at = 0; at < uids.size(); at += kUidsPerEntryMax) {
     const auto begin = uids.begin() + static_cast<std::ptrdiff_t>(at);
-    const auto end = uids.begin() + static_cast<std::ptrdiff_t>(std::min<std::size_t>(uids.size(), at + kUidsPerEntryMax));
+    const auto end =
+        uids.begin() + static_cast<std::ptrdiff_t>(std::min<std::size_t>(uids.size(), at + kUidsPerEntryMax));
     CopyEntry entry{.from = static_cast<std::uint32_t>(from.value()),
                     .to = static_cast<std::uint32_t>(to.value()),
                     .move = true,

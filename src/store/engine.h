@@ -39,8 +39,8 @@ class MailStore::Engine {
   Index& index() { return *index_; }
   async::TaskGroup& background() { return background_; }
 
-  // Asks the index on a reader: `query` gets a view that has every entry committed before this call. It must be a plain function
-  // object with its values, not a coroutine.
+  // Asks the index on a reader: `query` gets a view that has every entry committed before this call. It must be a plain
+  // function object with its values, not a coroutine.
   template <class Query>
   auto Read(Query query) -> async::Task<std::invoke_result_t<Query, const ReadView&>>;
 
@@ -74,7 +74,7 @@ class MailStore::Engine {
   // What the index held of a partition when it was opened, and what the log says of it.
   struct Held {
     PartitionRow row;
-    replog::Index snapshot;   // Of the log.
+    replog::Index snapshot;  // Of the log.
     bool in_log = false;
     bool is_foreign = false;  // The log has another entry at the applied index.
   };
@@ -93,12 +93,12 @@ class MailStore::Engine {
   Gate gate_;
   AccountCache accounts_;
   ChangeWaiters waiters_;
-  SnapshotLoader loader_;                                       // The apply worker's.
+  SnapshotLoader loader_;  // The apply worker's.
   bool recovered_ = false;
-  std::unordered_map<replog::PartitionId, Held> held_;          // Until Recovered().
-  std::uint32_t forgotten_ = 0;                                 // Partitions that are rebuilt because the log does not know their state.
-  std::uint32_t reads_ = 0;                                     // Waiting or running.
-  std::vector<MailboxId> garbage_;                              // To be purged.
+  std::unordered_map<replog::PartitionId, Held> held_;  // Until Recovered().
+  std::uint32_t forgotten_ = 0;     // Partitions that are rebuilt because the log does not know their state.
+  std::uint32_t reads_ = 0;         // Waiting or running.
+  std::vector<MailboxId> garbage_;  // To be purged.
   bool is_purging_ = false;
   async::TaskGroup background_;
   ApplyQueue queue_;
@@ -124,7 +124,8 @@ auto MailStore::Engine::Read(Query query) -> async::Task<std::invoke_result_t<Qu
 }
 
 template <class Entry>
-async::Task<base::Result<std::string>> MailStore::Engine::Propose(replog::PartitionId partition, EntryType type, Entry entry) {
+async::Task<base::Result<std::string>> MailStore::Engine::Propose(replog::PartitionId partition, EntryType type,
+                                                                  Entry entry) {
   replog::Draft draft;
   draft.type = static_cast<std::uint8_t>(type);
   draft.meta = EncodeEntry(entry);

@@ -27,7 +27,8 @@ base::Result<std::vector<replog::BodyRef>> QueryJournal(const ReadView& view, re
 }
 
 void DropJournal(Changeset& changes, replog::PartitionId partition, replog::Index up_to) {
-  changes.DeleteBetween(RowKey(partition, RowKind::kRelease).U64(0), RowKey(partition, RowKind::kRelease).U64(up_to.value() + 1));
+  changes.DeleteBetween(RowKey(partition, RowKind::kRelease).U64(0),
+                        RowKey(partition, RowKind::kRelease).U64(up_to.value() + 1));
 }
 
 }  // namespace
@@ -69,8 +70,8 @@ void MailStore::Engine::BeginReplay(replog::PartitionId partition, replog::Index
 bool MailStore::Engine::BeginSnapshot(replog::PartitionId partition, replog::Index reached) {
   Held& held = held_[partition];
   held.snapshot = reached;
-  // The mark, not the applied index: moves of bodies that came between this index and the snapshot are in the snapshot and no longer in the
-  // log. The index has them if it has the mark, which was written after them.
+  // The mark, not the applied index: moves of bodies that came between this index and the snapshot are in the snapshot
+  // and no longer in the log. The index has them if it has the mark, which was written after them.
   if (held.row.snapshot_index >= reached.value()) return false;
   Forget(partition);
   return true;
@@ -107,16 +108,18 @@ void MailStore::Engine::CheckReplayed(const replog::EntryView& entry) {
 async::Task<base::Result<>> MailStore::Engine::Recovered() {
   for (const auto& [partition, held] : held_) {
     if (held.is_foreign) {
-      co_return base::Error(base::Errc::kCorrupt,
-                            "the index in " + options_.index_folder + " belongs to another log (partition " +
-                                std::to_string(partition.value()) + "): delete that folder and start again, it is rebuilt");
+      co_return base::Error(base::Errc::kCorrupt, "the index in " + options_.index_folder +
+                                                      " belongs to another log (partition " +
+                                                      std::to_string(partition.value()) +
+                                                      "): delete that folder and start again, it is rebuilt");
     }
     if (held.in_log || held.row.index == 0) continue;
     forgotten_ += 1;
     Forget(partition);
   }
   if (forgotten_ > 0) {
-    base::LogWarning("index_dropped", {{"partitions", forgotten_}, {"reason", "the log does not know the state that the index holds"},
+    base::LogWarning("index_dropped", {{"partitions", forgotten_},
+                                       {"reason", "the log does not know the state that the index holds"},
                                        {"note", "they are rebuilt from the log"}});
   }
   CO_RETURN_IF_ERROR(co_await queue_.Applied());
@@ -127,15 +130,17 @@ async::Task<base::Result<>> MailStore::Engine::Recovered() {
     CO_RETURN_IF_ERROR(co_await RepeatReleases(partition, snapshot));
   }
   recovered_ = true;
-  ASSIGN_OR_CO_RETURN(const std::vector<MailboxId> garbage, co_await Read([](const ReadView& view) { return QueryGarbage(view); }));
+  ASSIGN_OR_CO_RETURN(const std::vector<MailboxId> garbage,
+                      co_await Read([](const ReadView& view) { return QueryGarbage(view); }));
   for (const MailboxId mailbox : garbage) StartPurging(mailbox);
   co_return base::Result<>();
 }
 
 async::Task<base::Result<>> MailStore::Engine::RepeatReleases(replog::PartitionId partition, replog::Index snapshot) {
   // Entries that the index has already are not applied again, so what they released is repeated from the journal.
-  ASSIGN_OR_CO_RETURN(const std::vector<replog::BodyRef> bodies,
-                      co_await Read([partition, snapshot](const ReadView& view) { return QueryJournal(view, partition, snapshot); }));
+  ASSIGN_OR_CO_RETURN(
+      const std::vector<replog::BodyRef> bodies,
+      co_await Read([partition, snapshot](const ReadView& view) { return QueryJournal(view, partition, snapshot); }));
   for (const replog::BodyRef& body : bodies) log_->ReleaseBody(partition, body);
   SnapshotInForce(partition, snapshot);
   co_return base::Result<>();

@@ -43,11 +43,17 @@ void SetPasswordEntry::Write(base::Encoder& out) const {
   out.Text(password_hash);
 }
 
-bool SetPasswordEntry::Read(base::Decoder& in) { return ReadText(in, address) && ReadText(in, password_hash); }
+bool SetPasswordEntry::Read(base::Decoder& in) {
+  return ReadText(in, address) && ReadText(in, password_hash);
+}
 
-void RemoveAccountEntry::Write(base::Encoder& out) const { out.Text(address); }
+void RemoveAccountEntry::Write(base::Encoder& out) const {
+  out.Text(address);
+}
 
-bool RemoveAccountEntry::Read(base::Decoder& in) { return ReadText(in, address); }
+bool RemoveAccountEntry::Read(base::Decoder& in) {
+  return ReadText(in, address);
+}
 
 void DeliverEntry::Write(base::Encoder& out) const {
   out.I64(date_us);
@@ -103,7 +109,9 @@ void DeleteMailboxEntry::Write(base::Encoder& out) const {
   out.Text(name);
 }
 
-bool DeleteMailboxEntry::Read(base::Decoder& in) { return ReadU32(in, account) && ReadText(in, name); }
+bool DeleteMailboxEntry::Read(base::Decoder& in) {
+  return ReadU32(in, account) && ReadText(in, name);
+}
 
 void RenameMailboxEntry::Write(base::Encoder& out) const {
   out.Varint(account);
@@ -194,8 +202,12 @@ bool ExpungeEntry::Read(base::Decoder& in) {
   return ReadU32(in, mailbox) && ReadBool(in, only_deleted) && DecodeUids(in, kUidsPerEntryMax, uids);
 }
 
-void PurgeEntry::Write(base::Encoder& out) const { out.Varint(mailbox); }
+void PurgeEntry::Write(base::Encoder& out) const {
+  out.Varint(mailbox);
+}
 
-bool PurgeEntry::Read(base::Decoder& in) { return ReadU32(in, mailbox); }
+bool PurgeEntry::Read(base::Decoder& in) {
+  return ReadU32(in, mailbox);
+}
 
 }  // namespace store

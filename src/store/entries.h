@@ -1,5 +1,6 @@
-// The log entries of the store: what a change says, with every value decided before it is proposed. docs/format/store.md "Entries".
-// Views point into the bytes that were decoded (or that the proposer holds). Decoding takes hostile bytes.
+// The log entries of the store: what a change says, with every value decided before it is proposed.
+// docs/format/store.md "Entries". Views point into the bytes that were decoded (or that the proposer holds). Decoding
+// takes hostile bytes.
 #pragma once
 
 #include <cstdint>

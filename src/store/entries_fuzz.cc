@@ -36,26 +36,65 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   if (size == 0) return 0;
   const std::string_view text(reinterpret_cast<const char*>(data) + 1, size - 1);
   switch (data[0] % 19) {
-    case 0: TryEntry<store::CreateAccountEntry>(text); break;
-    case 1: TryEntry<store::SetPasswordEntry>(text); break;
-    case 2: TryEntry<store::RemoveAccountEntry>(text); break;
-    case 3: TryEntry<store::DeliverEntry>(text); break;
-    case 4: TryEntry<store::CreateMailboxEntry>(text); break;
-    case 5: TryEntry<store::DeleteMailboxEntry>(text); break;
-    case 6: TryEntry<store::RenameMailboxEntry>(text); break;
-    case 7: TryEntry<store::SubscribeEntry>(text); break;
-    case 8: TryEntry<store::AppendEntry>(text); break;
-    case 9: TryEntry<store::StoreFlagsEntry>(text); break;
-    case 10: TryEntry<store::CopyEntry>(text); break;
-    case 11: TryEntry<store::ExpungeEntry>(text); break;
-    case 12: TryEntry<store::PurgeEntry>(text); break;
-    case 13: TryRow<store::PartitionRow>(text); break;
-    case 14: TryRow<store::AccountRow>(text); break;
-    case 15: TryRow<store::MailboxRow>(text); break;
-    case 16: TryRow<store::NameRow>(text); break;
-    case 17: TryRow<store::MessageRow>(text); break;
-    case 18: TryRow<store::BodyRow>(text); break;
-    default: break;
+    case 0:
+      TryEntry<store::CreateAccountEntry>(text);
+      break;
+    case 1:
+      TryEntry<store::SetPasswordEntry>(text);
+      break;
+    case 2:
+      TryEntry<store::RemoveAccountEntry>(text);
+      break;
+    case 3:
+      TryEntry<store::DeliverEntry>(text);
+      break;
+    case 4:
+      TryEntry<store::CreateMailboxEntry>(text);
+      break;
+    case 5:
+      TryEntry<store::DeleteMailboxEntry>(text);
+      break;
+    case 6:
+      TryEntry<store::RenameMailboxEntry>(text);
+      break;
+    case 7:
+      TryEntry<store::SubscribeEntry>(text);
+      break;
+    case 8:
+      TryEntry<store::AppendEntry>(text);
+      break;
+    case 9:
+      TryEntry<store::StoreFlagsEntry>(text);
+      break;
+    case 10:
+      TryEntry<store::CopyEntry>(text);
+      break;
+    case 11:
+      TryEntry<store::ExpungeEntry>(text);
+      break;
+    case 12:
+      TryEntry<store::PurgeEntry>(text);
+      break;
+    case 13:
+      TryRow<store::PartitionRow>(text);
+      break;
+    case 14:
+      TryRow<store::AccountRow>(text);
+      break;
+    case 15:
+      TryRow<store::MailboxRow>(text);
+      break;
+    case 16:
+      TryRow<store::NameRow>(text);
+      break;
+    case 17:
+      TryRow<store::MessageRow>(text);
+      break;
+    case 18:
+      TryRow<store::BodyRow>(text);
+      break;
+    default:
+      break;
   }
   return 0;
 }

@@ -14,7 +14,8 @@ DeliverEntry SomeDelivery() {
   DeliverEntry entry;
   entry.date_us = 123;
   entry.ids_kept_hours = 48;
-  entry.targets.push_back({.account = 5, .delivery_id = mail::DeliveryId::Queued(1, 2, 3), .prefix = "Return-Path: <>\r\n"});
+  entry.targets.push_back(
+      {.account = 5, .delivery_id = mail::DeliveryId::Queued(1, 2, 3), .prefix = "Return-Path: <>\r\n"});
   entry.targets.push_back({.account = 6, .delivery_id = mail::DeliveryId::Queued(1, 2, 4), .prefix = ""});
   entry.settled.push_back({.queue_partition = 1u << 31, .index = 77});
   return entry;
@@ -43,10 +44,13 @@ TEST(Entries, AreReadBackAsWritten) {
   ExpectRoundTrip("deliver", SomeDelivery());
   ExpectRoundTrip("create mailbox", CreateMailboxEntry{.account = 1, .name = "a/b", .names_max = 9});
   ExpectRoundTrip("delete mailbox", DeleteMailboxEntry{.account = 1, .name = "a/b"});
-  ExpectRoundTrip("rename mailbox", RenameMailboxEntry{.account = 1, .from = "a", .to = "b", .names_max = 9, .name_bytes_max = 99});
+  ExpectRoundTrip("rename mailbox",
+                  RenameMailboxEntry{.account = 1, .from = "a", .to = "b", .names_max = 9, .name_bytes_max = 99});
   ExpectRoundTrip("subscribe", SubscribeEntry{.account = 1, .name = "a", .subscribed = true, .names_max = 9});
   ExpectRoundTrip("append", AppendEntry{.mailbox = 3, .flags = {.system = 1, .keywords = {"a", "b"}}, .date_us = -5});
-  ExpectRoundTrip("store flags", StoreFlagsEntry{.mailbox = 3, .change = 2, .flags = {.system = 1, .keywords = {"a"}}, .uids = {1, 2, 9}});
+  ExpectRoundTrip(
+      "store flags",
+      StoreFlagsEntry{.mailbox = 3, .change = 2, .flags = {.system = 1, .keywords = {"a"}}, .uids = {1, 2, 9}});
   ExpectRoundTrip("copy", CopyEntry{.from = 3, .to = 4, .move = true, .uids = {4000000000u, 4294967295u}});
   ExpectRoundTrip("expunge", ExpungeEntry{.mailbox = 3, .only_deleted = true, .uids = {5}});
   ExpectRoundTrip("purge", PurgeEntry{.mailbox = 3});
@@ -55,8 +59,9 @@ TEST(Entries, AreReadBackAsWritten) {
 TEST(Entries, DamagedOnesAreRefusedOrHarmless) {
   for (std::uint64_t seed = 1; seed <= 3000; ++seed) {
     base::Random random(seed);
-    std::string text = random.OneIn(2) ? EncodeEntry(SomeDelivery())
-                                       : EncodeEntry(CopyEntry{.from = 3, .to = 4, .move = false, .uids = {1, 5, 6, 7, 100}});
+    std::string text = random.OneIn(2)
+                           ? EncodeEntry(SomeDelivery())
+                           : EncodeEntry(CopyEntry{.from = 3, .to = 4, .move = false, .uids = {1, 5, 6, 7, 100}});
     for (std::uint64_t i = 0, flips = 1 + random.Below(4); i < flips; ++i) {
       text[random.Below(text.size())] = static_cast<char>(random.Next());
     }
@@ -68,7 +73,11 @@ TEST(Entries, DamagedOnesAreRefusedOrHarmless) {
 }
 
 TEST(Uids, AreRangesOnTheWay) {
-  struct { const char* label; std::vector<std::uint32_t> uids; std::size_t bytes; } rows[] = {
+  struct {
+    const char* label;
+    std::vector<std::uint32_t> uids;
+    std::size_t bytes;
+  } rows[] = {
       {"none", {}, 1},
       {"one", {7}, 3},
       {"a run", {1, 2, 3, 4, 5}, 3},
@@ -89,7 +98,10 @@ TEST(Uids, AreRangesOnTheWay) {
 }
 
 TEST(Uids, HostileRangesAreRefused) {
-  struct { const char* label; std::vector<std::uint64_t> numbers; } rows[] = {
+  struct {
+    const char* label;
+    std::vector<std::uint64_t> numbers;
+  } rows[] = {
       {"more than asked for", {1, 0, 5}},
       {"huge run", {1, 0, std::uint64_t{1} << 60}},
       {"beyond 32 bits", {1, std::uint64_t{1} << 32, 0}},
@@ -108,7 +120,11 @@ TEST(Uids, HostileRangesAreRefused) {
 }
 
 TEST(Flags, AreNormalized) {
-  struct { const char* label; Flags flags; std::optional<std::vector<std::string>> keywords; } rows[] = {
+  struct {
+    const char* label;
+    Flags flags;
+    std::optional<std::vector<std::string>> keywords;
+  } rows[] = {
       {"none", {}, std::vector<std::string>{}},
       {"sorted without case", {.system = 1, .keywords = {"b", "A", "c"}}, std::vector<std::string>{"A", "b", "c"}},
       {"none twice", {.system = 0, .keywords = {"$Junk", "$junk"}}, std::vector<std::string>{"$Junk"}},
@@ -118,7 +134,9 @@ TEST(Flags, AreNormalized) {
       {"a system flag as keyword", {.system = 0, .keywords = {"\\Seen"}}, std::nullopt},
       {"8 bit", {.system = 0, .keywords = {"\xc3\xbc"}}, std::nullopt},
       {"too long", {.system = 0, .keywords = {std::string(129, 'k')}}, std::nullopt},
-      {"as long as may be", {.system = 0, .keywords = {std::string(128, 'k')}}, std::vector<std::string>{std::string(128, 'k')}},
+      {"as long as may be",
+       {.system = 0, .keywords = {std::string(128, 'k')}},
+       std::vector<std::string>{std::string(128, 'k')}},
   };
   for (const auto& row : rows) {
     const auto flags = NormalizeFlags(row.flags);

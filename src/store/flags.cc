@@ -8,7 +8,9 @@ namespace store {
 
 namespace {
 
-char Lower(char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; }
+char Lower(char c) {
+  return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
+}
 
 // RFC 3501 §9: flag-keyword = atom.
 bool IsAtom(std::string_view text) {

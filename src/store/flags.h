@@ -1,5 +1,6 @@
 // Keywords of a mailbox and flags of its messages. Pure functions.
-// A mailbox keeps each keyword once, as first written; messages name keywords by their position there. Case does not matter.
+// A mailbox keeps each keyword once, as first written; messages name keywords by their position there. Case does not
+// matter.
 #pragma once
 
 #include <cstdint>
@@ -22,11 +23,12 @@ inline constexpr std::uint8_t kSystemFlags =
 bool KeywordLess(std::string_view a, std::string_view b);
 bool KeywordEquals(std::string_view a, std::string_view b);
 
-// Sorts the keywords and drops repeated ones. Errors: kInvalid (a keyword that is no atom, too long, too many, or an unknown system bit).
+// Sorts the keywords and drops repeated ones. Errors: kInvalid (a keyword that is no atom, too long, too many, or an
+// unknown system bit).
 base::Result<Flags> NormalizeFlags(Flags flags);
 
-// The positions of `names` in `table`, ascending. Missing ones are added when `add`, else left out. Empty: the table would pass
-// kKeywordsPerMailboxMax, and is unchanged.
+// The positions of `names` in `table`, ascending. Missing ones are added when `add`, else left out. Empty: the table
+// would pass kKeywordsPerMailboxMax, and is unchanged.
 std::optional<std::vector<std::uint16_t>> ResolveKeywords(std::vector<std::string>& table,
                                                           const std::vector<std::string_view>& names, bool add);
 
@@ -39,6 +41,7 @@ struct ResolvedFlags {
 ResolvedFlags ChangeFlags(const ResolvedFlags& now, std::uint8_t change, const ResolvedFlags& by);
 
 // The flags as sessions see them: names instead of positions, sorted.
-Flags NamedFlags(std::uint8_t system, const std::vector<std::uint16_t>& keywords, const std::vector<std::string>& table);
+Flags NamedFlags(std::uint8_t system, const std::vector<std::uint16_t>& keywords,
+                 const std::vector<std::string>& table);
 
 }  // namespace store

@@ -1,12 +1,12 @@
 #include "store/index.h"
 
+#include <algorithm>
+#include <filesystem>
+
 #include <rocksdb/compaction_filter.h>
 #include <rocksdb/convenience.h>
 #include <rocksdb/filter_policy.h>
 #include <rocksdb/table.h>
-
-#include <algorithm>
-#include <filesystem>
 
 #include "base/log.h"
 #include "store/keys.h"
@@ -15,8 +15,8 @@ namespace store {
 
 namespace {
 
-// Compaction ignores RocksDB's snapshots here, so an id is dropped only this long after it stopped to count: longer than a
-// snapshot of a partition is read.
+// Compaction ignores RocksDB's snapshots here, so an id is dropped only this long after it stopped to count: longer
+// than a snapshot of a partition is read.
 constexpr std::int64_t kDropLaterUs = std::int64_t{6} * 3600 * 1'000'000;
 
 class ExpiredIdFilter final : public rocksdb::CompactionFilter {
@@ -36,13 +36,15 @@ class ExpiredIdFilter final : public rocksdb::CompactionFilter {
 };
 
 // Not a partition's: mailbox partitions stay below 2^31 and queue partitions do not live here.
-std::string VersionKey() { return RowKey(replog::PartitionId(UINT32_MAX), RowKind::kPartition).text(); }
+std::string VersionKey() {
+  return RowKey(replog::PartitionId(UINT32_MAX), RowKind::kPartition).text();
+}
 
 rocksdb::Options MakeOptions(std::uint64_t memory_bytes, const rocksdb::CompactionFilter* filter) {
   rocksdb::Options options;
   options.create_if_missing = true;
-  // Many small memtables, merged four at a time: an insertion costs half as much in one that stays in the processor's cache, and files
-  // do not become small by it.
+  // Many small memtables, merged four at a time: an insertion costs half as much in one that stays in the processor's
+  // cache, and files do not become small by it.
   options.write_buffer_size = std::clamp<std::uint64_t>(memory_bytes / 16, 256u << 10, 4u << 20);
   options.min_write_buffer_number_to_merge = 4;
   options.max_write_buffer_number = 8;
@@ -66,7 +68,8 @@ rocksdb::Options MakeOptions(std::uint64_t memory_bytes, const rocksdb::Compacti
   table.cache_index_and_filter_blocks = true;
   table.cache_index_and_filter_blocks_with_high_priority = true;
   table.pin_l0_filter_and_index_blocks_in_cache = true;
-  // Filters in pieces: a delivery asks for one id, and needs the filter of its neighbourhood in the cache, not that of a whole file.
+  // Filters in pieces: a delivery asks for one id, and needs the filter of its neighbourhood in the cache, not that of
+  // a whole file.
   table.filter_policy.reset(rocksdb::NewBloomFilterPolicy(10));
   table.index_type = rocksdb::BlockBasedTableOptions::kTwoLevelIndexSearch;
   table.partition_filters = true;
@@ -77,19 +80,23 @@ rocksdb::Options MakeOptions(std::uint64_t memory_bytes, const rocksdb::Compacti
 }
 
 // Whether the database may be thrown away for this: damage, not a full disk or a lock held elsewhere.
-bool IsDamage(const rocksdb::Status& status) { return status.IsCorruption() || status.IsNotSupported() || status.IsInvalidArgument(); }
+bool IsDamage(const rocksdb::Status& status) {
+  return status.IsCorruption() || status.IsNotSupported() || status.IsInvalidArgument();
+}
 
 }  // namespace
 
 Index::Index(std::uint64_t memory_bytes)
-    : id_filter_(std::make_unique<ExpiredIdFilter>(&horizons_)), options_(MakeOptions(memory_bytes, id_filter_.get())) {}
+    : id_filter_(std::make_unique<ExpiredIdFilter>(&horizons_)),
+      options_(MakeOptions(memory_bytes, id_filter_.get())) {}
 
 Index::~Index() {
   // Closing flushes the memtables, since the WAL is off; the destructor can only report.
   if (db_ == nullptr) return;
   const rocksdb::Status status = db_->Close();
   if (!status.ok()) {
-    base::LogWarning("index_close_failed", {{"error", status.ToString()}, {"note", "the next start reads more of the log"}});
+    base::LogWarning("index_close_failed",
+                     {{"error", status.ToString()}, {"note", "the next start reads more of the log"}});
   }
 }
 
@@ -100,7 +107,8 @@ base::Result<std::unique_ptr<Index>> Index::Open(const std::string& folder, std:
   std::unique_ptr<Index> index(new Index(memory_bytes));
   rocksdb::Status status = index->OpenDatabase(folder);
   if (IsDamage(status)) {
-    base::LogWarning("index_dropped", {{"folder", folder}, {"reason", status.ToString()}, {"note", "it is rebuilt from the log"}});
+    base::LogWarning("index_dropped",
+                     {{"folder", folder}, {"reason", status.ToString()}, {"note", "it is rebuilt from the log"}});
     index->db_.reset();
     status = rocksdb::DestroyDB(folder, index->options_);
     if (status.ok()) status = index->OpenDatabase(folder);
@@ -118,7 +126,8 @@ rocksdb::Status Index::OpenDatabase(const std::string& folder) {
   status = db_->Get(rocksdb::ReadOptions(), VersionKey(), &version);
   if (status.ok()) {
     if (version == std::to_string(kFormatVersion)) return status;
-    return rocksdb::Status::NotSupported("index format version " + version + ", this program reads " + std::to_string(kFormatVersion));
+    return rocksdb::Status::NotSupported("index format version " + version + ", this program reads " +
+                                         std::to_string(kFormatVersion));
   }
   if (!status.IsNotFound()) return status;
   const std::unique_ptr<rocksdb::Iterator> rows(db_->NewIterator(rocksdb::ReadOptions()));
@@ -135,7 +144,9 @@ rocksdb::WriteOptions UnloggedWrites() {
 }
 
 base::Error ToError(const rocksdb::Status& status, std::string_view doing) {
-  const auto code = status.IsCorruption() ? base::Errc::kCorrupt : status.IsNoSpace() ? base::Errc::kNoSpace : base::Errc::kIo;
+  const auto code = status.IsCorruption() ? base::Errc::kCorrupt
+                    : status.IsNoSpace()  ? base::Errc::kNoSpace
+                                          : base::Errc::kIo;
   return base::Error(code, std::string(doing) + ": " + status.ToString());
 }
 

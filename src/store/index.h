@@ -1,8 +1,6 @@
 // Opening RocksDB for the store: options, format version, rebuild of what cannot be used; and its errors as ours.
 #pragma once
 
-#include <rocksdb/db.h>
-
 #include <array>
 #include <atomic>
 #include <cstdint>
@@ -11,25 +9,28 @@
 #include <string_view>
 #include <vector>
 
+#include <rocksdb/db.h>
+
 #include "base/result.h"
 #include "replog/types.h"
 
 namespace store {
 
-// Times below which rows of kind kDirectId may be dropped by compaction, by mailbox partition. Written by the apply worker, read by
-// RocksDB's threads.
+// Times below which rows of kind kDirectId may be dropped by compaction, by mailbox partition. Written by the apply
+// worker, read by RocksDB's threads.
 struct IdHorizons {
   static constexpr std::uint32_t kPartitionsMax = 65'536;  // As many as slots.
   std::vector<std::atomic<std::int64_t>> us{std::vector<std::atomic<std::int64_t>>(kPartitionsMax)};
 };
 
-// The database in the store's folder. Owned by the store's engine. Thread: RocksDB's rules; opened and closed off the hot path.
+// The database in the store's folder. Owned by the store's engine. Thread: RocksDB's rules; opened and closed off the
+// hot path.
 class Index {
  public:
   static constexpr std::uint32_t kFormatVersion = 1;
 
-  // Opens or makes it. A damaged database and one of another format version are removed, with one line in the log: the log rebuilds
-  // them. Errors: kIo (the folder cannot be made or written, or another process holds it).
+  // Opens or makes it. A damaged database and one of another format version are removed, with one line in the log: the
+  // log rebuilds them. Errors: kIo (the folder cannot be made or written, or another process holds it).
   static base::Result<std::unique_ptr<Index>> Open(const std::string& folder, std::uint64_t memory_bytes);
   ~Index();
 

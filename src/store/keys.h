@@ -25,8 +25,8 @@ enum class RowKind : char {
   kWatermark = 'W',  // queue partition -> the index below which everything is settled
 };
 
-// The rows of a mailbox lie beside each other: what a delivery writes into a mailbox goes to one place of RocksDB's memtable, which makes
-// it half as dear. The byte after the mailbox's number. On disk: never renumber.
+// The rows of a mailbox lie beside each other: what a delivery writes into a mailbox goes to one place of RocksDB's
+// memtable, which makes it half as dear. The byte after the mailbox's number. On disk: never renumber.
 enum class MailboxRowKind : char {
   kChange = 'C',    // modseq, uid -> nothing: a message whose flags changed after it was made
   kDirectId = 'D',  // delivery id -> the partition's time when it was seen
@@ -35,7 +35,8 @@ enum class MailboxRowKind : char {
   kExpunged = 'X',  // modseq -> UIDs
 };
 
-// A key under construction: RowKey(partition, RowKind::kMessage).U32(mailbox).U32(uid). Most fit a string without allocation.
+// A key under construction: RowKey(partition, RowKind::kMessage).U32(mailbox).U32(uid). Most fit a string without
+// allocation.
 class RowKey {
  public:
   explicit RowKey(replog::PartitionId partition) { U32(partition.value()); }

@@ -11,12 +11,14 @@ namespace store {
 
 namespace {
 
-std::uint32_t Number(AccountId id) { return static_cast<std::uint32_t>(id.value()); }
+std::uint32_t Number(AccountId id) {
+  return static_cast<std::uint32_t>(id.value());
+}
 
 }  // namespace
 
-base::Result<std::unique_ptr<MailStore>> MailStore::Open(async::Executor executor, replog::Log* log, const base::Clock* clock,
-                                                         MailStoreOptions options) {
+base::Result<std::unique_ptr<MailStore>> MailStore::Open(async::Executor executor, replog::Log* log,
+                                                         const base::Clock* clock, MailStoreOptions options) {
   ASSIGN_OR_RETURN(auto index, Index::Open(options.index_folder, options.index_memory_bytes));
   auto engine = std::make_unique<Engine>(executor, log, clock, std::move(options), std::move(index));
   RETURN_IF_ERROR(engine->LoadHeld());
@@ -26,11 +28,17 @@ base::Result<std::unique_ptr<MailStore>> MailStore::Open(async::Executor executo
 MailStore::MailStore(std::unique_ptr<Engine> engine) : engine_(std::move(engine)) {}
 MailStore::~MailStore() = default;
 
-async::Task<void> MailStore::Stop() { return engine_->background().Stop(); }
+async::Task<void> MailStore::Stop() {
+  return engine_->background().Stop();
+}
 
-void MailStore::HoldWorkers(bool hold) { engine_->HoldWorkers(hold); }
+void MailStore::HoldWorkers(bool hold) {
+  engine_->HoldWorkers(hold);
+}
 
-replog::BodyWriter MailStore::NewBody() { return replog::BodyWriter(&engine_->log(), mffs::Stream::kMailbox); }
+replog::BodyWriter MailStore::NewBody() {
+  return replog::BodyWriter(&engine_->log(), mffs::Stream::kMailbox);
+}
 
 replog::PartitionId MailStore::PartitionOf(std::string_view canonical_address) const {
   return engine_->log().MailboxPartitionOf(canonical_address);
@@ -41,9 +49,10 @@ replog::PartitionId MailStore::PartitionOf(std::string_view canonical_address) c
 async::Task<base::Result<Account>> MailStore::CreateAccount(std::string address, std::string password_hash) {
   if (address.empty()) co_return base::Error(base::Errc::kInvalid, "the address is empty");
   const replog::PartitionId partition = PartitionOf(address);
-  ASSIGN_OR_CO_RETURN(const std::string applied,
-                      co_await engine_->Propose(partition, EntryType::kCreateAccount,
-                                                CreateAccountEntry{.address = address, .password_hash = password_hash}));
+  ASSIGN_OR_CO_RETURN(
+      const std::string applied,
+      co_await engine_->Propose(partition, EntryType::kCreateAccount,
+                                CreateAccountEntry{.address = address, .password_hash = password_hash}));
   ASSIGN_OR_CO_RETURN(const std::uint32_t number, DecodeAccountResult(applied));
   co_return Account{.id = AccountId(std::uint64_t{partition.value()} << 32 | number), .address = std::move(address)};
 }
@@ -55,8 +64,8 @@ async::Task<base::Result<>> MailStore::SetPasswordHash(std::string address, std:
 }
 
 async::Task<base::Result<>> MailStore::RemoveAccount(std::string address) {
-  CO_RETURN_IF_ERROR(
-      co_await engine_->Propose(PartitionOf(address), EntryType::kRemoveAccount, RemoveAccountEntry{.address = address}));
+  CO_RETURN_IF_ERROR(co_await engine_->Propose(PartitionOf(address), EntryType::kRemoveAccount,
+                                               RemoveAccountEntry{.address = address}));
   co_return base::Result<>();
 }
 
@@ -70,7 +79,9 @@ async::Task<base::Result<Account>> MailStore::FindAccount(std::string address) {
   co_return account;
 }
 
-std::optional<AccountId> MailStore::FindCachedAccount(std::string_view address) const { return engine_->accounts().Find(address); }
+std::optional<AccountId> MailStore::FindCachedAccount(std::string_view address) const {
+  return engine_->accounts().Find(address);
+}
 
 async::Task<base::Result<std::string>> MailStore::PasswordHash(std::string address) {
   const replog::PartitionId partition = PartitionOf(address);
@@ -81,7 +92,8 @@ async::Task<base::Result<std::string>> MailStore::PasswordHash(std::string addre
 }
 
 async::Task<base::Result<std::vector<Account>>> MailStore::ListAccounts(std::string after, std::uint32_t limit) {
-  return engine_->Read([after = std::move(after), limit](const ReadView& view) { return QueryAccounts(view, after, limit); });
+  return engine_->Read(
+      [after = std::move(after), limit](const ReadView& view) { return QueryAccounts(view, after, limit); });
 }
 
 // ---- Delivery ----
@@ -127,8 +139,9 @@ async::Task<base::Result<std::vector<Mailbox>>> MailStore::ListMailboxes(Account
 
 async::Task<base::Result<Mailbox>> MailStore::FindMailbox(AccountId account, std::string name) {
   ASSIGN_OR_CO_RETURN(std::string canonical, CanonicalMailboxName(name, engine_->options().mailbox_name_bytes_max));
-  co_return co_await engine_->Read(
-      [account, canonical = std::move(canonical)](const ReadView& view) { return QueryMailboxByName(view, account, canonical); });
+  co_return co_await engine_->Read([account, canonical = std::move(canonical)](const ReadView& view) {
+    return QueryMailboxByName(view, account, canonical);
+  });
 }
 
 async::Task<base::Result<Mailbox>> MailStore::MailboxState(MailboxId mailbox) {
@@ -145,7 +158,8 @@ async::Task<base::Result<>> MailStore::CreateMailbox(AccountId account, std::str
 }
 
 async::Task<base::Result<>> MailStore::DeleteMailbox(AccountId account, std::string name) {
-  ASSIGN_OR_CO_RETURN(const std::string canonical, CanonicalMailboxName(name, engine_->options().mailbox_name_bytes_max));
+  ASSIGN_OR_CO_RETURN(const std::string canonical,
+                      CanonicalMailboxName(name, engine_->options().mailbox_name_bytes_max));
   CO_RETURN_IF_ERROR(co_await engine_->Propose(store::PartitionOf(account), EntryType::kDeleteMailbox,
                                                DeleteMailboxEntry{.account = Number(account), .name = canonical}));
   co_return base::Result<>();

@@ -1,5 +1,5 @@
-// MailStore: accounts and mailboxes, a state machine over the mailbox partitions of the log. Its index lies in RocksDB and can be
-// rebuilt from the log at any time: delete the folder, restart, everything is back.
+// MailStore: accounts and mailboxes, a state machine over the mailbox partitions of the log. Its index lies in RocksDB
+// and can be rebuilt from the log at any time: delete the folder, restart, everything is back.
 #pragma once
 
 #include <chrono>
@@ -21,24 +21,25 @@
 namespace store {
 
 struct MailStoreOptions {
-  std::string index_folder;                       // RocksDB; made when missing.
-  std::uint64_t index_memory_bytes = 64u << 20;   // Memtables and block cache together.
-  std::uint32_t account_cache_max = 100'000;      // Addresses known on the shard without asking RocksDB.
-  std::uint32_t jobs_max = 10'000;                // Reads waiting for RocksDB; past it kBusy.
+  std::string index_folder;                           // RocksDB; made when missing.
+  std::uint64_t index_memory_bytes = 64u << 20;       // Memtables and block cache together.
+  std::uint32_t account_cache_max = 100'000;          // Addresses known on the shard without asking RocksDB.
+  std::uint32_t jobs_max = 10'000;                    // Reads waiting for RocksDB; past it kBusy.
   std::uint64_t apply_backlog_bytes_max = 64u << 20;  // Committed but not yet in the index; past it Propose waits.
   std::uint32_t mailboxes_per_account_max = 10'000;
   std::uint32_t mailbox_name_bytes_max = 1024;
-  std::uint32_t direct_ids_kept_hours = 48;       // kDirect delivery ids are remembered this long.
+  std::uint32_t direct_ids_kept_hours = 48;  // kDirect delivery ids are remembered this long.
 };
 
 // One copy of a mail for one mailbox.
 struct DeliveryTarget {
-  std::string address;          // Canonical; its account must exist in the partition.
+  std::string address;  // Canonical; its account must exist in the partition.
   mail::DeliveryId delivery_id;
-  std::string prefix;           // See Message::prefix.
+  std::string prefix;  // See Message::prefix.
 };
 
-// Everything below `below` of a queue partition is settled: its deliveries are done for good, and their ids need not be kept.
+// Everything below `below` of a queue partition is settled: its deliveries are done for good, and their ids need not be
+// kept.
 struct Settled {
   replog::PartitionId queue_partition;
   replog::Index below;
@@ -68,20 +69,22 @@ struct Copied {
 struct Changes {
   std::uint64_t highest_modseq = 0;
   std::uint32_t uid_next = 0;
-  std::vector<Message> changed;          // New or with changed flags, by UID; without their bodies' locations.
-  std::vector<std::uint32_t> expunged;   // By UID.
+  std::vector<Message> changed;         // New or with changed flags, by UID; without their bodies' locations.
+  std::vector<std::uint32_t> expunged;  // By UID.
   bool mailbox_gone = false;
 };
 
-// Thread: the log's shard (sessions elsewhere come through async::Shard::Run). RocksDB is touched only by its own worker threads;
-// applies and reads of a partition keep their order, so a read sees every entry committed before it started.
-// Durability: a call that changes something returns after the entry is committed (and applied, except Deliver).
-// Errors of every call: kBusy (too much at once), kIo, kReadOnly, kNoSpace, kCorrupt; kNotFound and kExists where named.
+// Thread: the log's shard (sessions elsewhere come through async::Shard::Run). RocksDB is touched only by its own
+// worker threads; applies and reads of a partition keep their order, so a read sees every entry committed before it
+// started. Durability: a call that changes something returns after the entry is committed (and applied, except
+// Deliver). Errors of every call: kBusy (too much at once), kIo, kReadOnly, kNoSpace, kCorrupt; kNotFound and kExists
+// where named.
 class MailStore final : public replog::StateMachine {
  public:
-  // `log` and `clock` are borrowed and outlive this. Opens or makes the index. Errors: kIo, kCorrupt (say: delete the folder).
-  static base::Result<std::unique_ptr<MailStore>> Open(async::Executor executor, replog::Log* log, const base::Clock* clock,
-                                                       MailStoreOptions options);
+  // `log` and `clock` are borrowed and outlive this. Opens or makes the index. Errors: kIo, kCorrupt (say: delete the
+  // folder).
+  static base::Result<std::unique_ptr<MailStore>> Open(async::Executor executor, replog::Log* log,
+                                                       const base::Clock* clock, MailStoreOptions options);
   ~MailStore() override;
   // Ends background work (purging deleted mailboxes). Before destruction, and before Log::Stop().
   async::Task<void> Stop();
@@ -89,45 +92,50 @@ class MailStore final : public replog::StateMachine {
   // ---- Accounts. Addresses are canonical. ----
   async::Task<base::Result<Account>> CreateAccount(std::string address, std::string password_hash);  // kExists.
   async::Task<base::Result<>> SetPasswordHash(std::string address, std::string password_hash);       // kNotFound.
-  async::Task<base::Result<>> RemoveAccount(std::string address);                                    // kNotFound; its mail goes too.
-  async::Task<base::Result<Account>> FindAccount(std::string address);                               // kNotFound.
+  async::Task<base::Result<>> RemoveAccount(std::string address);       // kNotFound; its mail goes too.
+  async::Task<base::Result<Account>> FindAccount(std::string address);  // kNotFound.
   // Without waiting: the account when it is known on the shard. The hot path of RCPT TO.
   std::optional<AccountId> FindCachedAccount(std::string_view address) const;
-  async::Task<base::Result<std::string>> PasswordHash(std::string address);                          // kNotFound.
+  async::Task<base::Result<std::string>> PasswordHash(std::string address);  // kNotFound.
   // In order of address, after `after`.
   async::Task<base::Result<std::vector<Account>>> ListAccounts(std::string after, std::uint32_t limit);
 
   // ---- Delivery ----
   replog::PartitionId PartitionOf(std::string_view canonical_address) const;
-  // Puts the mail into the INBOX of each target, once for each delivery id however often it is called. Returns when committed.
-  // Errors: kNotFound (an account does not exist: nothing was delivered to any).
+  // Puts the mail into the INBOX of each target, once for each delivery id however often it is called. Returns when
+  // committed. Errors: kNotFound (an account does not exist: nothing was delivered to any).
   async::Task<base::Result<>> Deliver(Delivery delivery);
 
   // ---- Mailboxes (names as in store::Mailbox; INBOX in any case). ----
-  async::Task<base::Result<std::vector<Mailbox>>> ListMailboxes(AccountId account);  // Subscribed-only names too.
-  async::Task<base::Result<Mailbox>> FindMailbox(AccountId account, std::string name);       // kNotFound.
-  async::Task<base::Result<Mailbox>> MailboxState(MailboxId mailbox);                        // kNotFound.
-  async::Task<base::Result<>> CreateMailbox(AccountId account, std::string name);            // kExists; makes parents.
-  async::Task<base::Result<>> DeleteMailbox(AccountId account, std::string name);            // kNotFound, kDenied (INBOX).
-  async::Task<base::Result<>> RenameMailbox(AccountId account, std::string from, std::string to);  // RFC 3501 §6.3.5, INBOX too.
+  async::Task<base::Result<std::vector<Mailbox>>> ListMailboxes(AccountId account);     // Subscribed-only names too.
+  async::Task<base::Result<Mailbox>> FindMailbox(AccountId account, std::string name);  // kNotFound.
+  async::Task<base::Result<Mailbox>> MailboxState(MailboxId mailbox);                   // kNotFound.
+  async::Task<base::Result<>> CreateMailbox(AccountId account, std::string name);       // kExists; makes parents.
+  async::Task<base::Result<>> DeleteMailbox(AccountId account, std::string name);       // kNotFound, kDenied (INBOX).
+  async::Task<base::Result<>> RenameMailbox(AccountId account, std::string from,
+                                            std::string to);  // RFC 3501 §6.3.5, INBOX too.
   async::Task<base::Result<>> Subscribe(AccountId account, std::string name, bool subscribed);
 
   // ---- Messages ----
-  // By UID within [first, last], at most `limit`. With their bodies' ids and sizes, but not where they lie: FindMessage tells that.
-  async::Task<base::Result<std::vector<Message>>> ListMessages(MailboxId mailbox, std::uint32_t first, std::uint32_t last,
-                                                              std::uint32_t limit);
+  // By UID within [first, last], at most `limit`. With their bodies' ids and sizes, but not where they lie: FindMessage
+  // tells that.
+  async::Task<base::Result<std::vector<Message>>> ListMessages(MailboxId mailbox, std::uint32_t first,
+                                                               std::uint32_t last, std::uint32_t limit);
   async::Task<base::Result<std::vector<std::uint32_t>>> ListUids(MailboxId mailbox);
-  async::Task<base::Result<Message>> FindMessage(MailboxId mailbox, std::uint32_t uid);      // kNotFound.
-  // Bytes [offset, offset + size) of prefix and body together, at most 1 MiB. Errors: kNotFound (expunged and released meanwhile).
+  async::Task<base::Result<Message>> FindMessage(MailboxId mailbox, std::uint32_t uid);  // kNotFound.
+  // Bytes [offset, offset + size) of prefix and body together, at most 1 MiB. Errors: kNotFound (expunged and released
+  // meanwhile).
   async::Task<base::Result<std::string>> ReadMessage(MailboxId mailbox, std::uint32_t uid, std::uint64_t offset,
                                                      std::uint64_t size);
   // kNotFound: no such mailbox. A body for APPEND comes from a replog::BodyWriter.
-  async::Task<base::Result<Appended>> Append(MailboxId mailbox, Flags flags, base::WallTime internal_date, replog::Body body);
+  async::Task<base::Result<Appended>> Append(MailboxId mailbox, Flags flags, base::WallTime internal_date,
+                                             replog::Body body);
   // Returns the new flags of those that exist, by UID.
   async::Task<base::Result<std::vector<Message>>> StoreFlags(MailboxId mailbox, std::vector<std::uint32_t> uids,
                                                              FlagsChange change, Flags flags);
   async::Task<base::Result<Copied>> Copy(MailboxId from, std::vector<std::uint32_t> uids, MailboxId to);
-  // Removes those of `uids` that have \Deleted (all with \Deleted when empty, `only_deleted`), or exactly `uids` otherwise (POP3).
+  // Removes those of `uids` that have \Deleted (all with \Deleted when empty, `only_deleted`), or exactly `uids`
+  // otherwise (POP3).
   async::Task<base::Result<std::vector<std::uint32_t>>> Expunge(MailboxId mailbox, std::vector<std::uint32_t> uids,
                                                                 bool only_deleted);
 

@@ -50,18 +50,28 @@ async::Task<base::Result<replog::Index>> MailStore::WriteSnapshot(replog::Partit
   }
 }
 
-void MailStore::BeginReplay(replog::PartitionId partition, replog::Index last) { engine_->BeginReplay(partition, last); }
+void MailStore::BeginReplay(replog::PartitionId partition, replog::Index last) {
+  engine_->BeginReplay(partition, last);
+}
 
 bool MailStore::BeginSnapshot(replog::PartitionId partition, replog::Index reached) {
   return engine_->BeginSnapshot(partition, reached);
 }
 
-base::Result<> MailStore::LoadSnapshotPiece(replog::PartitionId, std::string_view piece) { return engine_->LoadPiece(piece); }
+base::Result<> MailStore::LoadSnapshotPiece(replog::PartitionId, std::string_view piece) {
+  return engine_->LoadPiece(piece);
+}
 
-async::Task<base::Result<>> MailStore::EndSnapshot(replog::PartitionId) { return engine_->EndSnapshot(); }
+async::Task<base::Result<>> MailStore::EndSnapshot(replog::PartitionId) {
+  return engine_->EndSnapshot();
+}
 
-async::Task<base::Result<>> MailStore::Recovered() { return engine_->Recovered(); }
+async::Task<base::Result<>> MailStore::Recovered() {
+  return engine_->Recovered();
+}
 
-void MailStore::SnapshotInForce(replog::PartitionId partition, replog::Index reached) { engine_->SnapshotInForce(partition, reached); }
+void MailStore::SnapshotInForce(replog::PartitionId partition, replog::Index reached) {
+  engine_->SnapshotInForce(partition, reached);
+}
 
 }  // namespace store

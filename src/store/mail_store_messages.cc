@@ -13,7 +13,9 @@ namespace {
 
 constexpr std::uint64_t kReadBytesMax = 1u << 20;
 
-std::uint32_t Number(MailboxId id) { return static_cast<std::uint32_t>(id.value()); }
+std::uint32_t Number(MailboxId id) {
+  return static_cast<std::uint32_t>(id.value());
+}
 
 std::vector<std::uint32_t> SortedOnce(std::vector<std::uint32_t> uids) {
   std::ranges::sort(uids);
@@ -25,7 +27,8 @@ std::vector<std::uint32_t> SortedOnce(std::vector<std::uint32_t> uids) {
 // The part of `uids` that goes into one entry, from `at` on.
 std::vector<std::uint32_t> OneEntry(const std::vector<std::uint32_t>& uids, std::size_t at) {
   const auto begin = uids.begin() + static_cast<std::ptrdiff_t>(at);
-  const auto end = uids.begin() + static_cast<std::ptrdiff_t>(std::min<std::size_t>(uids.size(), at + kUidsPerEntryMax));
+  const auto end =
+      uids.begin() + static_cast<std::ptrdiff_t>(std::min<std::size_t>(uids.size(), at + kUidsPerEntryMax));
   return {begin, end};
 }
 
@@ -35,8 +38,8 @@ EntryFlags FlagsOfEntry(const Flags& flags) {
 
 }  // namespace
 
-async::Task<base::Result<std::vector<Message>>> MailStore::ListMessages(MailboxId mailbox, std::uint32_t first, std::uint32_t last,
-                                                                       std::uint32_t limit) {
+async::Task<base::Result<std::vector<Message>>> MailStore::ListMessages(MailboxId mailbox, std::uint32_t first,
+                                                                        std::uint32_t last, std::uint32_t limit) {
   return engine_->Read(
       [mailbox, first, last, limit](const ReadView& view) { return QueryMessages(view, mailbox, first, last, limit); });
 }
@@ -49,8 +52,8 @@ async::Task<base::Result<Message>> MailStore::FindMessage(MailboxId mailbox, std
   return engine_->Read([mailbox, uid](const ReadView& view) { return QueryMessage(view, mailbox, uid); });
 }
 
-async::Task<base::Result<std::string>> MailStore::ReadMessage(MailboxId mailbox, std::uint32_t uid, std::uint64_t offset,
-                                                              std::uint64_t size) {
+async::Task<base::Result<std::string>> MailStore::ReadMessage(MailboxId mailbox, std::uint32_t uid,
+                                                              std::uint64_t offset, std::uint64_t size) {
   size = std::min(size, kReadBytesMax);
   mffs::Location tried;
   for (;;) {
@@ -65,7 +68,8 @@ async::Task<base::Result<std::string>> MailStore::ReadMessage(MailboxId mailbox,
       co_return text;
     }
     // Cleaning may have moved the mail between the two reads: look again, unless it lies where it lay.
-    if (body.error().code() != base::Errc::kNotFound || message.body.extents.front() == tried) co_return std::move(body).error();
+    if (body.error().code() != base::Errc::kNotFound || message.body.extents.front() == tried)
+      co_return std::move(body).error();
     tried = message.body.extents.front();
   }
 }
@@ -73,9 +77,8 @@ async::Task<base::Result<std::string>> MailStore::ReadMessage(MailboxId mailbox,
 async::Task<base::Result<Appended>> MailStore::Append(MailboxId mailbox, Flags flags, base::WallTime internal_date,
                                                       replog::Body body) {
   ASSIGN_OR_CO_RETURN(const Flags normal, NormalizeFlags(std::move(flags)));
-  const AppendEntry entry{.mailbox = Number(mailbox),
-                          .flags = FlagsOfEntry(normal),
-                          .date_us = internal_date.time_since_epoch().count()};
+  const AppendEntry entry{
+      .mailbox = Number(mailbox), .flags = FlagsOfEntry(normal), .date_us = internal_date.time_since_epoch().count()};
   replog::Draft draft;
   draft.type = static_cast<std::uint8_t>(EntryType::kAppend);
   draft.meta = EncodeEntry(entry);
@@ -85,8 +88,9 @@ async::Task<base::Result<Appended>> MailStore::Append(MailboxId mailbox, Flags f
   co_return DecodeAppended(applied);
 }
 
-async::Task<base::Result<std::vector<Message>>> MailStore::StoreFlags(MailboxId mailbox, std::vector<std::uint32_t> uids,
-                                                                     FlagsChange change, Flags flags) {
+async::Task<base::Result<std::vector<Message>>> MailStore::StoreFlags(MailboxId mailbox,
+                                                                      std::vector<std::uint32_t> uids,
+                                                                      FlagsChange change, Flags flags) {
   ASSIGN_OR_CO_RETURN(const Flags normal, NormalizeFlags(std::move(flags)));
   uids = SortedOnce(std::move(uids));
   std::vector<Message> messages;
@@ -121,8 +125,9 @@ async::Task<base::Result<Copied>> MailStore::Copy(MailboxId from, std::vector<st
   co_return copied;
 }
 
-async::Task<base::Result<std::vector<std::uint32_t>>> MailStore::Expunge(MailboxId mailbox, std::vector<std::uint32_t> uids,
-                                                                        bool only_deleted) {
+async::Task<base::Result<std::vector<std::uint32_t>>> MailStore::Expunge(MailboxId mailbox,
+                                                                         std::vector<std::uint32_t> uids,
+                                                                         bool only_deleted) {
   uids = SortedOnce(std::move(uids));
   if (only_deleted) {
     // Found by a reader, so that the apply reads only what goes; it looks at the flags once more.

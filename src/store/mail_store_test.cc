@@ -16,7 +16,9 @@ std::string ReadAll(TestNode& node, MailboxId mailbox, std::uint32_t uid) {
   return node.Do(node.store().ReadMessage(mailbox, uid, 0, 1u << 20));
 }
 
-MailboxId InboxOf(TestNode& node, AccountId account) { return node.Do(node.store().FindMailbox(account, "inbox")).id; }
+MailboxId InboxOf(TestNode& node, AccountId account) {
+  return node.Do(node.store().FindMailbox(account, "inbox")).id;
+}
 
 TEST(MailStore, DeliversAndReadsBack) {
   TestNode node;
@@ -260,7 +262,8 @@ void DoMixedWork(TestNode& node, int rounds) {
     base::Ignore(node.Run(node.store().CreateMailbox(account.id, "Box" + std::to_string(random.Below(3)))));
     const auto box = node.Run(node.store().FindMailbox(account.id, "Box0"));
     if (box.has_value()) node.Do(node.store().Copy(inbox, {uids[random.Below(uids.size())]}, box->id));
-    node.Do(node.store().StoreFlags(inbox, uids, FlagsChange::kAdd, {.system = Flags::kSeen, .keywords = {"k" + std::to_string(round % 5)}}));
+    node.Do(node.store().StoreFlags(inbox, uids, FlagsChange::kAdd,
+                                    {.system = Flags::kSeen, .keywords = {"k" + std::to_string(round % 5)}}));
     node.Do(node.store().Expunge(inbox, {uids[random.Below(uids.size())]}, false));
     if (random.OneIn(6)) base::Ignore(node.Run(node.store().DeleteMailbox(account.id, "Box1")));
   }
@@ -286,7 +289,8 @@ TEST(MailStoreRestart, TheIndexIsTheSameKeptDeletedOrBehind) {
 TEST(MailStoreRestart, SnapshotsOfTheLogAreLoadedAndTheTailIsReplayed) {
   TestNode node;
   DoMixedWork(node, 10);
-  for (std::uint32_t partition = 0; partition < 4; ++partition) node.Do(node.log().SnapshotNow(replog::PartitionId(partition)));
+  for (std::uint32_t partition = 0; partition < 4; ++partition)
+    node.Do(node.log().SnapshotNow(replog::PartitionId(partition)));
   for (int i = 0; i < 5; ++i) node.Deliver("user1@example.test", "after\r\n");
   const std::uint32_t tail = DigestOf(node);
   const std::uint64_t replayed_before = node.log().Status().replayed_entries;
@@ -317,7 +321,8 @@ TEST(MailStoreRestart, ReleasesAreRepeatedWhenTheIndexIsAhead) {
   const mffs::Location place = node.Do(node.store().FindMessage(inbox, 1)).body.extents.front();
   node.Do(node.store().Expunge(inbox, {1}, false));
   EXPECT_FALSE(node.volume().IsLive(place));
-  // The volume forgets the release, since no checkpoint followed; the index has the expunge and will not apply it again.
+  // The volume forgets the release, since no checkpoint followed; the index has the expunge and will not apply it
+  // again.
   node.Crash(1, TestIndex::kFlushed);
   EXPECT_FALSE(node.volume().IsLive(place));
   EXPECT_EQ(node.Do(node.store().ListUids(inbox)), std::vector<std::uint32_t>{2});

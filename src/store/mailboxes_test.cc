@@ -28,14 +28,17 @@ Errc RunStep(IndexRig& rig, AccountId account, const Step& step) {
   const std::string_view verb = step.verb;
   base::Result<std::string> result;
   if (verb == "create") result = rig.CreateMailbox(account, step.name, 12);
-  if (verb == "delete") result = rig.Propose(EntryType::kDeleteMailbox, DeleteMailboxEntry{.account = number, .name = step.name});
+  if (verb == "delete")
+    result = rig.Propose(EntryType::kDeleteMailbox, DeleteMailboxEntry{.account = number, .name = step.name});
   if (verb == "rename") {
-    result = rig.Propose(EntryType::kRenameMailbox, RenameMailboxEntry{.account = number, .from = step.name, .to = step.to,
-                                                                       .names_max = 12, .name_bytes_max = 20});
+    result = rig.Propose(
+        EntryType::kRenameMailbox,
+        RenameMailboxEntry{.account = number, .from = step.name, .to = step.to, .names_max = 12, .name_bytes_max = 20});
   }
   if (verb == "subscribe" || verb == "unsubscribe") {
-    result = rig.Propose(EntryType::kSubscribe, SubscribeEntry{.account = number, .name = step.name,
-                                                               .subscribed = verb == "subscribe", .names_max = 12});
+    result = rig.Propose(
+        EntryType::kSubscribe,
+        SubscribeEntry{.account = number, .name = step.name, .subscribed = verb == "subscribe", .names_max = 12});
   }
   return result.has_value() ? kOk : result.error().code();
 }
@@ -52,24 +55,51 @@ TEST(Mailboxes, TreesAfterScripts) {
   const Script scripts[] = {
       {"parents are made", {{"create", "a/b/c"}}, "INBOX a a/b a/b/c"},
       {"twice", {{"create", "a"}, {"create", "a", Errc::kExists}, {"create", "INBOX", Errc::kExists}}, "INBOX a"},
-      {"delete", {{"create", "a"}, {"delete", "a"}, {"delete", "a", Errc::kNotFound}, {"delete", "INBOX", Errc::kDenied}}, "INBOX"},
-      {"a deleted parent stays as a name", {{"create", "a/b"}, {"delete", "a"}, {"delete", "a", Errc::kDenied}}, "INBOX a- a/b"},
+      {"delete",
+       {{"create", "a"}, {"delete", "a"}, {"delete", "a", Errc::kNotFound}, {"delete", "INBOX", Errc::kDenied}},
+       "INBOX"},
+      {"a deleted parent stays as a name",
+       {{"create", "a/b"}, {"delete", "a"}, {"delete", "a", Errc::kDenied}},
+       "INBOX a- a/b"},
       {"and goes when empty", {{"create", "a/b"}, {"delete", "a"}, {"delete", "a/b"}, {"delete", "a"}}, "INBOX"},
       {"and can be made again", {{"create", "a/b"}, {"delete", "a"}, {"create", "a"}}, "INBOX a a/b"},
-      {"names that only start alike are no children", {{"create", "a"}, {"create", "a.b"}, {"delete", "a"}}, "INBOX a.b"},
+      {"names that only start alike are no children",
+       {{"create", "a"}, {"create", "a.b"}, {"delete", "a"}},
+       "INBOX a.b"},
       {"rename moves children", {{"create", "a/b/c"}, {"rename", "a", kOk, "x/y"}}, "INBOX x x/y x/y/b x/y/b/c"},
       {"rename of a bare parent", {{"create", "a/b"}, {"delete", "a"}, {"rename", "a", kOk, "x"}}, "INBOX x- x/b"},
-      {"rename refuses", {{"create", "a/b"}, {"create", "c"}, {"rename", "a", Errc::kExists, "c"}, {"rename", "z", Errc::kNotFound, "y"},
-                          {"rename", "a", Errc::kInvalid, "a/b/c"}, {"rename", "a", Errc::kExists, "a"}, {"rename", "a", Errc::kExists, "INBOX"},
-                          {"rename", "a", Errc::kInvalid, "a-very-long-name-xyz"}, {"rename", "INBOX", Errc::kDenied, "y"}}, "INBOX a a/b c"},
+      {"rename refuses",
+       {{"create", "a/b"},
+        {"create", "c"},
+        {"rename", "a", Errc::kExists, "c"},
+        {"rename", "z", Errc::kNotFound, "y"},
+        {"rename", "a", Errc::kInvalid, "a/b/c"},
+        {"rename", "a", Errc::kExists, "a"},
+        {"rename", "a", Errc::kExists, "INBOX"},
+        {"rename", "a", Errc::kInvalid, "a-very-long-name-xyz"},
+        {"rename", "INBOX", Errc::kDenied, "y"}},
+       "INBOX a a/b c"},
       {"rename next to itself", {{"create", "a/b"}, {"rename", "a/b", kOk, "a/b2"}}, "INBOX a a/b2"},
-      {"subscriptions belong to names", {{"subscribe", "INBOX"}, {"create", "a/b"}, {"subscribe", "a/b"}, {"rename", "a", kOk, "x"}}, "INBOXs a/b-s x x/b"},
-      {"subscriptions survive deletion", {{"create", "a"}, {"subscribe", "a"}, {"delete", "a"}, {"subscribe", "ghost"}}, "INBOX a-s ghost-s"},
-      {"and end", {{"create", "a"}, {"subscribe", "a"}, {"delete", "a"}, {"unsubscribe", "a"}, {"unsubscribe", "never"}}, "INBOX"},
+      {"subscriptions belong to names",
+       {{"subscribe", "INBOX"}, {"create", "a/b"}, {"subscribe", "a/b"}, {"rename", "a", kOk, "x"}},
+       "INBOXs a/b-s x x/b"},
+      {"subscriptions survive deletion",
+       {{"create", "a"}, {"subscribe", "a"}, {"delete", "a"}, {"subscribe", "ghost"}},
+       "INBOX a-s ghost-s"},
+      {"and end",
+       {{"create", "a"}, {"subscribe", "a"}, {"delete", "a"}, {"unsubscribe", "a"}, {"unsubscribe", "never"}},
+       "INBOX"},
       {"a subscribed name can be made", {{"subscribe", "a"}, {"create", "a"}}, "INBOX as"},
-      {"limits", {{"create", "1/2/3/4/5/6/7/8/9/10"}, {"subscribe", "s"}, {"create", "a", Errc::kNoSpace}, {"subscribe", "t", Errc::kNoSpace},
-                  {"rename", "1", Errc::kNoSpace, "z"}, {"unsubscribe", "s"}, {"create", "a"}},
-       "INBOX 1 1/2 1/2/3 1/2/3/4 1/2/3/4/5 1/2/3/4/5/6 1/2/3/4/5/6/7 1/2/3/4/5/6/7/8 1/2/3/4/5/6/7/8/9 1/2/3/4/5/6/7/8/9/10 a"},
+      {"limits",
+       {{"create", "1/2/3/4/5/6/7/8/9/10"},
+        {"subscribe", "s"},
+        {"create", "a", Errc::kNoSpace},
+        {"subscribe", "t", Errc::kNoSpace},
+        {"rename", "1", Errc::kNoSpace, "z"},
+        {"unsubscribe", "s"},
+        {"create", "a"}},
+       "INBOX 1 1/2 1/2/3 1/2/3/4 1/2/3/4/5 1/2/3/4/5/6 1/2/3/4/5/6/7 1/2/3/4/5/6/7/8 1/2/3/4/5/6/7/8/9 "
+       "1/2/3/4/5/6/7/8/9/10 a"},
   };
   for (const Script& script : scripts) {
     IndexRig rig;
@@ -113,7 +143,9 @@ TEST(Mailboxes, ARenamedMailboxKeepsItsMessagesAndUidValidity) {
   const AccountId account = rig.AddAccount("alice@example.test");
   ASSERT_TRUE(rig.CreateMailbox(account, "a").has_value());
   const Mailbox before = rig.MailboxOf(account, "a");
-  ASSERT_TRUE(rig.Propose(EntryType::kAppend, AppendEntry{.mailbox = IndexRig::Number(before.id), .flags = {}, .date_us = 0}, 10).has_value());
+  ASSERT_TRUE(rig.Propose(EntryType::kAppend,
+                          AppendEntry{.mailbox = IndexRig::Number(before.id), .flags = {}, .date_us = 0}, 10)
+                  .has_value());
   ASSERT_EQ(RunStep(rig, account, {"rename", "a", kOk, "b"}), kOk);
   const Mailbox after = rig.MailboxOf(account, "b");
   EXPECT_EQ(after.id, before.id);
@@ -122,7 +154,11 @@ TEST(Mailboxes, ARenamedMailboxKeepsItsMessagesAndUidValidity) {
 }
 
 TEST(MailboxNames, AreCheckedAndSpeltOneWay) {
-  struct { const char* label; std::string name; std::string expected; } rows[] = {
+  struct {
+    const char* label;
+    std::string name;
+    std::string expected;
+  } rows[] = {
       {"plain", "Archive", "Archive"},
       {"inbox", "iNbOx", "INBOX"},
       {"below inbox", "inbox/Sub", "INBOX/Sub"},
@@ -150,11 +186,15 @@ TEST(MailboxNames, AreCheckedAndSpeltOneWay) {
     EXPECT_EQ(name.has_value(), !row.expected.empty()) << row.label;
     if (name.has_value()) EXPECT_EQ(*name, row.expected) << row.label;
   }
-  EXPECT_FALSE(CanonicalMailboxName(std::string(200, 'a').replace(1, 1, "/") + [] {
-    std::string deep;
-    for (int i = 0; i < 70; ++i) deep += "/a";
-    return deep;
-  }(), 1024).has_value());
+  EXPECT_FALSE(CanonicalMailboxName(
+                   std::string(200, 'a').replace(1, 1, "/") +
+                       [] {
+                         std::string deep;
+                         for (int i = 0; i < 70; ++i) deep += "/a";
+                         return deep;
+                       }(),
+                   1024)
+                   .has_value());
 }
 
 }  // namespace

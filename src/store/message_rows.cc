@@ -35,7 +35,8 @@ void MarkExpunged(Changeset& changes, const OpenMailbox& mailbox, const std::vec
   std::string text;
   base::Encoder out(text);
   EncodeUids(uids, out);
-  changes.Put(MailboxKey(mailbox.partition, mailbox.id, MailboxRowKind::kExpunged).U64(mailbox.row->highest_modseq), text);
+  changes.Put(MailboxKey(mailbox.partition, mailbox.id, MailboxRowKind::kExpunged).U64(mailbox.row->highest_modseq),
+              text);
   changes.MailboxChanged(mailbox.partition, mailbox.id);
 }
 
@@ -70,7 +71,9 @@ std::optional<std::vector<std::uint16_t>> AddKeywords(Changeset& changes, const 
   return positions;
 }
 
-base::Error NoMailbox() { return base::Error(base::Errc::kNotFound, "no such mailbox"); }
+base::Error NoMailbox() {
+  return base::Error(base::Errc::kNotFound, "no such mailbox");
+}
 
 base::Error TooManyKeywords() {
   return base::Error(base::Errc::kNoSpace,

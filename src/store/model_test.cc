@@ -1,8 +1,8 @@
 // Random operations on the index against a simple model in memory, with crashes and deletions of the index in between.
-#include <gtest/gtest.h>
-
 #include <map>
 #include <set>
+
+#include <gtest/gtest.h>
 
 #include "store/apply_testing.h"
 #include "store/flags.h"
@@ -46,13 +46,32 @@ class ModelRun {
 
   void Step() {
     switch (random_.Below(12)) {
-      case 0: case 1: case 2: Deliver(); break;
-      case 3: Append(); break;
-      case 4: case 5: case 6: Store(); break;
-      case 7: case 8: Copy(false); break;
-      case 9: Copy(true); break;
-      case 10: Expunge(random_.OneIn(2)); break;
-      case 11: Disturb(); break;
+      case 0:
+      case 1:
+      case 2:
+        Deliver();
+        break;
+      case 3:
+        Append();
+        break;
+      case 4:
+      case 5:
+      case 6:
+        Store();
+        break;
+      case 7:
+      case 8:
+        Copy(false);
+        break;
+      case 9:
+        Copy(true);
+        break;
+      case 10:
+        Expunge(random_.OneIn(2));
+        break;
+      case 11:
+        Disturb();
+        break;
     }
   }
 
@@ -78,7 +97,8 @@ class ModelRun {
       const AccountId account = accounts_[random_.Below(accounts_.size())];
       // One in four repeats an id.
       const std::uint64_t id = random_.OneIn(4) ? random_.Below(ids_) : ids_++;
-      entry.targets.push_back({.account = IndexRig::Number(account), .delivery_id = mail::DeliveryId::Queued(1, id, 0), .prefix = "xy"});
+      entry.targets.push_back(
+          {.account = IndexRig::Number(account), .delivery_id = mail::DeliveryId::Queued(1, id, 0), .prefix = "xy"});
       if (seen_.insert(id).second) targets.push_back(IndexRig::InboxOf(account));
     }
     ASSERT_TRUE(rig_.Propose(EntryType::kDeliver, entry, 50).has_value());
@@ -88,7 +108,8 @@ class ModelRun {
 
   void Append() {
     const MailboxId id = Any();
-    const AppendEntry entry{.mailbox = IndexRig::Number(id), .flags = {.system = Flags::kSeen, .keywords = {"K1"}}, .date_us = 3};
+    const AppendEntry entry{
+        .mailbox = IndexRig::Number(id), .flags = {.system = Flags::kSeen, .keywords = {"K1"}}, .date_us = 3};
     ASSERT_TRUE(rig_.Propose(EntryType::kAppend, entry, 70).has_value());
     bodies_.push_back(rig_.last_index());
     Add(id, {.system = Flags::kSeen, .keywords = {"K1"}, .body = rig_.last_index(), .size = 70});
@@ -104,15 +125,25 @@ class ModelRun {
     ASSERT_TRUE(rig_.Propose(EntryType::kStoreFlags, StoreFlagsEntry{.mailbox = IndexRig::Number(id),
                                                                      .change = static_cast<std::uint8_t>(change),
                                                                      .flags = {.system = system, .keywords = {keyword}},
-                                                                     .uids = uids}).has_value());
+                                                                     .uids = uids})
+                    .has_value());
     bool changed = false;
     for (const std::uint32_t uid : uids) {
       const auto found = model.messages.find(uid);
       if (found == model.messages.end()) continue;
       ModelMessage next = found->second;
-      if (change == FlagsChange::kReplace) { next.system = system; next.keywords = {keyword}; }
-      if (change == FlagsChange::kAdd) { next.system |= system; next.keywords.insert(keyword); }
-      if (change == FlagsChange::kRemove) { next.system &= static_cast<std::uint8_t>(~system); next.keywords.erase(keyword); }
+      if (change == FlagsChange::kReplace) {
+        next.system = system;
+        next.keywords = {keyword};
+      }
+      if (change == FlagsChange::kAdd) {
+        next.system |= system;
+        next.keywords.insert(keyword);
+      }
+      if (change == FlagsChange::kRemove) {
+        next.system &= static_cast<std::uint8_t>(~system);
+        next.keywords.erase(keyword);
+      }
       if (next.system == found->second.system && next.keywords == found->second.keywords) continue;
       if (!changed) model.modseq += 1;
       changed = true;
@@ -127,8 +158,10 @@ class ModelRun {
     MailboxId to = MailboxId(account.value() + random_.Below(3));
     if (move && to == from) return;
     const Uids uids = SomeUids(mailboxes_[from]);
-    ASSERT_TRUE(rig_.Propose(EntryType::kCopy, CopyEntry{.from = IndexRig::Number(from), .to = IndexRig::Number(to), .move = move, .uids = uids})
-                    .has_value());
+    ASSERT_TRUE(
+        rig_.Propose(EntryType::kCopy,
+                     CopyEntry{.from = IndexRig::Number(from), .to = IndexRig::Number(to), .move = move, .uids = uids})
+            .has_value());
     Uids gone;
     std::vector<ModelMessage> copies;
     for (const std::uint32_t uid : uids) {
@@ -145,7 +178,8 @@ class ModelRun {
     const MailboxId id = Any();
     ModelMailbox& model = mailboxes_[id];
     const Uids uids = SomeUids(model);
-    ASSERT_TRUE(rig_.Propose(EntryType::kExpunge, ExpungeEntry{.mailbox = IndexRig::Number(id), .only_deleted = only_deleted, .uids = uids})
+    ASSERT_TRUE(rig_.Propose(EntryType::kExpunge,
+                             ExpungeEntry{.mailbox = IndexRig::Number(id), .only_deleted = only_deleted, .uids = uids})
                     .has_value());
     Uids gone;
     for (const std::uint32_t uid : uids) {
@@ -174,7 +208,9 @@ class ModelRun {
     rig_.released = std::move(released);
   }
 
-  MailboxId Any() { return std::next(mailboxes_.begin(), static_cast<std::ptrdiff_t>(random_.Below(mailboxes_.size())))->first; }
+  MailboxId Any() {
+    return std::next(mailboxes_.begin(), static_cast<std::ptrdiff_t>(random_.Below(mailboxes_.size())))->first;
+  }
 
   Uids SomeUids(const ModelMailbox& model) {
     Uids uids;
@@ -274,10 +310,13 @@ void FillForSnapshot(IndexRig& rig) {
   const AccountId alice = rig.AddAccount("alice@x");
   ASSERT_TRUE(rig.CreateMailbox(alice, "A").has_value());
   for (int i = 0; i < 6000; ++i) rig.DeliverTo(alice, 4000);
-  ASSERT_TRUE(rig.Propose(EntryType::kStoreFlags, StoreFlagsEntry{.mailbox = IndexRig::Number(alice), .change = 1,
+  ASSERT_TRUE(rig.Propose(EntryType::kStoreFlags, StoreFlagsEntry{.mailbox = IndexRig::Number(alice),
+                                                                  .change = 1,
                                                                   .flags = {.system = Flags::kSeen, .keywords = {"k"}},
-                                                                  .uids = {1, 2, 500}}).has_value());
-  ASSERT_TRUE(rig.Propose(EntryType::kExpunge, ExpungeEntry{.mailbox = IndexRig::Number(alice), .only_deleted = false, .uids = {7, 8, 900}})
+                                                                  .uids = {1, 2, 500}})
+                  .has_value());
+  ASSERT_TRUE(rig.Propose(EntryType::kExpunge,
+                          ExpungeEntry{.mailbox = IndexRig::Number(alice), .only_deleted = false, .uids = {7, 8, 900}})
                   .has_value());
 }
 

@@ -12,7 +12,8 @@ bool EqualsNoCase(std::string_view a, std::string_view upper) {
          });
 }
 
-// Bytes of the well-formed UTF-8 sequence that `text` starts with (RFC 3629: no surrogates, no overlong forms); 0: none.
+// Bytes of the well-formed UTF-8 sequence that `text` starts with (RFC 3629: no surrogates, no overlong forms); 0:
+// none.
 std::size_t Utf8Length(std::string_view text) {
   const auto byte = [text](std::size_t i) { return i < text.size() ? static_cast<unsigned char>(text[i]) : 0u; };
   const unsigned first = byte(0);

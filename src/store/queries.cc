@@ -11,8 +11,12 @@ namespace store {
 
 namespace {
 
-std::uint32_t Number(MailboxId id) { return static_cast<std::uint32_t>(id.value()); }
-std::uint32_t Number(AccountId id) { return static_cast<std::uint32_t>(id.value()); }
+std::uint32_t Number(MailboxId id) {
+  return static_cast<std::uint32_t>(id.value());
+}
+std::uint32_t Number(AccountId id) {
+  return static_cast<std::uint32_t>(id.value());
+}
 template <class Id>
 Id MakeId(replog::PartitionId partition, std::uint32_t number) {
   return Id(std::uint64_t{partition.value()} << 32 | number);
@@ -67,7 +71,8 @@ base::Result<> ForEachMessage(const ReadView& view, MailboxId mailbox, std::uint
   const RowKey prefix = MailboxKey(PartitionOf(mailbox), Number(mailbox), MailboxRowKind::kMessage);
   const auto rows = view.Iterate();
   MessageRow row;
-  for (rows->Seek(RowKey(prefix).U32(first).text()); rows->Valid() && rows->key().starts_with(prefix.text()); rows->Next()) {
+  for (rows->Seek(RowKey(prefix).U32(first).text()); rows->Valid() && rows->key().starts_with(prefix.text());
+       rows->Next()) {
     if (!row.DecodeFrom(rows->value().ToStringView())) return ReadView::UnreadableRow();
     if (!visit(KeyU32(rows->key().ToStringView(), kMailboxFieldsOffset), row)) break;
   }
@@ -92,7 +97,8 @@ base::Result<std::string> ReadView::Get(const RowKey& key) const {
 
 // ---- Accounts ----
 
-base::Result<FoundAccount> QueryAccount(const ReadView& view, replog::PartitionId partition, const std::string& address) {
+base::Result<FoundAccount> QueryAccount(const ReadView& view, replog::PartitionId partition,
+                                        const std::string& address) {
   const auto value = view.Get(RowKey(partition, RowKind::kAddress).Text(address));
   if (!value.has_value() && value.error().code() == base::Errc::kNotFound) {
     return base::Error(base::Errc::kNotFound, "there is no account " + address);
@@ -106,7 +112,8 @@ base::Result<FoundAccount> QueryAccount(const ReadView& view, replog::PartitionI
   return found;
 }
 
-base::Result<Account> QueryAccountSums(const ReadView& view, replog::PartitionId partition, const std::string& address) {
+base::Result<Account> QueryAccountSums(const ReadView& view, replog::PartitionId partition,
+                                       const std::string& address) {
   ASSIGN_OR_RETURN(const FoundAccount found, QueryAccount(view, partition, address));
   Account account{.id = MakeId<AccountId>(partition, found.number), .address = found.row.address};
   const RowKey prefix = RowKey(partition, RowKind::kName).U32(found.number);
@@ -115,7 +122,8 @@ base::Result<Account> QueryAccountSums(const ReadView& view, replog::PartitionId
     NameRow name;
     if (!name.DecodeFrom(rows->value().ToStringView())) return ReadView::UnreadableRow();
     if (name.mailbox == 0) continue;
-    ASSIGN_OR_RETURN(const MailboxRow mailbox, view.GetRow<MailboxRow>(RowKey(partition, RowKind::kMailbox).U32(name.mailbox)));
+    ASSIGN_OR_RETURN(const MailboxRow mailbox,
+                     view.GetRow<MailboxRow>(RowKey(partition, RowKind::kMailbox).U32(name.mailbox)));
     account.mails += mailbox.messages;
     account.bytes += mailbox.bytes;
   }
@@ -131,7 +139,8 @@ base::Result<std::vector<Account>> QueryAccounts(const ReadView& view, const std
   const auto rows = view.Iterate();
   for (const replog::PartitionId partition : partitions) {
     const RowKey prefix(partition, RowKind::kAddress);
-    for (rows->Seek(RowKey(prefix).Text(after).text()); rows->Valid() && rows->key().starts_with(prefix.text()); rows->Next()) {
+    for (rows->Seek(RowKey(prefix).Text(after).text()); rows->Valid() && rows->key().starts_with(prefix.text());
+         rows->Next()) {
       std::string address = rows->key().ToString().substr(prefix.text().size());
       if (address == after) continue;
       if (smallest.size() >= limit && (limit == 0 || address >= smallest.top().first)) break;
@@ -158,7 +167,8 @@ base::Result<std::vector<Mailbox>> QueryMailboxes(const ReadView& view, AccountI
     NameRow name;
     if (!name.DecodeFrom(rows->value().ToStringView())) return ReadView::UnreadableRow();
     if (name.mailbox != 0) {
-      ASSIGN_OR_RETURN(const MailboxRow row, view.GetRow<MailboxRow>(RowKey(partition, RowKind::kMailbox).U32(name.mailbox)));
+      ASSIGN_OR_RETURN(const MailboxRow row,
+                       view.GetRow<MailboxRow>(RowKey(partition, RowKind::kMailbox).U32(name.mailbox)));
       mailboxes.push_back(MakeMailbox(MakeId<MailboxId>(partition, name.mailbox), row, name));
       continue;
     }

@@ -1,11 +1,11 @@
 // What sessions ask of the index. Each query reads one consistent state.
 #pragma once
 
-#include <rocksdb/db.h>
-
 #include <optional>
 #include <string>
 #include <vector>
+
+#include <rocksdb/db.h>
 
 #include "base/result.h"
 #include "replog/types.h"
@@ -32,7 +32,9 @@ class ReadView {
     if (!row.DecodeFrom(text)) return UnreadableRow();
     return row;
   }
-  std::unique_ptr<rocksdb::Iterator> Iterate() const { return std::unique_ptr<rocksdb::Iterator>(db_->NewIterator(options_)); }
+  std::unique_ptr<rocksdb::Iterator> Iterate() const {
+    return std::unique_ptr<rocksdb::Iterator>(db_->NewIterator(options_));
+  }
 
   static base::Error UnreadableRow();
 
@@ -47,7 +49,8 @@ struct FoundAccount {
   std::uint32_t number = 0;
   AccountRow row;
 };
-base::Result<FoundAccount> QueryAccount(const ReadView& view, replog::PartitionId partition, const std::string& address);
+base::Result<FoundAccount> QueryAccount(const ReadView& view, replog::PartitionId partition,
+                                        const std::string& address);
 // The same with the sums over its mailboxes.
 base::Result<Account> QueryAccountSums(const ReadView& view, replog::PartitionId partition, const std::string& address);
 base::Result<std::vector<Account>> QueryAccounts(const ReadView& view, const std::string& after, std::uint32_t limit);

@@ -10,7 +10,9 @@ namespace store {
 
 namespace {
 
-std::uint32_t Number(MailboxId id) { return static_cast<std::uint32_t>(id.value()); }
+std::uint32_t Number(MailboxId id) {
+  return static_cast<std::uint32_t>(id.value());
+}
 
 Message MakeChanged(std::uint32_t uid, const MessageRow& row, const std::vector<std::string>& keywords) {
   Message message;
@@ -24,13 +26,13 @@ Message MakeChanged(std::uint32_t uid, const MessageRow& row, const std::vector<
 }
 
 // Messages made after `modseq`: the MODSEQ at which a message is made grows with the UID, so they are the last ones.
-base::Result<> AddNew(const ReadView& view, MailboxId mailbox, std::uint64_t modseq, const std::vector<std::string>& keywords,
-                      std::map<std::uint32_t, Message>* changed) {
+base::Result<> AddNew(const ReadView& view, MailboxId mailbox, std::uint64_t modseq,
+                      const std::vector<std::string>& keywords, std::map<std::uint32_t, Message>* changed) {
   const RowKey prefix = MailboxKey(PartitionOf(mailbox), Number(mailbox), MailboxRowKind::kMessage);
   const auto rows = view.Iterate();
   MessageRow row;
-  for (rows->SeekForPrev(RowKey(prefix).U32(UINT32_MAX).text()); rows->Valid() && rows->key().starts_with(prefix.text());
-       rows->Prev()) {
+  for (rows->SeekForPrev(RowKey(prefix).U32(UINT32_MAX).text());
+       rows->Valid() && rows->key().starts_with(prefix.text()); rows->Prev()) {
     if (!row.DecodeFrom(rows->value().ToStringView())) return ReadView::UnreadableRow();
     if (row.created_modseq <= modseq) break;
     const std::uint32_t uid = KeyU32(rows->key().ToStringView(), kMailboxFieldsOffset);
@@ -41,12 +43,13 @@ base::Result<> AddNew(const ReadView& view, MailboxId mailbox, std::uint64_t mod
 }
 
 // Older messages whose flags changed after `modseq`: each has one row in the change index.
-base::Result<> AddFlagged(const ReadView& view, MailboxId mailbox, std::uint64_t modseq, const std::vector<std::string>& keywords,
-                          std::map<std::uint32_t, Message>* changed) {
+base::Result<> AddFlagged(const ReadView& view, MailboxId mailbox, std::uint64_t modseq,
+                          const std::vector<std::string>& keywords, std::map<std::uint32_t, Message>* changed) {
   const RowKey prefix = MailboxKey(PartitionOf(mailbox), Number(mailbox), MailboxRowKind::kChange);
   const RowKey messages = MailboxKey(PartitionOf(mailbox), Number(mailbox), MailboxRowKind::kMessage);
   const auto rows = view.Iterate();
-  for (rows->Seek(RowKey(prefix).U64(modseq + 1).text()); rows->Valid() && rows->key().starts_with(prefix.text()); rows->Next()) {
+  for (rows->Seek(RowKey(prefix).U64(modseq + 1).text()); rows->Valid() && rows->key().starts_with(prefix.text());
+       rows->Next()) {
     const std::uint32_t uid = KeyU32(rows->key().ToStringView(), kMailboxFieldsOffset + 8);
     if (changed->contains(uid)) continue;
     ASSIGN_OR_RETURN(const std::string text, view.Get(RowKey(messages).U32(uid)));
@@ -58,10 +61,12 @@ base::Result<> AddFlagged(const ReadView& view, MailboxId mailbox, std::uint64_t
   return {};
 }
 
-base::Result<> AddExpunged(const ReadView& view, MailboxId mailbox, std::uint64_t modseq, std::vector<std::uint32_t>* expunged) {
+base::Result<> AddExpunged(const ReadView& view, MailboxId mailbox, std::uint64_t modseq,
+                           std::vector<std::uint32_t>* expunged) {
   const RowKey prefix = MailboxKey(PartitionOf(mailbox), Number(mailbox), MailboxRowKind::kExpunged);
   const auto rows = view.Iterate();
-  for (rows->Seek(RowKey(prefix).U64(modseq + 1).text()); rows->Valid() && rows->key().starts_with(prefix.text()); rows->Next()) {
+  for (rows->Seek(RowKey(prefix).U64(modseq + 1).text()); rows->Valid() && rows->key().starts_with(prefix.text());
+       rows->Next()) {
     base::Decoder in(rows->value().ToStringView());
     std::vector<std::uint32_t> uids;
     if (!DecodeUids(in, kUidsPerEntryMax, uids)) return ReadView::UnreadableRow();

@@ -6,7 +6,9 @@ namespace store {
 
 namespace {
 
-base::Error Unreadable() { return base::Error(base::Errc::kCorrupt, "the result of an apply cannot be read"); }
+base::Error Unreadable() {
+  return base::Error(base::Errc::kCorrupt, "the result of an apply cannot be read");
+}
 
 }  // namespace
 

@@ -1,4 +1,5 @@
-// What an apply decided, as text on its way from the worker to the proposer (replog::Committed::applied). In memory only.
+// What an apply decided, as text on its way from the worker to the proposer (replog::Committed::applied). In memory
+// only.
 #pragma once
 
 #include <string>

@@ -170,7 +170,8 @@ bool DecodeUids(base::Decoder& in, std::uint32_t count_max, std::vector<std::uin
     const std::uint64_t gap = in.Varint();
     const std::uint64_t more = in.Varint();
     // Each term is checked before it is added, so that nothing wraps.
-    if (!in.ok() || gap > UINT32_MAX || more >= count_max - uids.size() || after + gap + more > UINT32_MAX) return false;
+    if (!in.ok() || gap > UINT32_MAX || more >= count_max - uids.size() || after + gap + more > UINT32_MAX)
+      return false;
     for (std::uint64_t uid = after + gap; uid <= after + gap + more; ++uid) {
       uids.push_back(static_cast<std::uint32_t>(uid));
     }

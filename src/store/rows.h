@@ -1,5 +1,5 @@
-// The values of the index in RocksDB. docs/format/store.md "Rows". The index is a cache of the log: a row that cannot be read is
-// reported as corrupt and mended by deleting the folder.
+// The values of the index in RocksDB. docs/format/store.md "Rows". The index is a cache of the log: a row that cannot
+// be read is reported as corrupt and mended by deleting the folder.
 #pragma once
 
 #include <cstdint>
@@ -15,12 +15,12 @@ namespace store {
 // What a partition has applied, and its counters.
 struct PartitionRow {
   std::uint64_t epoch = 0;
-  std::uint64_t index = 0;           // Of the last entry applied.
-  std::uint64_t snapshot_index = 0;  // The index held when a snapshot was last taken or loaded.
-  std::uint32_t id_next = 1;         // Of the next account or mailbox.
+  std::uint64_t index = 0;               // Of the last entry applied.
+  std::uint64_t snapshot_index = 0;      // The index held when a snapshot was last taken or loaded.
+  std::uint32_t id_next = 1;             // Of the next account or mailbox.
   std::uint32_t uid_validity_floor = 0;  // No account made later uses this UIDVALIDITY or a smaller one.
-  std::int64_t time_us = 0;          // The greatest internal date of a delivery: the partition's own clock.
-  std::int64_t ids_horizon_us = 0;   // Direct delivery ids seen before are forgotten.
+  std::int64_t time_us = 0;              // The greatest internal date of a delivery: the partition's own clock.
+  std::int64_t ids_horizon_us = 0;       // Direct delivery ids seen before are forgotten.
 
   void EncodeTo(std::string& out) const;
   bool DecodeFrom(std::string_view in);
@@ -62,14 +62,14 @@ struct NameRow {
 };
 
 struct MessageRow {
-  std::uint64_t created_modseq = 0;  // Grows with the UID: new messages need no row in the change index.
-  std::uint64_t modseq = 0;          // Greater than created_modseq: there is a row of kind kChange.
-  std::uint8_t system = 0;           // Flags::system.
+  std::uint64_t created_modseq = 0;     // Grows with the UID: new messages need no row in the change index.
+  std::uint64_t modseq = 0;             // Greater than created_modseq: there is a row of kind kChange.
+  std::uint8_t system = 0;              // Flags::system.
   std::vector<std::uint16_t> keywords;  // Positions in the mailbox's keywords, ascending.
   std::int64_t date_us = 0;
   std::uint64_t size_bytes = 0;
-  std::uint64_t body = 0;            // 0: the message has only a prefix.
-  std::string_view prefix;           // A view into the value it was decoded from.
+  std::uint64_t body = 0;   // 0: the message has only a prefix.
+  std::string_view prefix;  // A view into the value it was decoded from.
 
   void EncodeTo(std::string& out) const;
   bool DecodeFrom(std::string_view in);

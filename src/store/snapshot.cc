@@ -8,9 +8,15 @@
 namespace store {
 
 SnapshotRows::SnapshotRows(rocksdb::DB* db, replog::PartitionId partition, const PartitionRow& state)
-    : db_(db), partition_(partition), state_(state), snapshot_(db->GetSnapshot()), next_key_(RowKey(partition).text()) {}
+    : db_(db),
+      partition_(partition),
+      state_(state),
+      snapshot_(db->GetSnapshot()),
+      next_key_(RowKey(partition).text()) {}
 
-SnapshotRows::~SnapshotRows() { db_->ReleaseSnapshot(snapshot_); }
+SnapshotRows::~SnapshotRows() {
+  db_->ReleaseSnapshot(snapshot_);
+}
 
 base::Result<std::string> SnapshotRows::NextPiece() {
   std::string piece;
@@ -24,8 +30,10 @@ base::Result<std::string> SnapshotRows::NextPiece() {
   const std::unique_ptr<rocksdb::Iterator> rows(db_->NewIterator(options));
   if (watermarks_.empty()) {
     const std::string marks = RowKey(partition_, RowKind::kWatermark).text();
-    for (rows->Seek(marks); rows->Valid() && rows->key().starts_with(marks) && rows->value().size() == 8; rows->Next()) {
-      watermarks_[KeyU32(rows->key().ToStringView(), kFieldsOffset)] = base::LoadLe<std::uint64_t>(rows->value().data());
+    for (rows->Seek(marks); rows->Valid() && rows->key().starts_with(marks) && rows->value().size() == 8;
+         rows->Next()) {
+      watermarks_[KeyU32(rows->key().ToStringView(), kFieldsOffset)] =
+          base::LoadLe<std::uint64_t>(rows->value().data());
     }
   }
   for (rows->Seek(next_key_); rows->Valid() && rows->key().starts_with(prefix); rows->Next()) {
@@ -85,7 +93,8 @@ base::Result<> SnapshotLoader::Load(Changeset& changes, std::string_view piece) 
     }
   }
   if (!in.AtEnd()) {
-    return base::Error(base::Errc::kCorrupt, "the snapshot of partition " + std::to_string(partition_.value()) + " cannot be read");
+    return base::Error(base::Errc::kCorrupt,
+                       "the snapshot of partition " + std::to_string(partition_.value()) + " cannot be read");
   }
   return changes.Flush();
 }

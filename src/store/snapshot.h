@@ -1,13 +1,13 @@
 // Snapshots of a partition: its rows as pieces, and back. docs/format/store.md "Snapshots".
 #pragma once
 
-#include <rocksdb/db.h>
-
 #include <cstdint>
 #include <optional>
 #include <string>
 #include <string_view>
 #include <unordered_map>
+
+#include <rocksdb/db.h>
 
 #include "base/result.h"
 #include "replog/types.h"
@@ -19,9 +19,9 @@ inline constexpr std::size_t kSnapshotPieceBytes = 256u << 10;
 inline constexpr std::uint8_t kSnapshotVersion = 1;
 
 // Reads the rows of one partition as of its construction, piece by piece.
-// Thread: constructed on the apply worker; NextPiece() and the destructor on any one thread at a time. Borrows the database.
-// Rows that are only bookkeeping of one index (the release journal), or whose deletion merely lags (settled and expired delivery ids),
-// are left out: equal states give equal pieces.
+// Thread: constructed on the apply worker; NextPiece() and the destructor on any one thread at a time. Borrows the
+// database. Rows that are only bookkeeping of one index (the release journal), or whose deletion merely lags (settled
+// and expired delivery ids), are left out: equal states give equal pieces.
 class SnapshotRows {
  public:
   SnapshotRows(rocksdb::DB* db, replog::PartitionId partition, const PartitionRow& state);

@@ -7,9 +7,13 @@
 
 namespace store {
 
-void SortedBatch::Put(std::string_view key, std::string_view value) { Add(Kind::kPut, key, value); }
+void SortedBatch::Put(std::string_view key, std::string_view value) {
+  Add(Kind::kPut, key, value);
+}
 
-void SortedBatch::Delete(std::string_view key) { Add(Kind::kDelete, key, {}); }
+void SortedBatch::Delete(std::string_view key) {
+  Add(Kind::kDelete, key, {});
+}
 
 void SortedBatch::DeleteRange(std::string_view first, std::string_view end) {
   has_ranges_ = true;
@@ -37,10 +41,12 @@ rocksdb::Status SortedBatch::WriteTo(rocksdb::DB& db) {
   rocksdb::Status status;
   for (const Operation& operation : operations_) {
     const std::string_view key = KeyOf(operation);
-    const std::string_view value = std::string_view(text_).substr(operation.offset + operation.key_bytes, operation.value_bytes);
+    const std::string_view value =
+        std::string_view(text_).substr(operation.offset + operation.key_bytes, operation.value_bytes);
     if (operation.kind == Kind::kPut) status = batch_.Put({key.data(), key.size()}, {value.data(), value.size()});
     if (operation.kind == Kind::kDelete) status = batch_.Delete({key.data(), key.size()});
-    if (operation.kind == Kind::kDeleteRange) status = batch_.DeleteRange({key.data(), key.size()}, {value.data(), value.size()});
+    if (operation.kind == Kind::kDeleteRange)
+      status = batch_.DeleteRange({key.data(), key.size()}, {value.data(), value.size()});
     if (!status.ok()) break;
   }
   if (status.ok()) status = db.Write(UnloggedWrites(), &batch_);

@@ -1,18 +1,18 @@
 // SortedBatch: a RocksDB write batch whose rows are handed over in the order of their keys.
 #pragma once
 
-#include <rocksdb/db.h>
-#include <rocksdb/write_batch.h>
-
 #include <cstdint>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include <rocksdb/db.h>
+#include <rocksdb/write_batch.h>
+
 namespace store {
 
-// A memtable remembers where its last row went: a row beside it costs a fraction of one anywhere else. Sorting is cheap against that.
-// Thread: the apply worker. Without the WAL.
+// A memtable remembers where its last row went: a row beside it costs a fraction of one anywhere else. Sorting is cheap
+// against that. Thread: the apply worker. Without the WAL.
 class SortedBatch {
  public:
   void Put(std::string_view key, std::string_view value);
@@ -28,7 +28,7 @@ class SortedBatch {
   enum class Kind : std::uint8_t { kPut, kDelete, kDeleteRange };
   struct Operation {
     Kind kind = Kind::kPut;
-    std::uint32_t offset = 0;       // In text_: the key, then the value or the range's end.
+    std::uint32_t offset = 0;  // In text_: the key, then the value or the range's end.
     std::uint32_t key_bytes = 0;
     std::uint32_t value_bytes = 0;
   };

@@ -1,4 +1,5 @@
-// TestNode: a node without protocols, for tests: log and store on a simulated disk and a temporary folder, in one io_context.
+// TestNode: a node without protocols, for tests: log and store on a simulated disk and a temporary folder, in one
+// io_context.
 //
 //   store::TestNode node;
 //   const auto account = node.AddAccount("alice@example.test");
@@ -50,8 +51,8 @@ class TestFolder {
   std::filesystem::path path_;
 };
 
-// A number for the state of a partition: give it to WriteSnapshot. Equal states have equal digests on every node and after every restart:
-// where bodies lie and when a snapshot was taken is left out.
+// A number for the state of a partition: give it to WriteSnapshot. Equal states have equal digests on every node and
+// after every restart: where bodies lie and when a snapshot was taken is left out.
 class StateDigest final : public replog::SnapshotWriter {
  public:
   explicit StateDigest(std::uint32_t seed = 0) : value_(seed) {}
@@ -101,7 +102,9 @@ class StateDigest final : public replog::SnapshotWriter {
 // The mailbox partitions' state machine is tested here; the queue partitions have none unless the test brings one.
 class NoQueue final : public replog::StateMachine {
  public:
-  void Apply(const replog::EntryView&, std::function<void(base::Result<std::string>)> done) override { done(std::string()); }
+  void Apply(const replog::EntryView&, std::function<void(base::Result<std::string>)> done) override {
+    done(std::string());
+  }
   void BodiesMoved(replog::PartitionId, std::vector<BodyMove>) override {}
   async::Task<base::Result<replog::Index>> WriteSnapshot(replog::PartitionId, replog::SnapshotWriter*) override {
     co_return base::Error(base::Errc::kUnsupported, "no queue in this test");
@@ -112,8 +115,8 @@ class NoQueue final : public replog::StateMachine {
   async::Task<base::Result<>> Recovered() override { co_return base::Result<>(); }
 };
 
-// What becomes of the RocksDB folder at a restart or crash. kFlushed: at a crash, RocksDB has written all it was given to its files, so that
-// it is ahead of the volume's last checkpoint.
+// What becomes of the RocksDB folder at a restart or crash. kFlushed: at a crash, RocksDB has written all it was given
+// to its files, so that it is ahead of the volume's last checkpoint.
 enum class TestIndex { kKept, kDeleted, kFlushed };
 
 struct TestNodeOptions {

@@ -42,7 +42,7 @@ struct Mailbox {
   MailboxId id;
   std::string name;  // UTF-8, hierarchy separator '/'. "INBOX" is always there, spelt so.
   bool subscribed = false;
-  bool exists = true;          // False: only subscribed to, or only a parent of others (\NoSelect).
+  bool exists = true;  // False: only subscribed to, or only a parent of others (\NoSelect).
   std::uint32_t uid_validity = 0;
   std::uint32_t uid_next = 1;
   std::uint64_t highest_modseq = 1;
@@ -56,8 +56,9 @@ struct Message {
   std::uint64_t modseq = 0;
   Flags flags;
   base::WallTime internal_date;
-  std::uint64_t size_bytes = 0;   // RFC822.SIZE: the prefix and the body.
-  // "Return-Path: ...\r\nDelivered-To: ...\r\n" of delivered mail: bytes that stand before the body, which several recipients share.
+  std::uint64_t size_bytes = 0;  // RFC822.SIZE: the prefix and the body.
+  // "Return-Path: ...\r\nDelivered-To: ...\r\n" of delivered mail: bytes that stand before the body, which several
+  // recipients share.
   std::string prefix;
   replog::BodyRef body;
 };
