@@ -7,7 +7,7 @@ import socket
 import subprocess
 import unittest
 
-from posthorn_node import POSTHORN, Node, message
+from posthorn_node import POSTHORN, Node, message, wait_until
 
 ALICE = "alice@example.test"
 
@@ -99,8 +99,8 @@ class BadStatesTest(unittest.TestCase):
         self.assertIn("bad.pem", try_to_serve(self.node.config))
 
     def test_a_full_volume(self):
-        shutil.rmtree(self.node.folder)
         self.node = Node(volume_size="64MiB", segment_size="1MiB")
+        self.addCleanup(shutil.rmtree, self.node.folder)
         self.node.start()
         accepted = 0
         body = ("x" * 70 + "\r\n") * 10_000
@@ -122,9 +122,17 @@ class BadStatesTest(unittest.TestCase):
         client.store("1:*", "+FLAGS.SILENT", r"(\Deleted)")
         client.expunge()
         client.logout()
-        self.send("after the flood", body)
+        wait_until(self.room_again, "room for a mail after all others were deleted", seconds=60)
         self.assertEqual(self.mails(), 1)
         self.node.stop()
+
+    def room_again(self):
+        try:
+            self.send("after the flood")
+        except smtplib.SMTPResponseException as refused:
+            self.assertEqual(refused.smtp_code, 452)
+            return False
+        return True
 
     def test_bad_configuration(self):
         with open(self.node.config, "a") as file:
