@@ -72,9 +72,20 @@ async::Task<base::Result<>> OpenVolume(Node::Parts* parts) {
     CO_RETURN_IF_ERROR(co_await mffs::Volume::Format(
         device, {.segment_bytes = static_cast<std::uint32_t>(parts->config.volume_segment_bytes)}));
   }
-  auto volume = co_await mffs::Volume::Open(device, parts->world.clock, parts->world.volume_options);
+  mffs::VolumeOptions options = parts->world.volume_options;
+  mffs::BackgroundZeroer* const zeroer = parts->volume_file.zeroer.get();
+  if (zeroer != nullptr) {
+    options.claim_unused = [zeroer](std::uint64_t offset, std::uint64_t size) {
+      return zeroer->TryClaim(offset, size);
+    };
+  }
+  auto volume = co_await mffs::Volume::Open(device, parts->world.clock, std::move(options));
   if (!volume) co_return std::move(volume).error().In("open the volume " + device->name());
   parts->volume = *std::move(volume);
+  if (zeroer != nullptr) {
+    for (const auto& [offset, size] : parts->volume->UnusedSpace()) zeroer->Offer(offset, size);
+    zeroer->Start();
+  }
   ReportRecovery(parts->volume->recovery());
   co_return base::Result<>();
 }

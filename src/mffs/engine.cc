@@ -64,7 +64,21 @@ Volume::Engine::Engine(async::Executor executor, BlockDevice* device, const base
       checkpoint_task_(executor, "mffs checkpoints"),
       cleaning_task_(executor, "mffs cleaning"),
       sealing_task_(executor, "mffs summaries") {
+  if (options_.claim_unused) {
+    table_.SetClaim([this](std::uint32_t segment) {
+      return options_.claim_unused(geometry_.SegmentOffset(segment), geometry_.segment_bytes);
+    });
+  }
   for (const std::string& corruption : report_.corruptions) base::LogError("mffs_corrupt", {{"what", corruption}});
+}
+
+std::vector<std::pair<std::uint64_t, std::uint64_t>> Volume::Engine::UnusedSpace() const {
+  CHECK(!is_started_);
+  std::vector<std::pair<std::uint64_t, std::uint64_t>> unused;
+  for (std::uint32_t i = 0; i < table_.size(); ++i) {
+    if (table_[i].generation == 0) unused.emplace_back(geometry_.SegmentOffset(i), geometry_.segment_bytes);
+  }
+  return unused;
 }
 
 async::Task<base::Result<>> Volume::Engine::Scan(Lsn after, std::function<base::Result<>(const RecordView&)> visit) {

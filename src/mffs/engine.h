@@ -29,6 +29,7 @@ class Volume::Engine {
 
   const RecoveryReport& recovery() const { return report_; }
   const std::string& owner_state() const { return checkpointer_.owner_state(); }
+  std::vector<std::pair<std::uint64_t, std::uint64_t>> UnusedSpace() const;
   async::Task<base::Result<>> Scan(Lsn after, std::function<base::Result<>(const RecordView&)> visit);
   void Start(RecordOwner* owner);
   base::Result<> Admit(Stream stream, std::uint64_t bytes) const;

@@ -17,6 +17,7 @@ std::optional<std::uint32_t> SegmentTable::Take(Stream stream, Lsn first_lsn, st
     next_ = (next_ + 1) % size();
     Segment& segment = segments_[number];
     if (segment.state != SegmentState::kFree || segment.holds > 0) continue;
+    if (segment.generation == 0 && claim_ && !claim_(number)) continue;
     // An earlier mount may have begun to write the next generation before its power was cut, and left no header of it.
     const std::uint32_t step = segment.taken_in_this_mount ? 1 : 2;
     const std::uint32_t generation = segment.generation + step;

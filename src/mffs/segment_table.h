@@ -3,6 +3,7 @@
 #pragma once
 
 #include <array>
+#include <functional>
 #include <optional>
 #include <string>
 #include <vector>
@@ -48,6 +49,8 @@ class SegmentTable {
   std::uint32_t size() const { return static_cast<std::uint32_t>(segments_.size()); }
   const Segment& operator[](std::uint32_t segment) const { return segments_[segment]; }
 
+  // Asked before a segment that was never used is taken; a no passes it over for now (BackgroundZeroer).
+  void SetClaim(std::function<bool(std::uint32_t segment)> claim) { claim_ = std::move(claim); }
   // Takes a free segment for a stream, in ascending order round the volume, and raises its generation. Leaves at least
   // `reserve` free ones.
   std::optional<std::uint32_t> Take(Stream stream, Lsn first_lsn, std::uint32_t reserve);
@@ -92,6 +95,7 @@ class SegmentTable {
 
   Geometry geometry_;
   std::vector<Segment> segments_;
+  std::function<bool(std::uint32_t segment)> claim_;
   std::uint32_t next_ = 0;  // Where Take goes on.
   std::uint32_t free_count_ = 0;
   std::uint32_t empty_count_ = 0;

@@ -65,6 +65,10 @@ const std::string& Volume::owner_state() const {
   return engine_->owner_state();
 }
 
+std::vector<std::pair<std::uint64_t, std::uint64_t>> Volume::UnusedSpace() const {
+  return engine_->UnusedSpace();
+}
+
 async::Task<base::Result<>> Volume::Scan(Lsn after, std::function<base::Result<>(const RecordView&)> visit) {
   return engine_->Scan(after, std::move(visit));
 }

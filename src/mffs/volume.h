@@ -41,6 +41,9 @@ struct VolumeOptions {
   bool gathering = true;                             // Off only in the benchmark that measures its gain.
   bool prefetching = true;                           // The same.
   RecoveryBase recover_from = RecoveryBase::kSuperblock;
+  // Asked before the first write to space that was never used: false passes it over for now. For
+  // BackgroundZeroer::TryClaim.
+  std::function<bool(std::uint64_t offset, std::uint64_t size)> claim_unused;
   // Runs after a commit's completions were handed out, before the next block is closed: the owner lets the woken
   // writers queue again. Empty: one pass of the shard's ready handlers.
   std::function<void()> after_commit;
@@ -151,6 +154,9 @@ class Volume {
 
   // The owner's bytes as of the last durable checkpoint (empty after Format).
   const std::string& owner_state() const;
+
+  // Space that was never used, as offsets and sizes on the device: for BackgroundZeroer::Offer. Only before Start().
+  std::vector<std::pair<std::uint64_t, std::uint64_t>> UnusedSpace() const;
 
   // Hands `visit` every record with lsn > `after` in LSN order, live or not, without reading bodies where a summary has
   // them. Stops at the first error that `visit` returns. Only before Start().
