@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 """The lint: format, layers, status page, coroutine checks on all files, full clang-tidy on what changed.
 
-What changed is what differs from the commit in .ci/last-linted-commit (all files if that commit is absent or unknown,
-or if .clang-tidy changed since). --all takes every file and, when nothing is found, records HEAD in that file.
+What changed is what differs from the commit in .ci/last-linted-commit (all files if .clang-tidy
+changed since). Without such a commit there is nothing to compare with: only the coroutine checks run, and it says so. --all takes every file and, when nothing is found, records HEAD in that file.
 
 A file that passed is remembered in build/tidy-cache under a hash of its text, of the project headers it includes, of
 its compile command, of .clang-tidy and of the version of clang-tidy; so a second run takes seconds.
@@ -153,7 +153,7 @@ def changed_sources(sources, tidy, everything):
         return units, "asked for"
     commit = RECORD.read_text().strip() if RECORD.exists() else ""
     if not re.fullmatch(r"[0-9a-f]{40}", commit) or git("cat-file", "-e", f"{commit}^{{commit}}").returncode != 0:
-        return units, "no commit is recorded in .ci/last-linted-commit that this clone has"
+        return [], "NONE HAS BEEN FULLY LINTED YET: run `make lint-all`, mend what it finds, commit .ci/last-linted-commit"
     differing = set(git("diff", "--name-only", commit).stdout.split())
     differing |= set(git("ls-files", "--others", "--exclude-standard").stdout.split())
     if ".clang-tidy" in differing:
