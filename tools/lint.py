@@ -1,8 +1,9 @@
 #!/usr/bin/env python3
 """The lint: format, layers, status page, coroutine checks on all files, full clang-tidy on what changed.
 
-What changed is what differs from the commit in .ci/last-linted-commit (all files if .clang-tidy
-changed since). Without such a commit there is nothing to compare with: only the coroutine checks run, and it says so. --all takes every file and, when nothing is found, records HEAD in that file.
+What changed is what differs from the commit in .ci/last-linted-commit (all files if .clang-tidy changed since).
+Without such a commit there is nothing to compare with: only the coroutine checks run, and it says so. --all takes every
+file and, when nothing is found, records HEAD in that file.
 
 A file that passed is remembered in build/tidy-cache under a hash of its text, of the project headers it includes, of
 its compile command, of .clang-tidy and of the version of clang-tidy; so a second run takes seconds.
