@@ -4,6 +4,7 @@ Usage: crash_test.py [--rounds N] [--seed S]
 """
 
 import argparse
+import atexit
 import hashlib
 import imaplib
 import os
@@ -104,7 +105,8 @@ def main():
     print(f"seed {arguments.seed}, {arguments.rounds} rounds", flush=True)
     choice = random.Random(arguments.seed)
     ledger = Ledger()
-    node = Node(volume_size="2GiB")
+    node = Node(volume_size="8GiB")  # Room for 30 rounds: a full volume is another test's matter.
+    atexit.register(lambda: node.process and node.kill())
     node.start()
     for account in ACCOUNTS:
         node.run("user", "add", account, "--password-stdin", stdin="posthorn\n")
