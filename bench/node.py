@@ -6,6 +6,7 @@ import re
 import shutil
 import signal
 import subprocess
+import time
 
 from bench_lib import ACCOUNTS, POSTHORN, WORK
 
@@ -58,7 +59,17 @@ class BenchNode:
         with open(self.config, "w") as file:
             file.write(CONFIG.format(folder=self.folder, volume=volume, volume_size=VOLUME_SIZE, path=self.path, extra=self.extra))
         subprocess.run([POSTHORN, "mffs", "format", "--force", volume], check=True, stdout=subprocess.DEVNULL)
-        self.log = open(os.path.join(self.folder, "log"), "wb")
+        self.start()
+        self.make_accounts()
+        return self
+
+    def __exit__(self, *_):
+        self.stop()
+
+    def start(self):
+        """Starts the node; returns the seconds until it served."""
+        began = time.monotonic()
+        self.log = open(os.path.join(self.folder, "log"), "ab")
         self.process = subprocess.Popen([POSTHORN, "serve", "--config", self.config], stdout=subprocess.PIPE, stderr=self.log)
         self.pid = self.process.pid
         self.ports = {}
@@ -68,13 +79,14 @@ class BenchNode:
                 self.ports[match.group(1).decode()] = int(match.group(2))
             if match and match.group(1) == b"http":
                 break
+        else:
+            raise RuntimeError("the node did not start; its log: " + self.log.name)
         self.port = self.ports["smtp"]
-        self.make_accounts()
-        return self
+        return time.monotonic() - began
 
-    def __exit__(self, *_):
-        self.process.send_signal(signal.SIGTERM)
-        self.process.wait(60)
+    def stop(self, how=signal.SIGTERM):
+        self.process.send_signal(how)
+        self.process.wait(120)
         self.process.stdout.close()
         self.log.close()
 
@@ -97,8 +109,12 @@ class BenchNode:
     def queued(self):
         return self.status()["queue"]["mails"] if self.path == "queue" else 0
 
+    def accounts(self):
+        """The accounts, as `user list` tells them."""
+        done = subprocess.run([POSTHORN, "--config", self.config, "user", "list", "--json"], check=True, capture_output=True, text=True)
+        return [json.loads(line) for line in done.stdout.splitlines()]
+
     def count_mails(self):
         """Mails in all mailboxes, as the store counts them."""
-        done = subprocess.run([POSTHORN, "--config", self.config, "user", "list", "--json"], check=True, capture_output=True, text=True)
-        return sum(json.loads(line)["mails"] for line in done.stdout.splitlines())
+        return sum(account["mails"] for account in self.accounts())
 

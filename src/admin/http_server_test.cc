@@ -43,15 +43,15 @@ class HttpServerTest : public testing::Test {
   ~HttpServerTest() override { RunTask(context_, sessions_.Stop()); }
 
   // A session over a connection in memory.
-  std::unique_ptr<net::MemoryConnection> Connect(net::MemoryOptions options = {}) {
+  std::unique_ptr<net::MemoryConnection> Connect(const net::MemoryOptions& options = {}) {
     auto pair = net::MemoryConnection::MakePair(context_.get_executor(), &sweep_, options);
     sessions_.Spawn(server_.Serve(std::move(pair.server)));
     return std::move(pair.client);
   }
   // All that the server says to `request` on a connection that ends.
-  std::string Exchange(std::string_view request, net::MemoryOptions options = {}) {
+  std::string Exchange(std::string_view request, const net::MemoryOptions& options = {}) {
     const auto client = Connect(options);
-    RunTask(context_, client->Write(request));
+    EXPECT_TRUE(RunTask(context_, client->Write(request)).has_value());
     return RunTask(context_, ReadAll(client.get()));
   }
 
@@ -152,7 +152,7 @@ TEST_F(HttpServerTest, KeepsAConnectionForAFewRequests) {
 
 TEST_F(HttpServerTest, ClosesAClientThatDoesNotFinishItsRequest) {
   const auto client = Connect();
-  RunTask(context_, client->Write("GET / HT"));
+  ASSERT_TRUE(RunTask(context_, client->Write("GET / HT")).has_value());
   while (sessions_.size() == 1 && context_.poll() > 0) {
   }
   clock_.Advance(40s);

@@ -1,4 +1,7 @@
 // The table of all configuration keys: the one place where a key, its member and its meaning stand together.
+#include <algorithm>
+#include <iterator>
+
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
@@ -42,11 +45,11 @@ struct KindText {
   std::string operator()(std::vector<std::string> NodeConfig::*) const { return "list of texts"; }
 };
 
-}  // namespace
+using C = NodeConfig;
 
-const std::vector<ConfigKey>& ConfigKeys() {
-  using C = NodeConfig;
-  static const std::vector<ConfigKey> keys = {
+// What the node is, and what it keeps where.
+std::vector<ConfigKey> StorageKeys() {
+  return {
       {"dev", &C::dev, Unit::kNone, "Allows what only a developer wants: `auto_create_accounts` and `[[account]]`."},
       {"hostname", &C::hostname, Unit::kNone,
        "The node's name in greetings and Received fields. Empty: the machine's name."},
@@ -68,6 +71,12 @@ const std::vector<ConfigKey>& ConfigKeys() {
        "Memory for mail in flight, all sessions together. When it is used up, new mail waits, then gets 451."},
       {"memory.index", &C::index_bytes, Unit::kBytes,
        "Memory of the mailbox index (RocksDB: write buffers and cache)."},
+  };
+}
+
+// Whose mail is taken, and how much.
+std::vector<ConfigKey> MailKeys() {
+  return {
       {"mail.domains", &C::domains, Unit::kNone,
        "The domains whose mail is delivered here. Mail for others is refused."},
       {"mail.auto_create_accounts", &C::auto_create_accounts, Unit::kNone,
@@ -81,6 +90,12 @@ const std::vector<ConfigKey>& ConfigKeys() {
        "Recipients of one mail; RFC 5321 asks for at least 100."},
       {"mail.hops_max", &C::hops_max, Unit::kCount,
        "Received fields a mail may have before it counts as going in circles."},
+  };
+}
+
+// Where it listens.
+std::vector<ConfigKey> ListenKeys() {
+  return {
       {"smtp.listen", &C::smtp_listen, Unit::kNone,
        "Addresses for mail from other servers: `\"192.0.2.1:25\"`, `\"[::]:25\"`."},
       {"submission.listen", &C::submission_listen, Unit::kNone,
@@ -91,6 +106,12 @@ const std::vector<ConfigKey>& ConfigKeys() {
       {"imap.listen_tls", &C::imaps_listen, Unit::kNone, "Addresses of IMAP over TLS."},
       {"http.listen", &C::http_listen, Unit::kNone,
        "Addresses of `/metrics`, `/healthz` and `/readyz`. No login: keep it private."},
+  };
+}
+
+// How clients are served.
+std::vector<ConfigKey> ServiceKeys() {
+  return {
       {"limits.connections", &C::connections_max, Unit::kCount, "Connections at once, all protocols together."},
       {"limits.connections_per_client", &C::connections_per_client_max, Unit::kCount,
        "Connections at once from one IP address."},
@@ -114,6 +135,18 @@ const std::vector<ConfigKey>& ConfigKeys() {
       {"auth.cache_ttl", &C::auth_cache_ttl, Unit::kSeconds,
        "How long a verified password is remembered (as a keyed hash)."},
   };
+}
+
+}  // namespace
+
+const std::vector<ConfigKey>& ConfigKeys() {
+  static const std::vector<ConfigKey> keys = [] {
+    std::vector<ConfigKey> all;
+    for (auto part : {StorageKeys(), MailKeys(), ListenKeys(), ServiceKeys()}) {
+      std::ranges::move(part, std::back_inserter(all));
+    }
+    return all;
+  }();
   return keys;
 }
 

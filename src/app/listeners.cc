@@ -27,7 +27,7 @@ Listeners::Listeners(async::Executor executor, const base::Clock* clock, const N
               .connections_per_client_max = static_cast<std::uint32_t>(config.connections_per_client_max)}),
       sweep_(executor, clock) {}
 
-base::Result<> Listeners::Open(Service service) {
+base::Result<> Listeners::Open(const Service& service) {
   for (const std::string& text : service.addresses) {
     ASSIGN_OR_RETURN(const net::ListenAddress address, ParseListenAddress(text));
     ASSIGN_OR_RETURN(std::vector<net::ListenSocket> sockets, net::ListenSocket::Open(address, 1));

@@ -34,7 +34,7 @@ class Listeners {
 
   // Opens the sockets of a service: all are open before any session starts. Errors: one sentence that names the
   // address.
-  base::Result<> Open(Service service);
+  base::Result<> Open(const Service& service);
   void Start();
   async::Task<void> Stop();
 

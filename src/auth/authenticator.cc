@@ -25,7 +25,7 @@ using base::Error;
 using base::Result;
 
 // The form that the directory knows. A name that is no address stays as it is: no account has it.
-std::string Canonical(std::string name) {
+std::string Canonical(const std::string& name) {
   const auto address = mail::Address::Parse(name, {.utf8 = true});
   return address.has_value() ? address->CanonicalKey() : name;
 }
