@@ -47,6 +47,12 @@ void RegisterNodeMetrics(base::MetricsRegistry* registry, NodeReadings readings)
   RegisterQueue(registry, readings.queue);
   registry->AddCounterCallback("posthorn_log_entries_committed", "Log entries committed since the start.",
                                [read = readings.log] { return static_cast<double>(read().entries_committed); });
+  registry->AddCounterCallback("posthorn_log_body_reads_from_memory", "Reads of mail that memory answered.",
+                               [read = readings.log] { return static_cast<double>(read().bodies_from_memory); });
+  registry->AddCounterCallback("posthorn_log_body_reads_from_disk", "Reads of mail that went to the device.",
+                               [read = readings.log] { return static_cast<double>(read().bodies_from_disk); });
+  registry->AddCallback("posthorn_log_body_cache_bytes", "Buffers that keep queued mail in memory.",
+                        [read = readings.log] { return static_cast<double>(read().body_cache_bytes); });
   registry->AddCallback("posthorn_buffers_used_bytes", "Memory taken by mail in flight, in whole buffers.",
                         [read = readings.buffers_used_bytes] { return static_cast<double>(read()); });
   for (SessionCount& sessions : readings.sessions) {

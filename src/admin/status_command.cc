@@ -84,6 +84,9 @@ json::object ToJson(const replog::LogStatus& status) {
   out["snapshots_written"] = status.snapshots_written;
   out["replayed_entries"] = status.replayed_entries;
   out["tail_entries"] = status.tail_entries;
+  out["body_cache_bytes"] = status.body_cache_bytes;
+  out["bodies_from_memory"] = status.bodies_from_memory;
+  out["bodies_from_disk"] = status.bodies_from_disk;
   return out;
 }
 

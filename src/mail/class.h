@@ -18,4 +18,9 @@ enum class Class : std::uint8_t {
 
 std::string_view ToString(Class cls);
 
+// Mail that may wait lies apart from mail that goes soon (MFFS.md "Streams").
+constexpr bool IsParked(Class cls) {
+  return cls == Class::kBulk || cls == Class::kSuspect || cls == Class::kHeld;
+}
+
 }  // namespace mail

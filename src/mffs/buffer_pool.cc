@@ -150,6 +150,10 @@ async::Task<base::Result<Buffer>> BufferPool::Acquire(std::uint32_t bytes) {
 
 Buffer BufferPool::Take(SizeClass& size_class) {
   const std::uint32_t bytes = size_class.buffer_bytes();
+  is_reclaiming_ = true;
+  while (options_.budget_bytes - used_bytes_ < bytes && free_one_ && free_one_()) {
+  }
+  is_reclaiming_ = false;
   if (options_.budget_bytes - used_bytes_ < bytes) return {};
   used_bytes_ += bytes;
   return Buffer(this, size_class.Take(), bytes);
@@ -159,7 +163,7 @@ void BufferPool::GiveBack(char* data, std::uint32_t capacity) {
   ClassFor(capacity).GiveBack(data);
   CHECK(used_bytes_ >= capacity);
   used_bytes_ -= capacity;
-  ServeWaiters();
+  if (!is_reclaiming_) ServeWaiters();  // What is reclaimed goes to the one it was reclaimed for.
 }
 
 void BufferPool::ServeWaiters() {

@@ -3,6 +3,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <functional>
 #include <list>
 #include <string_view>
 #include <vector>
@@ -64,6 +65,10 @@ class BufferPool {
   // Waits for room, in the order of the calls. Errors: kBusy after wait_max.
   async::Task<base::Result<Buffer>> Acquire(std::uint32_t bytes);
 
+  // `free_one` is asked, when the budget is used up, to give back a buffer that is only kept because it may be of use;
+  // false: there is none. Null: nobody keeps any.
+  void SetReclaim(std::function<bool()> free_one) { free_one_ = std::move(free_one); }
+
   // Counts whole buffers, not the bytes in them.
   std::uint64_t used_bytes() const { return used_bytes_; }
   std::uint64_t budget_bytes() const { return options_.budget_bytes; }
@@ -84,6 +89,8 @@ class BufferPool {
   Options options_;
   std::vector<SizeClass> classes_;  // By size.
   Waiters waiters_;
+  std::function<bool()> free_one_;
+  bool is_reclaiming_ = false;
   std::uint64_t used_bytes_ = 0;
 };
 

@@ -36,6 +36,63 @@ async::Task<void> AcquireInto(BufferPool* pool, std::uint32_t bytes, std::vector
   buffers->push_back(*std::move(buffer));
 }
 
+// Keeps every buffer it is given until the pool asks for them.
+struct Keeper {
+  std::vector<Buffer> kept;
+  bool GiveUpOne() {
+    if (kept.empty()) return false;
+    kept.erase(kept.begin());
+    return true;
+  }
+};
+
+TEST(BufferPool, KeptBuffersMakeRoomForThoseInUse) {
+  asio::io_context context;
+  BufferPool pool(context.get_executor(), {.budget_bytes = kMiB});
+  Keeper keeper;
+  pool.SetReclaim([&] { return keeper.GiveUpOne(); });
+  for (int i = 0; i < 16; ++i) keeper.kept.push_back(pool.TryAcquire(BufferPool::kMediumBytes));
+  EXPECT_EQ(pool.used_bytes(), kMiB);
+  // A large one takes the place of four.
+  const Buffer large = pool.TryAcquire(BufferPool::kLargeBytes);
+  EXPECT_EQ(large.capacity(), BufferPool::kLargeBytes);
+  EXPECT_EQ(keeper.kept.size(), 12u);
+  EXPECT_EQ(pool.used_bytes(), kMiB);
+  std::vector<Buffer> in_use;
+  for (int i = 0; i < 12; ++i) in_use.push_back(pool.TryAcquire(BufferPool::kMediumBytes));
+  EXPECT_TRUE(keeper.kept.empty());
+  EXPECT_EQ(pool.TryAcquire(1).capacity(), 0u);
+  pool.SetReclaim(nullptr);
+}
+
+TEST(BufferPool, WhatIsReclaimedGoesToTheOneItWasReclaimedFor) {
+  asio::io_context context;
+  BufferPool pool(context.get_executor(), {.budget_bytes = kMiB});
+  Keeper keeper;
+  pool.SetReclaim([&] { return keeper.GiveUpOne(); });
+  std::vector<Buffer> in_use;
+  for (int i = 0; i < 4; ++i) in_use.push_back(pool.TryAcquire(BufferPool::kLargeBytes));
+  std::vector<std::uint32_t> order;
+  std::vector<Buffer> served;
+  async::TaskGroup group(context.get_executor(), "waiters");
+  group.Spawn(AcquireInto(&pool, BufferPool::kLargeBytes, &order, &served));
+  group.Spawn(AcquireInto(&pool, BufferPool::kSmallBytes, &order, &served));
+  context.poll();
+  EXPECT_EQ(pool.waiting(), 2u);
+  // Two kept small buffers and one in use go: the large waiter has to be served before the small one, and nothing that
+  // is reclaimed for the first may be taken by the second.
+  in_use.pop_back();
+  context.poll();
+  EXPECT_EQ(order, (std::vector<std::uint32_t>{BufferPool::kLargeBytes}));
+  keeper.kept.push_back(std::move(served.back()));
+  served.clear();
+  in_use.pop_back();
+  context.poll();
+  EXPECT_EQ(order, (std::vector<std::uint32_t>{BufferPool::kLargeBytes, BufferPool::kSmallBytes}));
+  async::RunTask(context, group.Stop());
+  pool.SetReclaim(nullptr);
+}
+
 TEST(BufferPool, HandsOutTheClassThatHoldsTheBytesAligned) {
   asio::io_context context;
   BufferPool pool(context.get_executor(), {});

@@ -205,7 +205,8 @@ async::Task<base::Result<std::string>> MailQueue::ReadBody(Claim claim, std::uin
   // Cleaning may have moved the mail since it was claimed.
   const MailState* mail = state_->FindMail(claim.id);
   if (mail == nullptr) co_return NoSuchMail(claim.id);
-  co_return co_await state_->log->ReadBody(state_->Find(claim.id.partition)->mails().BodyOf(*mail), offset, size);
+  co_return co_await state_->log->ReadBody(state_->Find(claim.id.partition)->mails().BodyOf(*mail), offset, size,
+                                           replog::Prefetch::kNeighbours);
 }
 
 std::vector<QueuedMail> MailQueue::List(QueueId after, std::uint32_t limit) const {

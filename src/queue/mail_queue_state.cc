@@ -9,14 +9,10 @@ namespace {
 // A jump of the wall clock is noticed after this at the latest.
 constexpr std::chrono::seconds kSleepMax{60};
 
-bool IsParked(mail::Class cls) {
-  return cls == mail::Class::kBulk || cls == mail::Class::kSuspect || cls == mail::Class::kHeld;
-}
-
 }  // namespace
 
 mffs::Stream StreamOf(mail::Class cls) {
-  return IsParked(cls) ? mffs::Stream::kParked : mffs::Stream::kTransit;
+  return mail::IsParked(cls) ? mffs::Stream::kParked : mffs::Stream::kTransit;
 }
 
 MailQueue::State::State(async::Executor executor, replog::Log* in_log, const base::Clock* by_clock, Router by_router,
@@ -50,7 +46,7 @@ replog::PartitionId MailQueue::State::PartitionFor(mail::Class cls) {
   // other mail waits behind them.
   const std::uint32_t count = partition_count();
   if (count == 1) return log->QueuePartition(0);
-  if (IsParked(cls)) return log->QueuePartition(count - 1);
+  if (mail::IsParked(cls)) return log->QueuePartition(count - 1);
   return log->QueuePartition(next_partition_++ % (count - 1));
 }
 

@@ -17,6 +17,8 @@ struct Body::State {
 
   // An entry names the parts from now on.
   std::shared_ptr<OpenBody> TakeParts() { return std::move(open); }
+  // The bytes of a small mail are on the disk now.
+  mffs::Buffer TakeBuffer() { return std::move(buffer); }
 
   std::uint64_t size_bytes = 0;
   mffs::Buffer buffer;  // Of a mail in parts: its first bytes.

@@ -11,6 +11,7 @@
 #include "base/result.h"
 #include "mffs/buffer_pool.h"
 #include "mffs/volume.h"
+#include "replog/body_cache.h"
 #include "replog/log.h"
 #include "replog/moved_places.h"
 #include "replog/open_bodies.h"
@@ -33,7 +34,8 @@ struct Context {
         coordinator(by),
         options(Limited(with, on_volume)),
         partitions(with.mailbox_partitions, with.queue_partitions, &tails),
-        open_bodies(std::make_shared<OpenBodies>(on, on_volume)) {}
+        open_bodies(std::make_shared<OpenBodies>(on, on_volume)),
+        cache(from_pool, with.body_cache_bytes_max) {}
   Context(const Context&) = delete;
   Context& operator=(const Context&) = delete;
 
@@ -50,6 +52,7 @@ struct Context {
   MovedPlaces moved;
   std::unordered_map<BodyId, PartBody> part_bodies;  // Mails in parts that an entry names, kept by a state machine.
   const std::shared_ptr<OpenBodies> open_bodies;
+  BodyCache cache;
   LogStatus counters;
   // The tail of a partition grew: it may be due for a snapshot. nullptr: no partition in particular.
   std::function<void(const Partition*)> snapshot_wanted = [](const Partition*) {};

@@ -83,8 +83,9 @@ async::Task<base::Result<Committed>> Log::ProposeCommitted(PartitionId partition
   return engine_->proposals()->Propose(partition, std::move(draft), Until::kCommitted);
 }
 
-async::Task<base::Result<std::string>> Log::ReadBody(BodyRef body, std::uint64_t offset, std::uint64_t size) {
-  return engine_->reader()->Read(std::move(body), offset, size);
+async::Task<base::Result<std::string>> Log::ReadBody(BodyRef body, std::uint64_t offset, std::uint64_t size,
+                                                     Prefetch prefetch) {
+  return engine_->reader()->Read(std::move(body), offset, size, prefetch);
 }
 
 void Log::ReleaseBody(PartitionId id, const BodyRef& body) {
@@ -97,6 +98,7 @@ void Log::ReleaseBody(PartitionId id, const BodyRef& body) {
   }
   Partition* partition = context->partitions.Find(id);
   CHECK(partition != nullptr);
+  context->cache.Drop(context->moved.Resolve(body.extents.front()));
   if (TailEntry* entry = partition->tail.Find(Index(body.id.value()))) {
     // A restart before the next snapshot would look for the entry: it goes with that.
     partition->tail.MarkUnneeded(entry);
@@ -116,6 +118,7 @@ LogStatus Log::Status() const {
   LogStatus status = engine_->context()->counters;
   status.proposals_pending = engine_->proposals()->pending_count();
   status.tail_entries = engine_->context()->tails.entries;
+  status.body_cache_bytes = engine_->context()->cache.bytes();
   return status;
 }
 

@@ -59,6 +59,13 @@ struct LogOptions {
   std::uint64_t tail_entries_max = 1'000'000;       // All partitions: past it the longest tails are cut by snapshots.
   std::uint64_t releasable_bytes_max = 256u << 20;  // All partitions: records that only the log itself still needs; at
                                                     // most 1/16 of the volume.
+  std::uint64_t body_cache_bytes_max = 128u << 20;  // Of the pool, for queued mail that is in memory and on disk.
+};
+
+// What a read of a mail may bring into memory beside it.
+enum class Prefetch : std::uint8_t {
+  kNone,
+  kNeighbours,  // Small mails of the queue that lie behind it: they will be asked for next.
 };
 
 struct LogStatus {
@@ -67,6 +74,9 @@ struct LogStatus {
   std::uint64_t snapshots_written = 0;
   std::uint64_t replayed_entries = 0;
   std::uint64_t tail_entries = 0;  // Above the snapshots, all partitions.
+  std::uint64_t body_cache_bytes = 0;
+  std::uint64_t bodies_from_memory = 0;  // Reads of a mail, or of a piece of it.
+  std::uint64_t bodies_from_disk = 0;
 };
 
 // Thread: one shard, the volume's. Borrows volume, pool, clock, coordinator and state machines, which outlive it.
@@ -101,8 +111,10 @@ class Log final : private mffs::RecordOwner {
   // For mail delivery.
   async::Task<base::Result<Committed>> ProposeCommitted(PartitionId partition, Draft draft);
 
-  // Bytes of a body: [offset, offset + size) cut to the body's end. Checked. At most 1 MiB a call.
-  async::Task<base::Result<std::string>> ReadBody(BodyRef body, std::uint64_t offset, std::uint64_t size);
+  // Bytes of a body: [offset, offset + size) cut to the body's end. Checked. At most 1 MiB a call. Small mails of the
+  // queue come from memory as long as there is room for them.
+  async::Task<base::Result<std::string>> ReadBody(BodyRef body, std::uint64_t offset, std::uint64_t size,
+                                                  Prefetch prefetch = Prefetch::kNone);
 
   // A state machine needs these bytes no longer. Idempotent, also at replay.
   void ReleaseBody(PartitionId partition, const BodyRef& body);

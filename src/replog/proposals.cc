@@ -227,6 +227,10 @@ void Proposals::Apply(Pending* pending) {
   Partition* partition = pending->partition;
   for (mffs::Location& place : pending->body.extents) place = context_->moved.Resolve(place);
   const bool mail_in_record = !pending->body.empty() && (pending->body.id.value() & kPartsBodyBit) == 0;
+  if (mail_in_record && PartitionTable::IsQueue(partition->id)) {
+    // deliverd asks for it soon.
+    context_->cache.Put(pending->body.extents.front(), pending->draft.stream, pending->draft.body.state_->TakeBuffer());
+  }
   partition->applied = pending->index;
   partition->applied_epoch = pending->epoch;
   partition->tail.MarkApplied(pending->index, mail_in_record);
