@@ -191,6 +191,64 @@ TEST_F(DeliveryTest, APowerCutBetweenDeliveryAndItsRecordDoesNotDouble) {
   EXPECT_THAT(bed_.Mails(kBob), SizeIs(1));
 }
 
+// The mailbox has the mail, the queue does not know it; before and after, mail that is settled.
+TEST_F(DeliveryTest, WhatIsNotSettledIsNotDoubledByAnyCrash) {
+  std::size_t mails = 0;
+  std::uint64_t seed = 0;
+  for (const store::TestIndex index :
+       {store::TestIndex::kKept, store::TestIndex::kDeleted, store::TestIndex::kFlushed}) {
+    for (const bool with_snapshot : {false, true}) {
+      LocalCourier courier(bed_.queue(), &bed_.node().store(), &bed_.node().clock(), {.settled = {.step = 1}});
+      for (int i = 0; i < 40; ++i) bed_.Enqueue({kAlice});
+      Start(&courier);
+      ASSERT_TRUE(RunUntil([&] { return QueueIsEmpty(); }));
+      Stop();
+      // One that waits, so that the next ones lie behind an exception.
+      bed_.Enqueue({kAlice});
+      bed_.Enqueue({kAlice});
+      const queue::Claim waiting = bed_.NextClaim();
+      const queue::Claim cut_short = bed_.NextClaim();
+      std::vector<queue::RecipientOutcome> outcomes;
+      bed_.node().Run(courier.Deliver(cut_short, &outcomes));
+      ASSERT_THAT(outcomes, SizeIs(1));
+      bed_.queue()->GiveBack(waiting);
+      if (with_snapshot) bed_.node().Do(bed_.node().log().SnapshotNow(bed_.node().store().PartitionOf(kAlice)));
+      bed_.node().Crash(++seed, index);
+      LocalCourier after(bed_.queue(), &bed_.node().store(), &bed_.node().clock(), {.settled = {.step = 1}});
+      Start(&after);
+      ASSERT_TRUE(RunUntil([&] { return QueueIsEmpty(); })) << Waiting();
+      Stop();
+      mails += 42;
+      ASSERT_THAT(bed_.Mails(kAlice), SizeIs(mails)) << "seed " << seed;
+    }
+  }
+}
+
+TEST_F(DeliveryTest, TheIdsThatAreKeptStayFewThoughAMailStaysBehind) {
+  std::optional<LocalCourier> courier;
+  const auto start = [&] {
+    courier.emplace(bed_.queue(), &bed_.node().store(), &bed_.node().clock(),
+                    LocalCourierOptions{.settled = {.step = 100}});
+    Start(&*courier);
+  };
+  bed_.Enqueue({"gone@example.test", kAlice});
+  start();
+  std::size_t most = 0;
+  for (int round = 0; round < 20; ++round) {
+    for (int i = 0; i < 100; ++i) bed_.Enqueue({kAlice});
+    ASSERT_TRUE(RunUntil([&] { return bed_.queue()->Status().mails == 1; }));
+    most = std::max(most, bed_.KeptIds(kAlice));
+    if (round % 5 != 4) continue;
+    Stop();
+    bed_.node().Restart(round % 10 == 9 ? store::TestIndex::kDeleted : store::TestIndex::kKept);
+    start();
+  }
+  Stop();
+  // A partition of the queue moves on by two entries a mail, and there are four.
+  EXPECT_LT(most, 500u);
+  EXPECT_THAT(bed_.Mails(kAlice), SizeIs(2001));
+}
+
 TEST_F(DeliveryTest, AnOutcomeThatCannotBeWrittenIsRetriedWithoutSpinning) {
   bed_.Enqueue({kAlice});
   Start(&scripted_, {.workers = 1, .record_retry = 5ms});

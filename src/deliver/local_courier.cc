@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <map>
+#include <optional>
 #include <utility>
 
 #include "base/log.h"
@@ -82,7 +83,11 @@ async::Task<base::Result<>> LocalCourier::DeliverTogether(const queue::Claim* cl
          .prefix = mail::DeliveryPrefix(claim->envelope.sender, claim->envelope.recipients[stop.recipient].address)});
   }
   ASSIGN_OR_CO_RETURN(delivery.body, co_await CopyBody(claim));
+  const replog::PartitionId partition = store_->PartitionOf(stops.front().account);
+  const std::optional<store::Settled> news = settled_.News(partition, claim->id.partition);
+  if (news.has_value()) delivery.settled.push_back(*news);
   CO_RETURN_IF_ERROR(co_await store_->Deliver(std::move(delivery)));
+  if (news.has_value()) settled_.Told(partition, *news);
   for (const Stop& stop : stops) {
     base::LogInfo("mail_delivered", {{"id", claim->envelope.id},
                                      {"queue_id", claim->id.ToString()},

@@ -7,6 +7,7 @@
 
 #include "base/clock.h"
 #include "deliver/courier.h"
+#include "deliver/settled_marks.h"
 #include "mail/address.h"
 #include "store/mail_store.h"
 
@@ -16,6 +17,7 @@ struct LocalCourierOptions {
   char recipient_delimiter = '+';
   std::string
       postmaster;  // Canonical address that mail to any postmaster goes to; empty: the account postmaster@DOMAIN.
+  SettledMarksOptions settled{};
 };
 
 // Recipients of one mailbox partition share one entry and its bytes; partitions are served one after the other, and
@@ -25,7 +27,7 @@ struct LocalCourierOptions {
 class LocalCourier final : public Courier {
  public:
   LocalCourier(queue::MailQueue* queue, store::MailStore* store, const base::Clock* clock, LocalCourierOptions options)
-      : queue_(queue), store_(store), clock_(clock), options_(std::move(options)) {}
+      : queue_(queue), store_(store), clock_(clock), options_(std::move(options)), settled_(queue, options_.settled) {}
 
   async::Task<void> Deliver(queue::Claim claim, std::vector<queue::RecipientOutcome>* outcomes) override;
 
@@ -50,6 +52,7 @@ class LocalCourier final : public Courier {
   store::MailStore* store_;
   const base::Clock* clock_;
   LocalCourierOptions options_;
+  SettledMarks settled_;
 };
 
 }  // namespace deliver

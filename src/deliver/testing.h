@@ -39,6 +39,12 @@ class TestBed {
       envelope.recipients.push_back({.address = std::string(recipient)});
     return node_.Do(EnqueueTask(queue_, std::move(envelope), std::move(text)));
   }
+  // Delivery ids of queued mail that an account's partition keeps.
+  std::size_t KeptIds(std::string_view address) {
+    KeptIdCounter counter;
+    node_.Do(node_.store().WriteSnapshot(node_.store().PartitionOf(address), &counter));
+    return counter.ids;
+  }
   queue::Claim NextClaim() { return node_.Run(queue_->NextClaim()); }
 
   // All mails of an account's INBOX, with their prefix, by UID.
@@ -59,6 +65,22 @@ class TestBed {
   }
 
  private:
+  // Reads a snapshot, which leaves out what is forgotten.
+  class KeptIdCounter final : public replog::SnapshotWriter {
+   public:
+    async::Task<base::Result<>> Write(std::string piece) override {
+      base::Decoder in(piece);
+      in.U8();
+      while (in.remaining() > 0) {
+        const std::string_view key = in.Text();
+        in.Text();
+        ids += key.at(0) == static_cast<char>(store::RowKind::kQueuedId) ? 1 : 0;
+      }
+      co_return base::Result<>();
+    }
+    std::size_t ids = 0;
+  };
+
   using Named = std::pair<std::string, store::AccountId>;
 
   static store::TestNodeOptions WithQueue(store::TestNodeOptions options, queue::MailQueue** queue) {

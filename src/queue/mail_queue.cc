@@ -209,6 +209,28 @@ void MailQueue::EndClaim(const Claim& claim, base::WallTime earliest) {
   state_->Poke();
 }
 
+SettledMail MailQueue::Settled(replog::PartitionId id, std::size_t except_max) const {
+  const QueuePartition* partition = state_->Find(id);
+  CHECK(partition != nullptr);
+  SettledMail settled{.below = partition->reached().Next(), .except = {}};
+  replog::Index at;
+  while (const MailState* mail = partition->mails().Next(at)) {
+    at = mail->index();
+    if (settled.except.size() == except_max) {
+      settled.below = at;
+      break;
+    }
+    settled.except.push_back(at);
+  }
+  return settled;
+}
+
+replog::Index MailQueue::LastApplied(replog::PartitionId id) const {
+  const QueuePartition* partition = state_->Find(id);
+  CHECK(partition != nullptr);
+  return partition->reached();
+}
+
 async::Task<base::Result<std::string>> MailQueue::ReadBody(Claim claim, std::uint64_t offset, std::uint64_t size) {
   // Cleaning may have moved the mail since it was claimed.
   const MailState* mail = state_->FindMail(claim.id);

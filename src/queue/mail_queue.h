@@ -95,6 +95,12 @@ enum class Operation : std::uint8_t;
 class MailState;
 class QueuePartition;
 
+// Mail of a queue partition that can never be claimed again: everything below `below` but what is in `except`.
+struct SettledMail {
+  replog::Index below;
+  std::vector<replog::Index> except;  // Ascending.
+};
+
 struct QueueStatus {
   std::uint64_t mails = 0;
   std::uint64_t recipients_waiting = 0;
@@ -127,6 +133,12 @@ class MailQueue final : public replog::StateMachine {
   async::Task<base::Result<>> Record(Claim claim, std::vector<RecipientOutcome> outcomes);
   // Gives a claim back unattempted (shutdown).
   void GiveBack(const Claim& claim);
+
+  // The outcome of what is settled is durable, so it stays settled after any restart. At most `except_max` exceptions:
+  // the next mail ends it.
+  SettledMail Settled(replog::PartitionId partition, std::size_t except_max) const;
+  // The last index of a queue partition that was applied: cheap to ask, and nothing above it is settled.
+  replog::Index LastApplied(replog::PartitionId partition) const;
 
   async::Task<base::Result<std::string>> ReadBody(Claim claim, std::uint64_t offset, std::uint64_t size);
 

@@ -162,6 +162,38 @@ TEST_F(MailQueueTest, WhatWasDueIsClaimedWholeThoughTheClockIsSetBack) {
   EXPECT_EQ(Take().recipients.size(), 1u);
 }
 
+TEST_F(MailQueueTest, ToldIsWhatCanNeverBeClaimedAgain) {
+  const replog::PartitionId partition = Add({"a@x.test"}).partition;
+  Finish(Take(), Outcome::kDelivered);
+  std::vector<replog::Index> stay;
+  for (int i = 0; i < 40; ++i) {
+    const QueueId id = Add({"b" + std::to_string(i) + "@x.test"});
+    const Claim claim = Take();
+    const bool stays = i % 5 == 0;
+    Finish(claim, !stays ? Outcome::kDelivered : i == 20 ? Outcome::kRejected : Outcome::kRetryLater);
+    if (stays && id.partition == partition) stay.push_back(id.index);
+  }
+  ASSERT_GT(stay.size(), 1u);
+  for (const bool crash : {false, true}) {
+    const SettledMail settled = queue().Settled(partition, 100);
+    EXPECT_EQ(settled.except, stay);
+    EXPECT_EQ(settled.below, queue().LastApplied(partition).Next());
+    const SettledMail cut_short = queue().Settled(partition, stay.size() - 1);
+    EXPECT_EQ(cut_short.below, stay.back());
+    EXPECT_EQ(cut_short.except.size(), stay.size() - 1);
+    Restart(crash);
+  }
+  // What is with a courier is not settled, nor is what comes later.
+  const SettledMail before = queue().Settled(partition, 100);
+  for (int i = 0; i < 2; ++i) Add({"c@y.test"});
+  for (int i = 0; i < 2; ++i) {
+    const Claim claim = Take();
+    if (claim.id.partition != partition) continue;
+    EXPECT_GE(claim.id.index, before.below);
+    EXPECT_EQ(queue().Settled(partition, 100).except.back(), claim.id.index);
+  }
+}
+
 TEST_F(MailQueueTest, RetriesDoubleAndEndHeldWithTheReason) {
   const QueueId id = Add({"a@x.test"});
   std::chrono::seconds delay(60);
