@@ -14,8 +14,10 @@ namespace deliver {
 class Courier {
  public:
   virtual ~Courier() = default;
-  // Tries every recipient of the claim and tells what became of each; never fails as a whole.
-  virtual async::Task<std::vector<queue::RecipientOutcome>> Deliver(queue::Claim claim) = 0;
+  // Tries every recipient of the claim; never fails as a whole. Adds to `outcomes`, which outlives the task, what
+  // became of each as soon as it is known: what stands there when the task is cancelled did happen, except that a
+  // kRetryLater may be the cancellation's doing.
+  virtual async::Task<void> Deliver(queue::Claim claim, std::vector<queue::RecipientOutcome>* outcomes) = 0;
 };
 
 }  // namespace deliver

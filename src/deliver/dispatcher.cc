@@ -1,7 +1,10 @@
 #include "deliver/dispatcher.h"
 
+#include <exception>
 #include <optional>
 #include <utility>
+
+#include <boost/system/system_error.hpp>
 
 #include "async/deadline.h"
 #include "base/log.h"
@@ -9,7 +12,7 @@
 namespace deliver {
 namespace {
 
-// Gives a claim back to the queue when the worker that holds it is cancelled before the outcome was written.
+// Gives a claim back to the queue when it was not recorded.
 class HeldClaim {
  public:
   HeldClaim(queue::MailQueue* queue, queue::Claim claim) : queue_(queue), claim_(std::move(claim)) {}
@@ -36,17 +39,40 @@ void Dispatcher::Start() {
 }
 
 async::Task<void> Dispatcher::Work() {
-  for (;;) {
-    HeldClaim held(queue_, co_await queue_->NextClaim());
-    auto outcomes = co_await courier_->Deliver(held.claim());
-    // From here the queue has the claim: it takes it back itself when the entry can't be written.
-    const std::string id = held.claim().id.ToString();
-    const auto recorded = co_await queue_->Record(held.Take(), std::move(outcomes));
-    if (!recorded) {
-      base::LogError("outcome_not_recorded", {{"queue_id", id}, {"reason", recorded.error().message()}});
-      co_await async::Sleep(options_.record_retry);  // The volume is full or failing: no use in asking at once.
-    }
+  while (!workers_.stopping()) {
+    queue::Claim claim = co_await queue_->NextClaim();
+    const base::Result<> recorded = co_await Serve(std::move(claim));
+    if (workers_.stopping()) co_return;
+    // The volume is full or failing: no use in asking at once.
+    if (!recorded) co_await async::Sleep(options_.record_retry);
   }
+}
+
+async::Task<base::Result<>> Dispatcher::Serve(queue::Claim claim) {
+  HeldClaim held(queue_, std::move(claim));
+  std::vector<queue::RecipientOutcome> outcomes;
+  std::exception_ptr unwound;
+  try {
+    co_await courier_->Deliver(held.claim(), &outcomes);
+  } catch (const boost::system::system_error&) {
+    unwound = std::current_exception();
+  }
+  // From here on a cancellation waits: what happened is written, or it would happen again after the next start.
+  co_await asio::this_coro::reset_cancellation_state(asio::disable_cancellation());
+  // A read that was cut off looks like a failure of ours, and would cost the mail the delay of a retry: such recipients
+  // are not recorded, and so are due as before.
+  if (workers_.stopping()) {
+    std::erase_if(outcomes, [](const auto& outcome) { return outcome.outcome == queue::Outcome::kRetryLater; });
+  }
+  base::Result<> recorded;
+  if (!outcomes.empty()) {
+    const std::string id = held.claim().id.ToString();
+    recorded = co_await queue_->Record(held.Take(), std::move(outcomes));
+    if (!recorded) base::LogError("outcome_not_recorded", {{"queue_id", id}, {"reason", recorded.error().message()}});
+  }
+  co_await asio::this_coro::reset_cancellation_state(asio::enable_terminal_cancellation());
+  if (unwound) std::rethrow_exception(unwound);
+  co_return recorded;
 }
 
 }  // namespace deliver

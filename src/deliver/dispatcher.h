@@ -16,8 +16,8 @@ struct DispatcherOptions {
 };
 
 // Thread: the queue's shard. Borrows queue and courier. Start() once, then await Stop() before destruction.
-// A claim that was under way at Stop() is given back; its recipients are due again after the next start, and delivery
-// ids keep the mailboxes from getting it twice.
+// Of a claim that is under way at Stop() what became of its recipients so far is recorded; the others stay due as they
+// were, and delivery ids keep the mailboxes from getting the mail twice.
 class Dispatcher {
  public:
   Dispatcher(async::Executor executor, queue::MailQueue* queue, Courier* courier, DispatcherOptions options);
@@ -27,6 +27,8 @@ class Dispatcher {
 
  private:
   async::Task<void> Work();
+  // Has the claim delivered and recorded. Errors: those of MailQueue::Record.
+  async::Task<base::Result<>> Serve(queue::Claim claim);
 
   queue::MailQueue* queue_;
   Courier* courier_;

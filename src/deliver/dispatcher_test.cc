@@ -13,12 +13,13 @@ namespace {
 
 using queue::Outcome;
 
-// Answers by the local part of the recipient: "ok", "later", "no", "hang" (until released or cancelled).
+// Answers by the local part of the recipient: "ok", "later", "no", "hang" (until released or cancelled), "cut" (waits;
+// its cancellation looks like a failure that passes).
 class FakeCourier final : public Courier {
  public:
   explicit FakeCourier(async::Executor executor) : released_(executor) {}
 
-  async::Task<std::vector<queue::RecipientOutcome>> Deliver(queue::Claim claim) override {
+  async::Task<void> Deliver(queue::Claim claim, std::vector<queue::RecipientOutcome>* outcomes) override {
     under_way += 1;
     under_way_max = std::max(under_way_max, under_way);
     struct Leave {
@@ -26,20 +27,19 @@ class FakeCourier final : public Courier {
       ~Leave() { *under_way -= 1; }
     };
     const Leave leave{&under_way};
-    std::vector<queue::RecipientOutcome> outcomes;
     for (const std::uint32_t recipient : claim.recipients) {
       const std::string& address = claim.envelope.recipients[recipient].address;
       while (address.starts_with("hang") && !is_released) co_await released_.Wait();
+      if (address.starts_with("cut")) co_await WaitToBeCut();
       attempts[address] += 1;
-      if (address.starts_with("later")) {
-        outcomes.push_back({recipient, Outcome::kRetryLater, "451 later"});
+      if (address.starts_with("later") || address.starts_with("cut")) {
+        outcomes->push_back({recipient, Outcome::kRetryLater, "451 later"});
       } else if (address.starts_with("no")) {
-        outcomes.push_back({recipient, Outcome::kRejected, "550 no"});
+        outcomes->push_back({recipient, Outcome::kRejected, "550 no"});
       } else {
-        outcomes.push_back({recipient, Outcome::kDelivered, "250 ok"});
+        outcomes->push_back({recipient, Outcome::kDelivered, "250 ok"});
       }
     }
-    co_return outcomes;
   }
   void ReleaseAll() {
     is_released = true;
@@ -52,7 +52,19 @@ class FakeCourier final : public Courier {
   bool is_released = false;
 
  private:
+  async::Task<void> WaitToBeCut() {
+    try {
+      co_await released_.Wait();
+    } catch (const boost::system::system_error&) {
+      was_cut = true;
+    }
+    co_await asio::this_coro::reset_cancellation_state();
+  }
+
   async::Notifier released_;
+
+ public:
+  bool was_cut = false;
 };
 
 class DispatcherTest : public ::testing::Test {
@@ -124,6 +136,32 @@ TEST_F(DispatcherTest, TakesNoMoreAtOnceThanItHasWorkers) {
   courier_.ReleaseAll();
   RunUntil([this] { return Status().mails == 0; });
   EXPECT_EQ(courier_.under_way_max, 4);
+}
+
+TEST_F(DispatcherTest, WhatHappenedBeforeStopIsRecordedAndTheRestStaysDue) {
+  const queue::QueueId id = Add({"ok@a.test", "no@a.test", "hang@a.test"});
+  dispatcher_.Start();
+  RunUntil([this] { return courier_.attempts.size() == 2; });
+  Run(dispatcher_.Stop());
+  const auto mail = *rig_.queue->Show(id);
+  EXPECT_EQ(mail.recipients[0].state, queue::RecipientState::kDelivered);
+  EXPECT_EQ(mail.recipients[1].state, queue::RecipientState::kHeld);
+  EXPECT_EQ(mail.recipients[2].state, queue::RecipientState::kWaiting);
+  EXPECT_EQ(mail.recipients[2].attempts, 0u);
+  EXPECT_LE(mail.recipients[2].next_attempt, clock_.WallNow());
+}
+
+TEST_F(DispatcherTest, AFailureThatStopMayHaveCausedIsNotRecorded) {
+  const queue::QueueId id = Add({"ok@a.test", "cut@a.test"});
+  dispatcher_.Start();
+  RunUntil([this] { return courier_.attempts.size() == 1; });
+  Run(dispatcher_.Stop());
+  EXPECT_TRUE(courier_.was_cut);
+  EXPECT_EQ(courier_.attempts.size(), 2u);
+  const auto mail = *rig_.queue->Show(id);
+  EXPECT_EQ(mail.recipients[0].state, queue::RecipientState::kDelivered);
+  EXPECT_EQ(mail.recipients[1].attempts, 0u);
+  EXPECT_LE(mail.recipients[1].next_attempt, clock_.WallNow());
 }
 
 TEST_F(DispatcherTest, StopGivesClaimsBack) {

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <map>
+#include <optional>
 #include <utility>
 
 #include "base/log.h"
@@ -14,34 +15,50 @@ constexpr std::uint64_t kPieceBytes = replog::BodyWriter::kPartBytes;
 
 queue::RecipientOutcome OutcomeOf(std::uint32_t recipient, const base::Result<>& result) {
   if (result) return {recipient, queue::Outcome::kDelivered, "2.0.0 delivered to the mailbox"};
-  if (result.error().code() == base::Errc::kNotFound) {
-    return {recipient, queue::Outcome::kRejected, "5.1.1 there is no such account"};
-  }
-  // Whatever else fails is ours and passes: promise 2.
+  // Whatever fails is ours and passes: promise 2.
   return {recipient, queue::Outcome::kRetryLater, "4.3.0 " + result.error().message()};
+}
+
+bool IsMissing(const base::Error& error) {
+  return error.code() == base::Errc::kNotFound;
 }
 
 }  // namespace
 
-async::Task<std::vector<queue::RecipientOutcome>> LocalCourier::Deliver(queue::Claim claim) {
-  std::vector<queue::RecipientOutcome> outcomes;
-  std::map<replog::PartitionId, std::vector<Stop>> stops_of;
+async::Task<void> LocalCourier::Deliver(queue::Claim claim, std::vector<queue::RecipientOutcome>* outcomes) {
+  std::map<replog::PartitionId, Stops> stops_of;
   for (const std::uint32_t recipient : claim.recipients) {
     Stop stop{recipient, AccountOf(claim.envelope.recipients[recipient].address)};
-    // Asked one by one, so that an account that is gone refuses its own copy only.
-    const auto found = co_await store_->FindAccount(stop.account);
-    if (found) {
-      stops_of[store_->PartitionOf(stop.account)].push_back(std::move(stop));
-    } else {
-      outcomes.push_back(OutcomeOf(recipient, base::Result<>(std::unexpected(found.error()))));
+    stops_of[store_->PartitionOf(stop.account)].push_back(std::move(stop));
+  }
+  for (auto& [partition, stops] : stops_of) co_await DeliverToPartition(&claim, std::move(stops), outcomes);
+}
+
+async::Task<void> LocalCourier::DeliverToPartition(const queue::Claim* claim, Stops stops,
+                                                   std::vector<queue::RecipientOutcome>* outcomes) {
+  base::Result<> delivered = co_await DeliverTogether(claim, stops);
+  // Accounts can go at any moment, so asking for each of them beforehand would not do.
+  while (!delivered && IsMissing(delivered.error())) {
+    const std::size_t stops_before = stops.size();
+    co_await RejectMissing(&stops, outcomes);
+    if (stops.empty()) co_return;
+    // Made again meanwhile, or the mail is gone.
+    if (stops.size() == stops_before) break;
+    delivered = co_await DeliverTogether(claim, stops);
+  }
+  for (const Stop& stop : stops) outcomes->push_back(OutcomeOf(stop.recipient, delivered));
+}
+
+async::Task<void> LocalCourier::RejectMissing(Stops* stops, std::vector<queue::RecipientOutcome>* outcomes) {
+  for (auto stop = stops->begin(); stop != stops->end();) {
+    const auto found = co_await store_->FindAccount(stop->account);
+    if (found || !IsMissing(found.error())) {
+      ++stop;
+      continue;
     }
+    outcomes->push_back({stop->recipient, queue::Outcome::kRejected, "5.1.1 there is no such account"});
+    stop = stops->erase(stop);
   }
-  for (auto& [partition, stops] : stops_of) {
-    const std::vector<Stop> served = stops;
-    const auto delivered = co_await DeliverToPartition(&claim, std::move(stops));
-    for (const Stop& stop : served) outcomes.push_back(OutcomeOf(stop.recipient, delivered));
-  }
-  co_return outcomes;
 }
 
 std::string LocalCourier::AccountOf(const std::string& recipient) const {
@@ -51,7 +68,7 @@ std::string LocalCourier::AccountOf(const std::string& recipient) const {
   return address->WithoutDetail(options_.recipient_delimiter).CanonicalKey();
 }
 
-async::Task<base::Result<>> LocalCourier::DeliverToPartition(const queue::Claim* claim, std::vector<Stop> stops) {
+async::Task<base::Result<>> LocalCourier::DeliverTogether(const queue::Claim* claim, Stops stops) {
   store::Delivery delivery;
   delivery.cls = claim->cls;
   delivery.internal_date = clock_->WallNow();
@@ -66,7 +83,11 @@ async::Task<base::Result<>> LocalCourier::DeliverToPartition(const queue::Claim*
          .prefix = mail::DeliveryPrefix(claim->envelope.sender, claim->envelope.recipients[stop.recipient].address)});
   }
   ASSIGN_OR_CO_RETURN(delivery.body, co_await CopyBody(claim));
+  const replog::PartitionId partition = store_->PartitionOf(stops.front().account);
+  const std::optional<store::Settled> news = settled_.News(partition, claim->id.partition);
+  if (news.has_value()) delivery.settled.push_back(*news);
   CO_RETURN_IF_ERROR(co_await store_->Deliver(std::move(delivery)));
+  if (news.has_value()) settled_.Told(partition, *news);
   for (const Stop& stop : stops) {
     base::LogInfo("mail_delivered", {{"id", claim->envelope.id},
                                      {"queue_id", claim->id.ToString()},

@@ -120,7 +120,7 @@ async::Task<Claim> MailQueue::NextClaim() {
     const base::WallTime now = state_->clock->WallNow();
     const std::optional<ItemId> item = state_->serving ? state_->scheduler.Claim(now) : std::nullopt;
     if (item.has_value()) {
-      Claim claim = MakeClaim(*item, now);
+      Claim claim = MakeClaim(*item);
       state_->recipients_claimed += claim.recipients.size();
       // There may be more, and whoever was woken takes one only.
       state_->Poke();
@@ -131,7 +131,9 @@ async::Task<Claim> MailQueue::NextClaim() {
   }
 }
 
-Claim MailQueue::MakeClaim(std::uint32_t item, base::WallTime now) const {
+Claim MailQueue::MakeClaim(std::uint32_t item) const {
+  // Not the clock, which may have been set back since the item became due.
+  const base::WallTime now = state_->scheduler.now();
   const ItemOwner& owner = state_->scheduler.OwnerOf(item);
   const QueueId id{owner.partition, owner.mail};
   const MailState* mail = state_->FindMail(id);
@@ -149,6 +151,7 @@ Claim MailQueue::MakeClaim(std::uint32_t item, base::WallTime now) const {
     claim.recipients.push_back(i);
     claim.attempts = std::max<std::uint32_t>(claim.attempts, slot.attempts);
   }
+  CHECK(!claim.recipients.empty());
   return claim;
 }
 
@@ -156,15 +159,18 @@ async::Task<base::Result<>> MailQueue::Record(Claim claim, std::vector<Recipient
   const MailState* mail = state_->FindMail(claim.id);
   if (mail == nullptr) {
     // Removed by an operator meanwhile.
-    EndClaim(claim, std::nullopt);
+    EndClaim(claim);
     co_return base::Result<>();
   }
   const base::WallTime now = state_->clock->WallNow();
   OutcomeEntry entry{.mail = claim.id.index, .recipients = {}};
+  // One draw for all: recipients that fail together are due together, and one claim takes them again.
+  const base::Random draw(state_->random.Next());
   for (const RecipientOutcome& outcome : outcomes) {
     CHECK(outcome.recipient < mail->recipients().size());
     const std::uint32_t attempts = mail->recipients()[outcome.recipient].attempts + 1;
-    entry.recipients.push_back(Decide(outcome, attempts, *mail, state_->options, now, &state_->random));
+    base::Random random = draw;
+    entry.recipients.push_back(Decide(outcome, attempts, *mail, state_->options, now, &random));
     if (entry.recipients.back().state == RecipientState::kHeld) {
       base::LogWarning("mail_held", {{"id", claim.id.ToString()},
                                      {"to", claim.envelope.recipients[outcome.recipient].address},
@@ -182,23 +188,47 @@ async::Task<base::Result<>> MailQueue::Record(Claim claim, std::vector<Recipient
     EndClaim(claim, now + state_->options.retry.delay_min);
     co_return base::Error(committed.error());
   }
-  EndClaim(claim, std::nullopt);
+  EndClaim(claim);
   co_return base::Result<>();
 }
 
 void MailQueue::GiveBack(const Claim& claim) {
-  EndClaim(claim, state_->clock->WallNow());
+  EndClaim(claim);
 }
 
-void MailQueue::EndClaim(const Claim& claim, std::optional<base::WallTime> due) {
+void MailQueue::EndClaim(const Claim& claim, base::WallTime earliest) {
   state_->recipients_claimed -= claim.recipients.size();
   const MailState* mail = state_->FindMail(claim.id);
   // With the mail went its items.
   if (mail == nullptr) return;
   const ItemId item = mail->recipients()[claim.recipients.front()].item;
-  if (due.has_value()) state_->scheduler.SetDue(item, due);
+  // Asked anew: an operator may have held the recipients meanwhile.
+  const std::optional<base::WallTime> due = State::DueOf(*mail, item);
+  state_->scheduler.SetDue(item, due.has_value() ? std::optional(std::max(*due, earliest)) : std::nullopt);
   state_->scheduler.EndClaim(item);
   state_->Poke();
+}
+
+SettledMail MailQueue::Settled(replog::PartitionId id, std::size_t except_max) const {
+  const QueuePartition* partition = state_->Find(id);
+  CHECK(partition != nullptr);
+  SettledMail settled{.below = partition->reached().Next(), .except = {}};
+  replog::Index at;
+  while (const MailState* mail = partition->mails().Next(at)) {
+    at = mail->index();
+    if (settled.except.size() == except_max) {
+      settled.below = at;
+      break;
+    }
+    settled.except.push_back(at);
+  }
+  return settled;
+}
+
+replog::Index MailQueue::LastApplied(replog::PartitionId id) const {
+  const QueuePartition* partition = state_->Find(id);
+  CHECK(partition != nullptr);
+  return partition->reached();
 }
 
 async::Task<base::Result<std::string>> MailQueue::ReadBody(Claim claim, std::uint64_t offset, std::uint64_t size) {

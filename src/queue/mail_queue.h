@@ -95,6 +95,12 @@ enum class Operation : std::uint8_t;
 class MailState;
 class QueuePartition;
 
+// Mail of a queue partition that can never be claimed again: everything below `below` but what is in `except`.
+struct SettledMail {
+  replog::Index below;
+  std::vector<replog::Index> except;  // Ascending.
+};
+
 struct QueueStatus {
   std::uint64_t mails = 0;
   std::uint64_t recipients_waiting = 0;
@@ -122,11 +128,17 @@ class MailQueue final : public replog::StateMachine {
 
   // The next due claim; waits until there is one. Ends only by cancellation.
   async::Task<Claim> NextClaim();
-  // Writes the outcome of every recipient of a claim in one entry. Errors: as Enqueue; the claim is then given back and
-  // comes again.
+  // Writes the outcomes of a claim's recipients in one entry; one without an outcome was not tried and stays due.
+  // Errors: as Enqueue; the claim is then given back and comes again.
   async::Task<base::Result<>> Record(Claim claim, std::vector<RecipientOutcome> outcomes);
   // Gives a claim back unattempted (shutdown).
   void GiveBack(const Claim& claim);
+
+  // The outcome of what is settled is durable, so it stays settled after any restart. At most `except_max` exceptions:
+  // the next mail ends it.
+  SettledMail Settled(replog::PartitionId partition, std::size_t except_max) const;
+  // The last index of a queue partition that was applied: cheap to ask, and nothing above it is settled.
+  replog::Index LastApplied(replog::PartitionId partition) const;
 
   async::Task<base::Result<std::string>> ReadBody(Claim claim, std::uint64_t offset, std::uint64_t size);
 
@@ -155,9 +167,9 @@ class MailQueue final : public replog::StateMachine {
  private:
   class State;
 
-  Claim MakeClaim(std::uint32_t item, base::WallTime now) const;
-  // `due`: when it comes again, unless an entry that was applied says it.
-  void EndClaim(const Claim& claim, std::optional<base::WallTime> due);
+  Claim MakeClaim(std::uint32_t item) const;
+  // It comes again when its recipients are due, but not before `earliest`.
+  void EndClaim(const Claim& claim, base::WallTime earliest = base::WallTime::min());
   async::Task<base::Result<>> Control(QueueId id, Operation operation, mail::Class cls);
   base::Result<> ApplyEntry(const replog::EntryView& entry, QueuePartition* partition);
   void AfterChange(replog::PartitionId id, QueuePartition* partition, MailState* mail);

@@ -87,14 +87,22 @@ void MailQueue::State::Reschedule(const MailState& mail) {
   for (const RecipientSlot& slot : mail.recipients()) {
     if (slot.item == kNoItem) continue;
     std::optional<base::WallTime>& due = items[slot.item];
-    if (slot.state != RecipientState::kWaiting) continue;
-    due = due.has_value() ? std::min(*due, slot.next_attempt) : slot.next_attempt;
+    if (slot.state == RecipientState::kWaiting) due = std::min(due.value_or(slot.next_attempt), slot.next_attempt);
   }
   for (const auto& [item, due] : items) {
     scheduler.SetClass(item, mail.cls);
     scheduler.SetDue(item, due);
   }
   Poke();
+}
+
+std::optional<base::WallTime> MailQueue::State::DueOf(const MailState& mail, ItemId item) {
+  std::optional<base::WallTime> due;
+  for (const RecipientSlot& slot : mail.recipients()) {
+    if (slot.item != item || slot.state != RecipientState::kWaiting) continue;
+    due = std::min(due.value_or(slot.next_attempt), slot.next_attempt);
+  }
+  return due;
 }
 
 void MailQueue::State::Unschedule(const MailState& mail) {

@@ -44,6 +44,8 @@ class MailQueue::State {
   // Gives a new mail its items, one a destination.
   void Schedule(replog::PartitionId partition, MailState* mail);
   void Reschedule(const MailState& mail);
+  // When the first of an item's waiting recipients is due; nothing when none waits.
+  static std::optional<base::WallTime> DueOf(const MailState& mail, ItemId item);
   // Of a mail that goes.
   void Unschedule(const MailState& mail);
   // Somebody may have work now, or sooner than thought.

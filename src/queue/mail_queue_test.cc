@@ -117,6 +117,83 @@ TEST_F(MailQueueTest, OneRecipientOfAClaimMayFailAlone) {
   EXPECT_EQ(Take().recipients, (std::vector<std::uint32_t>{2}));
 }
 
+TEST_F(MailQueueTest, ARecipientWithoutAnOutcomeStaysDue) {
+  const QueueId id = Add({"a@x.test", "b@x.test"});
+  const Claim claim = Take();
+  ASSERT_TRUE(Run(queue().Record(claim, {{0, Outcome::kDelivered, "ok"}})).has_value());
+  EXPECT_EQ(queue().Show(id)->recipients[1].attempts, 0u);
+  EXPECT_EQ(Take().recipients, (std::vector<std::uint32_t>{1}));
+}
+
+TEST_F(MailQueueTest, RecipientsThatFailTogetherComeAgainTogether) {
+  options_.retry.jitter_percent = 20;
+  Restart(false);
+  Add({"a@x.test", "b@x.test", "c@x.test"});
+  Finish(Take(), Outcome::kRetryLater);
+  clock_.Advance(seconds(72));
+  EXPECT_EQ(Take().recipients, (std::vector<std::uint32_t>{0, 1, 2}));
+}
+
+TEST_F(MailQueueTest, AClaimGivenBackIsDueAgainAtOnce) {
+  Add({"a@x.test"});
+  queue().GiveBack(Take());
+  EXPECT_EQ(queue().Status().recipients_claimed, 0u);
+  EXPECT_EQ(Take().recipients, (std::vector<std::uint32_t>{0}));
+}
+
+TEST_F(MailQueueTest, AClaimGivenBackThatWasHeldMeanwhileStaysHeld) {
+  const QueueId id = Add({"a@x.test"});
+  const Claim claim = Take();
+  ASSERT_TRUE(Run(queue().Hold(id)).has_value());
+  queue().GiveBack(claim);
+  ExpectNothingDue();
+  EXPECT_EQ(queue().Show(id)->recipients[0].state, RecipientState::kHeld);
+}
+
+TEST_F(MailQueueTest, WhatWasDueIsClaimedWholeThoughTheClockIsSetBack) {
+  Add({"a@x.test", "b@y.test"});
+  Finish(Take(), Outcome::kRetryLater);
+  clock_.Advance(seconds(60));
+  // Looked at then, and so known to be due.
+  const Claim second = Take();
+  queue().GiveBack(second);
+  clock_.JumpWall(-hours(1));
+  EXPECT_EQ(Take().recipients.size(), 1u);
+  EXPECT_EQ(Take().recipients.size(), 1u);
+}
+
+TEST_F(MailQueueTest, ToldIsWhatCanNeverBeClaimedAgain) {
+  const replog::PartitionId partition = Add({"a@x.test"}).partition;
+  Finish(Take(), Outcome::kDelivered);
+  std::vector<replog::Index> stay;
+  for (int i = 0; i < 40; ++i) {
+    const QueueId id = Add({"b" + std::to_string(i) + "@x.test"});
+    const Claim claim = Take();
+    const bool stays = i % 5 == 0;
+    Finish(claim, !stays ? Outcome::kDelivered : i == 20 ? Outcome::kRejected : Outcome::kRetryLater);
+    if (stays && id.partition == partition) stay.push_back(id.index);
+  }
+  ASSERT_GT(stay.size(), 1u);
+  for (const bool crash : {false, true}) {
+    const SettledMail settled = queue().Settled(partition, 100);
+    EXPECT_EQ(settled.except, stay);
+    EXPECT_EQ(settled.below, queue().LastApplied(partition).Next());
+    const SettledMail cut_short = queue().Settled(partition, stay.size() - 1);
+    EXPECT_EQ(cut_short.below, stay.back());
+    EXPECT_EQ(cut_short.except.size(), stay.size() - 1);
+    Restart(crash);
+  }
+  // What is with a courier is not settled, nor is what comes later.
+  const SettledMail before = queue().Settled(partition, 100);
+  for (int i = 0; i < 2; ++i) Add({"c@y.test"});
+  for (int i = 0; i < 2; ++i) {
+    const Claim claim = Take();
+    if (claim.id.partition != partition) continue;
+    EXPECT_GE(claim.id.index, before.below);
+    EXPECT_EQ(queue().Settled(partition, 100).except.back(), claim.id.index);
+  }
+}
+
 TEST_F(MailQueueTest, RetriesDoubleAndEndHeldWithTheReason) {
   const QueueId id = Add({"a@x.test"});
   std::chrono::seconds delay(60);

@@ -46,6 +46,8 @@ class Scheduler {
   void EndClaim(ItemId item);
   // Claim would give an item.
   bool HasDue(base::WallTime now);
+  // The latest time that it was told: a clock that was set back takes nothing back.
+  base::WallTime now() const { return now_; }
   // The earliest time in the future at which something becomes due.
   std::optional<base::WallTime> NextDue();
 

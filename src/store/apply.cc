@@ -85,6 +85,9 @@ base::Result<std::string> ApplyEntry(Changeset& changes, const replog::EntryView
 
 base::Result<std::string> Apply(Changeset& changes, replog::PartitionId partition, const DeliverEntry& entry,
                                 const replog::BodyRef& body) {
+  // Which ids are forgotten is read from rows that the batch may hold. First of all, since flushing may forget
+  // mailboxes.
+  if (!entry.settled.empty()) RETURN_IF_ERROR(changes.Flush());
   changes.AdvanceTime(partition, entry.date_us, entry.ids_kept_hours);
   MessageRow row;
   row.date_us = entry.date_us;
@@ -103,7 +106,7 @@ base::Result<std::string> Apply(Changeset& changes, replog::PartitionId partitio
   }
   changes.AddBody(body, partition, references);
   for (const DeliverEntry::Settled& mark : entry.settled) {
-    changes.RaiseWatermark(partition, mark.queue_partition, mark.index);
+    changes.RaiseWatermark(partition, mark.queue_partition, mark.mark);
   }
   return std::string();
 }

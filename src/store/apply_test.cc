@@ -192,7 +192,7 @@ TEST(ApplyDeliver, QueuedIdsBelowTheWatermarkAreSettled) {
   IndexRig rig;
   const AccountId alice = rig.AddAccount("alice@example.test");
   DeliverEntry entry = DeliveryWith(alice, mail::DeliveryId::Queued(9, 100'000, 0));
-  entry.settled.push_back({.queue_partition = 9, .index = 90'000});
+  entry.settled.push_back({.queue_partition = 9, .mark = {.below = 90'000, .except = {}}});
   ASSERT_TRUE(rig.Propose(EntryType::kDeliver, entry, 10).has_value());
   ASSERT_TRUE(
       rig.Propose(EntryType::kDeliver, DeliveryWith(alice, mail::DeliveryId::Queued(9, 89'999, 0)), 10).has_value());
@@ -202,6 +202,86 @@ TEST(ApplyDeliver, QueuedIdsBelowTheWatermarkAreSettled) {
   ASSERT_TRUE(
       rig.Propose(EntryType::kDeliver, DeliveryWith(alice, mail::DeliveryId::Queued(9, 90'000, 0)), 10).has_value());
   EXPECT_EQ(UidsOf(rig, IndexRig::InboxOf(alice)).size(), 3u);
+}
+
+std::size_t QueuedIdRows(IndexRig& rig) {
+  rig.Flush();
+  const std::string prefix = RowKey(IndexRig::kPartition, RowKind::kQueuedId).text();
+  const std::unique_ptr<rocksdb::Iterator> rows(rig.index().db().NewIterator(rocksdb::ReadOptions()));
+  std::size_t count = 0;
+  for (rows->Seek(prefix); rows->Valid() && rows->key().starts_with(prefix); rows->Next()) ++count;
+  return count;
+}
+
+TEST(ApplyDeliver, IdsOfMailThatStaysBehindAreKept) {
+  IndexRig rig;
+  const AccountId alice = rig.AddAccount("alice@example.test");
+  const auto deliver = [&](std::uint64_t index, std::vector<DeliverEntry::Settled> settled = {}) {
+    DeliverEntry entry = DeliveryWith(alice, mail::DeliveryId::Queued(9, index, 0));
+    entry.settled = std::move(settled);
+    ASSERT_TRUE(rig.Propose(EntryType::kDeliver, entry, 10).has_value());
+  };
+  for (const std::uint64_t index : {3, 5, 7, 9}) deliver(index);
+  deliver(20, {{.queue_partition = 9, .mark = {.below = 15, .except = {5, 9, 11}}}});
+  EXPECT_EQ(QueuedIdRows(rig), 3u);
+  for (const std::uint64_t index : {3, 4, 5, 7, 9, 14}) deliver(index);  // Settled, or there already.
+  EXPECT_EQ(UidsOf(rig, IndexRig::InboxOf(alice)).size(), 5u);
+  deliver(11);  // Neither.
+  EXPECT_EQ(UidsOf(rig, IndexRig::InboxOf(alice)).size(), 6u);
+  // One that stayed behind is settled later.
+  deliver(21, {{.queue_partition = 9, .mark = {.below = 16, .except = {9}}}});
+  EXPECT_EQ(QueuedIdRows(rig), 3u);
+  for (const std::uint64_t index : {5, 9, 11}) deliver(index);
+  // An older mark, which took a longer way, brings nothing back.
+  deliver(22, {{.queue_partition = 9, .mark = {.below = 15, .except = {5, 9, 11}}}});
+  for (const std::uint64_t index : {5, 9, 11}) deliver(index);
+  EXPECT_EQ(UidsOf(rig, IndexRig::InboxOf(alice)).size(), 8u);
+  EXPECT_EQ(QueuedIdRows(rig), 4u);
+}
+
+TEST(ApplyDeliver, TheSetOfQueuedIdsStaysBoundedOverRestarts) {
+  IndexRig rig;
+  const AccountId alice = rig.AddAccount("alice@example.test");
+  constexpr std::uint64_t kStuck = 2;  // It waits in the queue all the time.
+  constexpr std::uint64_t kStep = 50;
+  for (std::uint64_t index = kStuck; index < 3000; ++index) {
+    DeliverEntry entry = DeliveryWith(alice, mail::DeliveryId::Queued(9, index, 0));
+    if (index % kStep == 0)
+      entry.settled.push_back({.queue_partition = 9, .mark = {.below = index, .except = {kStuck}}});
+    ASSERT_TRUE(rig.Propose(EntryType::kDeliver, entry, 10).has_value());
+    if (index % 700 == 0) rig.FlushToDisk();
+    if (index % 1000 == 999) {
+      if (index % 2000 == 999) rig.Crash();
+      if (index % 2000 == 1999) rig.DeleteIndex();
+      rig.ReplayAll();
+    }
+    if (index % kStep == 0) ASSERT_LE(QueuedIdRows(rig), 2u);
+  }
+  const std::size_t messages = UidsOf(rig, IndexRig::InboxOf(alice)).size();
+  for (std::uint64_t index = kStuck; index < 3000; ++index) {
+    ASSERT_TRUE(
+        rig.Propose(EntryType::kDeliver, DeliveryWith(alice, mail::DeliveryId::Queued(9, index, 0)), 10).has_value());
+  }
+  EXPECT_EQ(UidsOf(rig, IndexRig::InboxOf(alice)).size(), messages);
+}
+
+TEST(ApplyDeliver, MoreSettledIdsThanOneEntryForgetsGoWithTheNext) {
+  IndexRig rig;
+  const AccountId alice = rig.AddAccount("alice@example.test");
+  constexpr std::uint64_t kMails = 20'000;
+  for (std::uint64_t index = 1; index <= kMails; ++index) {
+    ASSERT_TRUE(
+        rig.Propose(EntryType::kDeliver, DeliveryWith(alice, mail::DeliveryId::Queued(9, index, 0))).has_value());
+  }
+  std::size_t rows_left = QueuedIdRows(rig);
+  for (std::uint64_t index = kMails + 1; rows_left > 1; ++index) {
+    DeliverEntry entry = DeliveryWith(alice, mail::DeliveryId::Queued(9, index, 0));
+    entry.settled.push_back({.queue_partition = 9, .mark = {.below = index, .except = {}}});
+    ASSERT_TRUE(rig.Propose(EntryType::kDeliver, entry).has_value());
+    const std::size_t rows_now = QueuedIdRows(rig);
+    ASSERT_LT(rows_now, rows_left);
+    rows_left = rows_now;
+  }
 }
 
 // ---- Messages ----

@@ -15,8 +15,9 @@ constexpr std::uint64_t MailboxKey(replog::PartitionId partition, std::uint32_t 
   return std::uint64_t{partition.value()} << 32 | mailbox;
 }
 
-// Ids below a watermark are refused by the watermark; their rows are deleted this many queue entries at a time.
-constexpr std::uint64_t kWatermarkCleanStep = 4096;
+// Settled ids are refused by the watermark; this many of their rows are looked at with one entry, so that none takes
+// long: more than a mail has recipients.
+constexpr std::uint32_t kIdsCleanedMax = 8192;
 
 RowKey DeliveryIdKey(replog::PartitionId partition, std::uint32_t mailbox, const mail::DeliveryId& id) {
   if (id.form == mail::DeliveryId::Form::kQueued) {
@@ -103,9 +104,11 @@ Changeset::LoadedPartition& Changeset::LoadPartition(replog::PartitionId partiti
   const RowKey prefix(partition, RowKind::kWatermark);
   const std::unique_ptr<rocksdb::Iterator> rows(db_->NewIterator(rocksdb::ReadOptions()));
   for (rows->Seek(prefix.text()); rows->Valid() && rows->key().starts_with(prefix.text()); rows->Next()) {
-    if (rows->key().size() != kFieldsOffset + 4 || rows->value().size() != 8) continue;
-    loaded.watermarks[KeyU32(rows->key().ToStringView(), kFieldsOffset)] =
-        base::LoadLe<std::uint64_t>(rows->value().data());
+    base::Decoder in(rows->value().ToStringView());
+    if (rows->key().size() != kFieldsOffset + 4) continue;
+    if (!loaded.watermarks[KeyU32(rows->key().ToStringView(), kFieldsOffset)].DecodeFrom(in)) {
+      Fail(base::Error(base::Errc::kCorrupt, "a row of the index cannot be read"));
+    }
   }
   if (!rows->status().ok()) Fail(ToError(rows->status(), "read the index"));
   return loaded;
@@ -167,8 +170,8 @@ bool Changeset::AddDeliveryId(replog::PartitionId partition, std::uint32_t mailb
   const bool queued = id.form == mail::DeliveryId::Form::kQueued;
   if (queued) {
     const auto mark = loaded.watermarks.find(base::LoadLe<std::uint32_t>(id.bytes.data()));
-    if (mark != loaded.watermarks.end() && base::LoadLe<std::uint64_t>(id.bytes.data() + 8) < mark->second)
-      return false;
+    const auto index = base::LoadLe<std::uint64_t>(id.bytes.data() + 8);
+    if (mark != loaded.watermarks.end() && mark->second.IsSettled(index)) return false;
   }
   const RowKey key = DeliveryIdKey(partition, mailbox, id);
   if (!new_ids_.insert(key.text()).second) return false;
@@ -185,19 +188,38 @@ bool Changeset::AddDeliveryId(replog::PartitionId partition, std::uint32_t mailb
   return true;
 }
 
-void Changeset::RaiseWatermark(replog::PartitionId partition, std::uint32_t queue_partition, std::uint64_t index) {
+void Changeset::RaiseWatermark(replog::PartitionId partition, std::uint32_t queue_partition, const Watermark& mark) {
   LoadedPartition& loaded = LoadPartition(partition);
-  std::uint64_t& mark = loaded.watermarks[queue_partition];
-  if (index <= mark) return;
-  mark = index;
-  char value[sizeof index];
-  base::StoreLe(value, index);
-  Put(RowKey(partition, RowKind::kWatermark).U32(queue_partition), {value, sizeof value});
+  Watermark& now = loaded.watermarks[queue_partition];
+  if (mark.below <= now.below) return;
+  std::string value;
+  base::Encoder out(value);
+  mark.EncodeTo(out);
+  Put(RowKey(partition, RowKind::kWatermark).U32(queue_partition), value);
   std::uint64_t& cleaned = loaded.cleaned[queue_partition];
-  if (index < cleaned + kWatermarkCleanStep) return;
-  const RowKey prefix = RowKey(partition, RowKind::kQueuedId).U32(queue_partition);
-  DeleteBetween(RowKey(prefix).U64(0), RowKey(prefix).U64(index));
-  cleaned = index;
+  const RowKey ids = RowKey(partition, RowKind::kQueuedId).U32(queue_partition);
+  for (const std::uint64_t index : now.except) {
+    if (index >= cleaned || !mark.IsSettled(index)) continue;
+    std::uint64_t from = index;
+    DeleteSettledIds(ids, {.below = index + 1, .except = {}}, &from);
+  }
+  DeleteSettledIds(ids, mark, &cleaned);
+  now = mark;
+}
+
+void Changeset::DeleteSettledIds(const RowKey& ids, const Watermark& mark, std::uint64_t* from) {
+  const std::unique_ptr<rocksdb::Iterator> rows(db_->NewIterator(rocksdb::ReadOptions()));
+  const std::string end = RowKey(ids).U64(mark.below).text();
+  std::uint32_t seen = 0;
+  for (rows->Seek(RowKey(ids).U64(*from).text()); rows->Valid() && rows->key().compare(end) < 0; rows->Next()) {
+    if (rows->key().size() != kQueuedIdKeyBytes) continue;
+    const std::uint64_t index = KeyU64(rows->key().ToStringView(), kFieldsOffset + 4);
+    *from = index;
+    if (++seen > kIdsCleanedMax) return;
+    if (mark.IsSettled(index)) batch_.Delete(rows->key().ToStringView());
+  }
+  if (!rows->status().ok()) Fail(ToError(rows->status(), "read the index"));
+  *from = mark.below;
 }
 
 // ---- Bodies ----

@@ -17,6 +17,7 @@
 #include "store/keys.h"
 #include "store/rows.h"
 #include "store/sorted_batch.h"
+#include "store/watermark.h"
 
 namespace store {
 
@@ -79,7 +80,9 @@ class Changeset {
   void AdvanceTime(replog::PartitionId partition, std::int64_t date_us, std::uint32_t ids_kept_hours);
   // False: seen already, or settled. Else it is remembered.
   bool AddDeliveryId(replog::PartitionId partition, std::uint32_t mailbox, const mail::DeliveryId& id);
-  void RaiseWatermark(replog::PartitionId partition, std::uint32_t queue_partition, std::uint64_t index);
+  // Forgets ids that are settled, a bounded number at a time. The batch must be empty of ids (Flush() before the
+  // entry).
+  void RaiseWatermark(replog::PartitionId partition, std::uint32_t queue_partition, const Watermark& mark);
 
   // ---- Bodies of the entry at work ----
   // A body that came with the entry; without references it is released.
@@ -123,8 +126,8 @@ class Changeset {
   struct LoadedPartition {
     PartitionRow row;
     bool changed = false;
-    std::unordered_map<std::uint32_t, std::uint64_t> watermarks;  // By queue partition: one a partition of the cluster.
-    std::unordered_map<std::uint32_t, std::uint64_t> cleaned;     // Watermarks whose ids below are deleted.
+    std::unordered_map<std::uint32_t, Watermark> watermarks;   // By queue partition: one a partition of the cluster.
+    std::unordered_map<std::uint32_t, std::uint64_t> cleaned;  // Settled ids of mail below are deleted.
   };
   struct LoadedMailbox {
     std::optional<MailboxRow> row;
@@ -135,6 +138,7 @@ class Changeset {
     bool changed = false;
   };
 
+  void DeleteSettledIds(const RowKey& ids, const Watermark& mark, std::uint64_t* from);
   LoadedPartition& LoadPartition(replog::PartitionId partition);
   LoadedMailbox& LoadMailbox(replog::PartitionId partition, std::uint32_t mailbox);
   LoadedBody& LoadBody(replog::PartitionId partition, std::uint64_t body);

@@ -25,7 +25,7 @@ bool ReadText(base::Decoder& in, std::string_view& value) {
 }
 
 constexpr std::size_t kTargetBytesMin = 1 + 17 + 1;
-constexpr std::size_t kSettledBytesMin = 2;
+constexpr std::size_t kSettledBytesMin = 3;
 
 }  // namespace
 
@@ -67,7 +67,7 @@ void DeliverEntry::Write(base::Encoder& out) const {
   out.Varint(settled.size());
   for (const Settled& mark : settled) {
     out.Varint(mark.queue_partition);
-    out.Varint(mark.index);
+    mark.mark.EncodeTo(out);
   }
 }
 
@@ -88,8 +88,7 @@ bool DeliverEntry::Read(base::Decoder& in) {
   if (settled_count > in.remaining() / kSettledBytesMin) return false;
   for (std::uint64_t i = 0; i < settled_count; ++i) {
     Settled& mark = settled.emplace_back();
-    if (!ReadU32(in, mark.queue_partition)) return false;
-    mark.index = in.Varint();
+    if (!ReadU32(in, mark.queue_partition) || !mark.mark.DecodeFrom(in)) return false;
   }
   return in.ok();
 }

@@ -11,6 +11,7 @@
 #include "base/bytes.h"
 #include "base/result.h"
 #include "mail/delivery_id.h"
+#include "store/watermark.h"
 
 namespace store {
 
@@ -58,10 +59,10 @@ struct DeliverEntry {
     mail::DeliveryId delivery_id;
     std::string_view prefix;
   };
-  // Everything below `index` of a queue partition is settled: no retry of it can come any more.
+  // No retry of what is settled can come any more.
   struct Settled {
     std::uint32_t queue_partition = 0;
-    std::uint64_t index = 0;
+    Watermark mark;
   };
   std::int64_t date_us = 0;
   std::uint32_t ids_kept_hours = 0;

@@ -17,7 +17,7 @@ DeliverEntry SomeDelivery() {
   entry.targets.push_back(
       {.account = 5, .delivery_id = mail::DeliveryId::Queued(1, 2, 3), .prefix = "Return-Path: <>\r\n"});
   entry.targets.push_back({.account = 6, .delivery_id = mail::DeliveryId::Queued(1, 2, 4), .prefix = ""});
-  entry.settled.push_back({.queue_partition = 1u << 31, .index = 77});
+  entry.settled.push_back({.queue_partition = 1u << 31, .mark = {.below = 77, .except = {0, 3, 76}}});
   return entry;
 }
 
@@ -116,6 +116,38 @@ TEST(Uids, HostileRangesAreRefused) {
     base::Decoder in(text);
     std::vector<std::uint32_t> uids;
     EXPECT_FALSE(DecodeUids(in, 5, uids)) << row.label;
+  }
+}
+
+TEST(Watermark, HostileOnesAreRefused) {
+  struct {
+    const char* label;
+    std::vector<std::uint64_t> numbers;
+    bool good;
+  } rows[] = {
+      {"nothing settled", {0, 0}, true},
+      {"no exceptions", {5, 0}, true},
+      {"the first and the last", {5, 2, 0, 4}, true},
+      {"the mark itself", {5, 1, 5}, false},
+      {"beyond the mark", {5, 2, 3, 2}, false},
+      {"one twice", {5, 2, 3, 0}, false},
+      {"wrapping", {5, 2, 3, ~std::uint64_t{0} - 1}, false},
+      {"exceptions of nothing", {0, 1, 0}, false},
+      {"exceptions missing", {5, 2, 1}, false},
+      {"more than may be", {~std::uint64_t{0}, Watermark::kExceptMax + 1}, false},
+  };
+  for (const auto& row : rows) {
+    std::string text;
+    base::Encoder out(text);
+    for (const std::uint64_t number : row.numbers) out.Varint(number);
+    base::Decoder in(text);
+    Watermark mark;
+    ASSERT_EQ(mark.DecodeFrom(in), row.good) << row.label;
+    if (!row.good) continue;
+    std::string again;
+    base::Encoder out_again(again);
+    mark.EncodeTo(out_again);
+    EXPECT_EQ(again, text) << row.label;
   }
 }
 

@@ -22,7 +22,7 @@ enum class RowKind : char {
   kPartition = 'P',  // -> PartitionRow
   kQueuedId = 'Q',   // queue partition, index, recipient -> nothing
   kRelease = 'R',    // log index -> bodies that its apply released
-  kWatermark = 'W',  // queue partition -> the index below which everything is settled
+  kWatermark = 'W',  // queue partition -> Watermark
 };
 
 // The rows of a mailbox lie beside each other: what a delivery writes into a mailbox goes to one place of RocksDB's
@@ -91,6 +91,7 @@ inline std::uint64_t KeyU64(std::string_view key, std::size_t at) {
 }
 inline constexpr std::size_t kKindOffset = 4;    // Of the kind in a key.
 inline constexpr std::size_t kFieldsOffset = 5;  // Of the first field.
+inline constexpr std::size_t kQueuedIdKeyBytes = kFieldsOffset + 4 + 8 + 4;
 inline constexpr std::size_t kMailboxKindOffset = 9;
 inline constexpr std::size_t kMailboxFieldsOffset = 10;  // Of the first field in a row of a mailbox.
 

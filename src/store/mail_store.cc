@@ -116,7 +116,10 @@ async::Task<base::Result<>> MailStore::Deliver(Delivery delivery) {
     entry.targets.push_back({.account = Number(*account), .delivery_id = target.delivery_id, .prefix = target.prefix});
   }
   for (const Settled& settled : delivery.settled) {
-    entry.settled.push_back({.queue_partition = settled.queue_partition.value(), .index = settled.below.value()});
+    DeliverEntry::Settled& mark = entry.settled.emplace_back();
+    mark.queue_partition = settled.queue_partition.value();
+    mark.mark.below = settled.below.value();
+    for (const replog::Index index : settled.except) mark.mark.except.push_back(index.value());
   }
   if (!engine_->queue().has_room()) {
     CO_RETURN_IF_ERROR(co_await engine_->queue().Room());

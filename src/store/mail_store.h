@@ -38,11 +38,12 @@ struct DeliveryTarget {
   std::string prefix;  // See Message::prefix.
 };
 
-// Everything below `below` of a queue partition is settled: its deliveries are done for good, and their ids need not be
-// kept.
+// Mail of a queue partition whose deliveries are done for good, so that their ids need not be kept: everything below
+// `below` but what is in `except`.
 struct Settled {
   replog::PartitionId queue_partition;
   replog::Index below;
+  std::vector<replog::Index> except;  // Ascending, each below `below`; at most Watermark::kExceptMax.
 };
 
 struct Delivery {

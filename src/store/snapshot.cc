@@ -30,10 +30,11 @@ base::Result<std::string> SnapshotRows::NextPiece() {
   const std::unique_ptr<rocksdb::Iterator> rows(db_->NewIterator(options));
   if (watermarks_.empty()) {
     const std::string marks = RowKey(partition_, RowKind::kWatermark).text();
-    for (rows->Seek(marks); rows->Valid() && rows->key().starts_with(marks) && rows->value().size() == 8;
-         rows->Next()) {
-      watermarks_[KeyU32(rows->key().ToStringView(), kFieldsOffset)] =
-          base::LoadLe<std::uint64_t>(rows->value().data());
+    for (rows->Seek(marks); rows->Valid() && rows->key().starts_with(marks); rows->Next()) {
+      base::Decoder in(rows->value().ToStringView());
+      Watermark mark;
+      if (rows->key().size() != kFieldsOffset + 4 || !mark.DecodeFrom(in)) continue;
+      watermarks_[KeyU32(rows->key().ToStringView(), kFieldsOffset)] = std::move(mark);
     }
   }
   for (rows->Seek(next_key_); rows->Valid() && rows->key().starts_with(prefix); rows->Next()) {
@@ -60,9 +61,9 @@ bool SnapshotRows::IsLeftOut(std::string_view key, std::string_view value) {
     case RowKind::kRelease:
       return true;
     case RowKind::kQueuedId: {
-      if (key.size() < kFieldsOffset + 12) return false;
+      if (key.size() != kQueuedIdKeyBytes) return false;
       const auto mark = watermarks_.find(KeyU32(key, kFieldsOffset));
-      return mark != watermarks_.end() && KeyU64(key, kFieldsOffset + 4) < mark->second;
+      return mark != watermarks_.end() && mark->second.IsSettled(KeyU64(key, kFieldsOffset + 4));
     }
     default:
       return false;

@@ -44,7 +44,7 @@ class SnapshotRows {
   const rocksdb::Snapshot* snapshot_;
   std::string next_key_;
   bool ended_ = false;
-  std::unordered_map<std::uint32_t, std::uint64_t> watermarks_;
+  std::unordered_map<std::uint32_t, Watermark> watermarks_;
 };
 
 // Puts a snapshot's pieces into the index. Thread: the apply worker.

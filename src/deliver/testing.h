@@ -1,0 +1,109 @@
+// For tests of delivery: a node with a real store and queue on a simulated disk, and mails in the queue.
+#pragma once
+
+#include <algorithm>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "queue/mail_queue.h"
+#include "store/testing.h"
+
+namespace deliver {
+
+inline constexpr std::string_view kAlice = "alice@example.test";
+inline constexpr std::string_view kBob = "bob@example.test";      // In another mailbox partition than alice.
+inline constexpr std::string_view kCarol = "carol@example.test";  // In alice's.
+
+class TestBed {
+ public:
+  explicit TestBed(store::TestNodeOptions options = {}) : node_(WithQueue(std::move(options), &queue_)) {
+    for (const std::string_view address : {kAlice, kBob, kCarol}) {
+      accounts_.emplace_back(address, node_.AddAccount(std::string(address)).id);
+    }
+    CHECK(node_.store().PartitionOf(kAlice) != node_.store().PartitionOf(kBob));
+    CHECK(node_.store().PartitionOf(kAlice) == node_.store().PartitionOf(kCarol));
+  }
+
+  store::TestNode& node() { return node_; }
+  queue::MailQueue* queue() { return queue_; }
+
+  queue::QueueId Enqueue(const std::vector<std::string_view>& recipients,
+                         std::string text = "Subject: s\r\n\r\nhello\r\n") {
+    mail::Envelope envelope;
+    envelope.id = "m1";
+    envelope.sender = "sender@remote.test";
+    for (const std::string_view recipient : recipients)
+      envelope.recipients.push_back({.address = std::string(recipient)});
+    return node_.Do(EnqueueTask(queue_, std::move(envelope), std::move(text)));
+  }
+  // Delivery ids of queued mail that an account's partition keeps.
+  std::size_t KeptIds(std::string_view address) {
+    KeptIdCounter counter;
+    node_.Do(node_.store().WriteSnapshot(node_.store().PartitionOf(address), &counter));
+    return counter.ids;
+  }
+  queue::Claim NextClaim() { return node_.Run(queue_->NextClaim()); }
+
+  // All mails of an account's INBOX, with their prefix, by UID.
+  std::vector<std::string> Mails(std::string_view address) {
+    const store::AccountId account = std::ranges::find(accounts_, address, &Named::first)->second;
+    const store::Mailbox inbox = node_.Do(node_.store().FindMailbox(account, "INBOX"));
+    std::vector<std::string> mails;
+    for (const std::uint32_t uid : node_.Do(node_.store().ListUids(inbox.id))) {
+      std::string mail;
+      for (;;) {
+        const std::string piece = node_.Do(node_.store().ReadMessage(inbox.id, uid, mail.size(), 1u << 20));
+        if (piece.empty()) break;
+        mail += piece;
+      }
+      mails.push_back(std::move(mail));
+    }
+    return mails;
+  }
+
+ private:
+  // Reads a snapshot, which leaves out what is forgotten.
+  class KeptIdCounter final : public replog::SnapshotWriter {
+   public:
+    async::Task<base::Result<>> Write(std::string piece) override {
+      base::Decoder in(piece);
+      in.U8();
+      while (in.remaining() > 0) {
+        const std::string_view key = in.Text();
+        in.Text();
+        ids += key.at(0) == static_cast<char>(store::RowKind::kQueuedId) ? 1 : 0;
+      }
+      co_return base::Result<>();
+    }
+    std::size_t ids = 0;
+  };
+
+  using Named = std::pair<std::string, store::AccountId>;
+
+  static store::TestNodeOptions WithQueue(store::TestNodeOptions options, queue::MailQueue** queue) {
+    options.make_queue = [queue](async::Executor executor, replog::Log* log, const base::Clock* clock) {
+      auto made = std::make_unique<queue::MailQueue>(
+          executor, log, clock, [](const std::string& to) { return to.substr(to.rfind('@') + 1); },
+          queue::MailQueueOptions{});
+      *queue = made.get();
+      return made;
+    };
+    return options;
+  }
+  static async::Task<base::Result<queue::QueueId>> EnqueueTask(queue::MailQueue* queue, mail::Envelope envelope,
+                                                               std::string text) {
+    replog::BodyWriter writer = queue->NewBody(envelope.cls);
+    CO_RETURN_IF_ERROR(co_await writer.Write(text));
+    ASSIGN_OR_CO_RETURN(replog::Body body, co_await writer.Finish());
+    co_return co_await queue->Enqueue(std::move(envelope), std::move(body));
+  }
+
+  queue::MailQueue* queue_ = nullptr;  // The node's.
+  store::TestNode node_;
+  std::vector<Named> accounts_;
+};
+
+}  // namespace deliver
