@@ -32,6 +32,10 @@ Digest::~Digest() = default;
 Digest::Digest(Digest&&) noexcept = default;
 Digest& Digest::operator=(Digest&&) noexcept = default;
 
+void Digest::Begin() {
+  context_->Begin();
+}
+
 void Digest::Update(std::string_view bytes) {
   CHECK(EVP_DigestUpdate(context_->evp, bytes.data(), bytes.size()) == 1);
 }

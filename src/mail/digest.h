@@ -16,6 +16,8 @@ class Digest {
   Digest(Digest&&) noexcept;
   Digest& operator=(Digest&&) noexcept;
 
+  // Forgets what was added.
+  void Begin();
   void Update(std::string_view bytes);
   // The first 128 bits of the digest.
   std::array<std::uint8_t, 16> Finish();

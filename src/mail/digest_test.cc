@@ -15,6 +15,10 @@ TEST(Digest, IsTheFirstHalfOfSha256AndBeginsAnew) {
   EXPECT_EQ(digest.Finish(), abc);
   digest.Update("abc");
   EXPECT_EQ(digest.Finish(), abc);
+  digest.Update("forgotten");
+  digest.Begin();
+  digest.Update("abc");
+  EXPECT_EQ(digest.Finish(), abc);
 }
 
 }  // namespace

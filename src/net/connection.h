@@ -52,6 +52,11 @@ class Connection {
   // is useless then.
   virtual async::Task<base::Result<>> StartTls(TlsContext* context) = 0;
 
+  // Has what arrived acknowledged at once, and not only with our next words or after 40 ms: for a session that has read
+  // a part of a command and waits for the rest, which Nagle's algorithm keeps at a client that wrote it in two pieces
+  // until then (RFC 1122 §4.2.3.2, §4.2.3.4). Costs a system call.
+  virtual void AcknowledgeAtOnce() {}
+
   // From now on operations fail when they are not done within `from_now`.
   virtual void SetDeadline(std::chrono::seconds from_now) = 0;
 

@@ -27,6 +27,7 @@ class TcpConnection final : public Connection, private DeadlineSweep::Entry {
   async::Task<base::Result<>> Write(std::string_view text) override;
   std::size_t TryWrite(std::string_view text) override;
   async::Task<base::Result<>> StartTls(TlsContext* context) override;
+  void AcknowledgeAtOnce() override;
   void SetDeadline(std::chrono::seconds from_now) override { Arm(from_now); }
   void Close() override;
   async::Task<void> Shutdown() override;

@@ -30,6 +30,8 @@ async::Task<base::Result<>> ClientInput::Fill() {
   }
   begin_ = end_ = 0;
   connection_->SetDeadline(timeout);
+  // Many clients write a literal and the line end after it in two pieces: each such command would take 40 ms.
+  if (!reader_.AtCommandStart()) connection_->AcknowledgeAtOnce();
   ASSIGN_OR_CO_RETURN(end_, co_await connection_->Read(std::span(bytes_)));
   co_return base::Result<>();
 }

@@ -30,6 +30,7 @@ DataScanner::Step DataScanner::Scan(std::span<char> bytes) {
   char* const end = begin + bytes.size();
   char* out = begin;
   char* in = begin;
+  bool cr_before = false;
   while (in < end) {
     switch (state_) {
       case State::kLineStart:
@@ -76,16 +77,20 @@ DataScanner::Step DataScanner::Scan(std::span<char> bytes) {
       case State::kAfterDotCr:
         if (*in == '\n') {
           ++in;
-          return {static_cast<std::size_t>(out - begin), static_cast<std::size_t>(in - begin), true};
+          return {static_cast<std::size_t>(out - begin), static_cast<std::size_t>(in - begin), true, cr_before};
         }
-        // "." CR and something else: the dot was stuffing and the CR a bare one; such mail is refused, so the CR may
-        // go.
+        // "." CR and something else: the dot was stuffing and the CR a bare one, which is given back.
+        if (in == begin) {
+          cr_before = true;
+        } else {
+          *out++ = '\r';
+        }
         bare_ = true;
         state_ = State::kInLine;
         break;
     }
   }
-  return {static_cast<std::size_t>(out - begin), bytes.size(), false};
+  return {static_cast<std::size_t>(out - begin), bytes.size(), false, cr_before};
 }
 
 }  // namespace smtp

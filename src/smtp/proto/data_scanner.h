@@ -21,6 +21,9 @@ class DataScanner {
     std::size_t kept = 0;   // Bytes of the mail, now at the front of the span.
     std::size_t taken = 0;  // Bytes of the span that belong to the data; what follows is the next command.
     bool at_end = false;    // The final dot was seen.
+    // A CR that an earlier call took, since it might have been that of the final dot, is a bare one of the mail and
+    // belongs before the kept bytes. Only whoever normalises line ends needs it: others refuse the mail.
+    bool cr_before = false;
   };
 
   // Takes the next bytes as they came; rewrites them in place. Not called again after at_end.

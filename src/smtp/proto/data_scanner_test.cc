@@ -26,6 +26,7 @@ Scanned ScanInPieces(std::string wire, const std::vector<std::size_t>& cuts, Dat
     const std::size_t end = i < cuts.size() ? cuts[i] : wire.size();
     const std::span<char> piece(wire.data() + begin, end - begin);
     const DataScanner::Step step = scanner.Scan(piece);
+    if (step.cr_before) scanned.mail.push_back('\r');
     scanned.mail.append(piece.data(), step.kept);
     if (step.at_end) {
       scanned.at_end = true;
@@ -56,7 +57,9 @@ const Row kRows[] = {
     {"a\n.\r\n", "a\n.\r\n", false, true},
     {"a\r.\r\nb\r\n.\r\n", "a\r.\r\nb\r\n", true, true},
     {"a\r\r\n.\r\n", "a\r\r\n", true, true},
-    {"a\r\n.\rb\r\n.\r\n", "a\r\nb\r\n", true, true},
+    {"a\r\n.\rb\r\n.\r\n", "a\r\n\rb\r\n", true, true},
+    {".\r\r\n.\r\n", "\r\r\n", true, true},
+    {".\r.\r\n.\r\n", "\r.\r\n", true, true},
     {"a\r\n\n.\r\n", "a\r\n\n.\r\n", false, true},
     {"no end", "no end", false, false},
     {"no end\r", "no end\r", false, true},

@@ -20,6 +20,7 @@ Scanned Scan(std::string wire, std::size_t cut) {
     if (scanned.at_end) break;
     const auto step = scanner.Scan(piece);
     if (step.kept > step.taken || step.taken > piece.size()) std::abort();
+    if (step.cr_before) scanned.mail.push_back('\r');
     scanned.mail.append(piece.data(), step.kept);
     scanned.taken += step.taken;
     scanned.at_end = step.at_end;

@@ -14,6 +14,7 @@ constexpr std::size_t kReadBytesMax = 64u << 10;
 IncomingBody::IncomingBody(replog::BodyWriter writer, Options options)
     : writer_(std::move(writer)), options_(options), scanner_(options.framing) {
   if (options_.normalize_line_ends) normalizer_.emplace();
+  if (options_.digest != nullptr) options_.digest->Begin();
 }
 
 async::Task<base::Result<>> IncomingBody::WriteTrace(std::string_view header) {
@@ -38,7 +39,7 @@ async::Task<void> IncomingBody::Reserve() {
 DataScanner::Step IncomingBody::TakeAtOnce(std::size_t bytes) {
   const std::span<char> space = refusal_ ? std::span<char>(scratch_) : writer_.Space();
   const DataScanner::Step step = scanner_.Scan(space.first(bytes));
-  Count({space.data(), step.kept});
+  Count(step, {space.data(), step.kept});
   if (!refusal_) {
     writer_.Commit(step.kept);
     if (received_bytes_ > options_.bytes_max) Refuse({552, "5.3.4 The mail is larger than this server accepts"});
@@ -49,10 +50,11 @@ DataScanner::Step IncomingBody::TakeAtOnce(std::size_t bytes) {
 async::Task<DataScanner::Step> IncomingBody::Take(std::size_t bytes) {
   if (CanTakeAtOnce()) co_return TakeAtOnce(bytes);
   const DataScanner::Step step = scanner_.Scan(std::span(scratch_).first(bytes));
-  Count({scratch_.data(), step.kept});
+  Count(step, {scratch_.data(), step.kept});
   if (received_bytes_ > options_.bytes_max) Refuse({552, "5.3.4 The mail is larger than this server accepts"});
   if (!refusal_) {
     std::string normalized;
+    if (step.cr_before) normalizer_->Append("\r", normalized);
     normalizer_->Append({scratch_.data(), step.kept}, normalized);
     const auto written = co_await writer_.Write(normalized);
     if (!written) Refuse(RefusalOf(written.error()));
@@ -60,9 +62,11 @@ async::Task<DataScanner::Step> IncomingBody::Take(std::size_t bytes) {
   co_return step;
 }
 
-void IncomingBody::Count(std::string_view kept) {
-  received_bytes_ += kept.size();
-  if (!refusal_) digest_.Update(kept);
+void IncomingBody::Count(const DataScanner::Step& step, std::string_view kept) {
+  received_bytes_ += kept.size() + (step.cr_before ? 1 : 0);
+  if (refusal_ || options_.digest == nullptr) return;
+  if (step.cr_before) options_.digest->Update("\r");
+  options_.digest->Update(kept);
 }
 
 void IncomingBody::Refuse(Refusal refusal) {

@@ -28,6 +28,7 @@ class IncomingBody {
     DataScanner::Framing framing = DataScanner::Framing::kDots;
     std::uint64_t bytes_max = 0;
     bool normalize_line_ends = false;
+    mail::Digest* digest = nullptr;  // Begun anew and fed the mail's bytes without our trace; null: nobody asks for it.
   };
   IncomingBody(replog::BodyWriter writer, Options options);
 
@@ -52,8 +53,6 @@ class IncomingBody {
   // After the last byte: a line ended in a bare CR or LF and that is not normalised.
   bool has_bare_line_end() const { return !normalizer_.has_value() && scanner_.has_bare_line_end(); }
 
-  // Digest of the mail's bytes without our trace.
-  std::array<std::uint8_t, 16> TakeDigest() { return digest_.Finish(); }
   // Ends the body. Small bodies: FinishSmall() without waiting.
   async::Task<base::Result<replog::Body>> Finish();
   bool is_small() const { return writer_.is_small() && !normalizer_.has_value(); }
@@ -61,13 +60,12 @@ class IncomingBody {
 
  private:
   bool uses_scratch() const { return refusal_.has_value() || normalizer_.has_value(); }
-  void Count(std::string_view kept);
+  void Count(const DataScanner::Step& step, std::string_view kept);
 
   replog::BodyWriter writer_;
   Options options_;
   DataScanner scanner_;
   std::optional<LineEndNormalizer> normalizer_;
-  mail::Digest digest_;
   std::optional<Refusal> refusal_;
   std::string scratch_;
   std::uint64_t received_bytes_ = 0;

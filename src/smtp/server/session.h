@@ -106,6 +106,7 @@ class Session {
   std::optional<Accepted> pending_recipient_;  // Its account is being looked up.
   std::optional<IncomingBody> body_;
   bool has_message_id_ = false;
+  std::optional<mail::Digest> digest_;  // Since the first mail on the direct path: only delivery ids need it.
 };
 
 }  // namespace smtp

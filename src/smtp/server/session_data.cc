@@ -16,12 +16,15 @@ bool Session::takes_direct_path() const {
 }
 
 void Session::BeginBody(DataScanner::Framing framing) {
+  const bool direct = takes_direct_path();
+  if (direct && !digest_) digest_.emplace();
   body_.emplace(
-      takes_direct_path() ? services_->store->NewBody() : services_->queue->NewBody(mail::Class::kNormal),
+      direct ? services_->store->NewBody() : services_->queue->NewBody(mail::Class::kNormal),
       IncomingBody::Options{.framing = framing,
                             .bytes_max = settings_->message_bytes_max,
                             .normalize_line_ends = settings_->line_ends == LineEnds::kNormalize ||
-                                                   settings_->normalize_clients.contains(connection_->peer().ip)});
+                                                   settings_->normalize_clients.contains(connection_->peer().ip),
+                            .digest = direct ? &*digest_ : nullptr});
 }
 
 async::Task<base::Result<>> Session::ReceiveData() {
@@ -185,16 +188,15 @@ async::Task<base::Result<>> Session::DeliverDirectly(replog::Body body) {
   delivery.internal_date = services_->clock->WallNow();
   // CLUSTER.md "Queue partitions": the id of a direct delivery is fixed at DATA, so that a client that lost our 250 and
   // sends again does not double a mail that names itself.
-  const std::array<std::uint8_t, 16> content = body_->TakeDigest();
-  mail::Digest digest;
+  const std::array<std::uint8_t, 16> content = digest_->Finish();
   for (const Accepted& accepted : transaction_->recipients()) {
     store::DeliveryTarget target;
     target.address = accepted.account;
     target.prefix = mail::DeliveryPrefix(transaction_->sender(), accepted.recipient.address);
     if (has_message_id_) {
-      digest.Update({reinterpret_cast<const char*>(content.data()), content.size()});
-      digest.Update(target.prefix);
-      target.delivery_id.bytes = digest.Finish();
+      digest_->Update({reinterpret_cast<const char*>(content.data()), content.size()});
+      digest_->Update(target.prefix);
+      target.delivery_id.bytes = digest_->Finish();
     } else {
       base::StoreLe(target.delivery_id.bytes.data(), services_->random->Next());
       base::StoreLe(target.delivery_id.bytes.data() + 8, services_->random->Next());

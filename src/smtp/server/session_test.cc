@@ -141,6 +141,21 @@ TEST(Session, MailsWithoutANameAndMailsThatDifferAreEachDelivered) {
   EXPECT_THAT(bed.Mails(kAlice), SizeIs(6));
 }
 
+// ---- Line ends ----
+
+// However the bytes come: the CR behind a lone dot is looked at twice.
+TEST(Session, NormalizedMailLosesNoLineEnd) {
+  for (const std::size_t piece : {std::size_t{1}, std::size_t{3}, std::size_t{4096}}) {
+    TestBedOptions options;
+    options.settings.line_ends = LineEnds::kNormalize;
+    options.connection.piece_bytes_max = piece;
+    TestBed bed(std::move(options));
+    TestClient& client = bed.Connect();
+    ASSERT_THAT(client.SendMail({kAlice}, "Subject: s\r\n\r\na\r\n.\rb\r\n..\rc\nd\r\n"), StartsWith("250")) << piece;
+    EXPECT_EQ(TestBed::OwnBytes(bed.Mails(kAlice).front()), "Subject: s\r\n\r\na\r\n\r\nb\r\n.\r\nc\r\nd\r\n") << piece;
+  }
+}
+
 // ---- Sizes ----
 
 TEST(Session, TakesMailsOfAnySizeByteForByte) {
