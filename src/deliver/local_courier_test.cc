@@ -65,7 +65,8 @@ TEST_F(LocalCourierTest, ARecipientWithoutAccountIsRejectedAndTheOthersAreServed
 
 // The account goes while the courier reads the mail for it.
 TEST_F(LocalCourierTest, AnAccountRemovedMeanwhileRefusesItsOwnCopyOnly) {
-  bed_.Enqueue({kAlice, kCarol, kBob});  // Carol's partition is Alice's.
+  // Carol's partition is Alice's. A mail in parts is not kept in memory: it is read from the device.
+  bed_.Enqueue({kAlice, kCarol, kBob}, "Subject: s\r\n\r\n" + std::string(300u << 10, 'x') + "\r\n");
   const queue::Claim claim = bed_.NextClaim();
   bed_.node().device().Plant(
       {.kind = mffs::PlantedFault::Kind::kHang, .on = mffs::SimOperation::kRead, .times = mffs::PlantedFault::kAlways});
