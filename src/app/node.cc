@@ -61,31 +61,19 @@ std::string Node::Welcome() const {
 namespace {
 
 async::Task<base::Result<>> OpenVolume(Node::Parts* parts) {
-  bool is_new = false;
-  if (parts->world.device == nullptr) {
+  const bool has_file = parts->world.device == nullptr;
+  mffs::VolumeOptions options = parts->world.volume_options;
+  if (has_file) {
     ASSIGN_OR_CO_RETURN(parts->volume_file, OpenVolumeFile(parts->executor(), parts->config));
+    CO_RETURN_IF_ERROR(co_await FormatIfNew(&parts->volume_file, &parts->config));
     parts->world.device = std::move(parts->volume_file.device);
-    is_new = parts->volume_file.is_new;
+    options = WithClaims(&parts->volume_file, std::move(options));
   }
   mffs::BlockDevice* const device = parts->world.device.get();
-  if (is_new) {
-    CO_RETURN_IF_ERROR(co_await mffs::Volume::Format(
-        device, {.segment_bytes = static_cast<std::uint32_t>(parts->config.volume_segment_bytes)}));
-  }
-  mffs::VolumeOptions options = parts->world.volume_options;
-  mffs::BackgroundZeroer* const zeroer = parts->volume_file.zeroer.get();
-  if (zeroer != nullptr) {
-    options.claim_unused = [zeroer](std::uint64_t offset, std::uint64_t size) {
-      return zeroer->TryClaim(offset, size);
-    };
-  }
   auto volume = co_await mffs::Volume::Open(device, parts->world.clock, std::move(options));
   if (!volume) co_return std::move(volume).error().In("open the volume " + device->name());
   parts->volume = *std::move(volume);
-  if (zeroer != nullptr) {
-    for (const auto& [offset, size] : parts->volume->UnusedSpace()) zeroer->Offer(offset, size);
-    zeroer->Start();
-  }
+  if (has_file) StartZeroing(&parts->volume_file, parts->volume.get());
   ReportRecovery(parts->volume->recovery());
   co_return base::Result<>();
 }

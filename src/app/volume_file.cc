@@ -17,27 +17,67 @@ mffs::DeviceChoice ChoiceOf(const std::string& io) {
   return mffs::DeviceChoice::kAuto;
 }
 
+// Only for a file that this start has made: nothing of anybody's is in it.
+void DeleteNewFile(const OpenedVolumeFile& file) {
+  std::error_code error;
+  std::filesystem::remove(file.path, error);
+  base::LogWarning("volume_unmade", {{"path", file.path}, {"deleted", error ? error.message() : "yes"}});
+}
+
 }  // namespace
 
 base::Result<OpenedVolumeFile> OpenVolumeFile(async::Executor executor, const NodeConfig& config) {
-  const std::string path = config.VolumePath();
   OpenedVolumeFile opened;
+  opened.path = config.VolumePath();
   std::error_code error;
-  opened.is_new = !std::filesystem::exists(path, error);
-  bool is_written = true;
+  opened.is_new = !std::filesystem::exists(opened.path, error);
   if (opened.is_new) {
-    base::LogInfo("volume_make", {{"path", path}, {"bytes", config.volume_bytes}});
-    auto allocated = mffs::PreallocateFile(path, config.volume_bytes, {});
-    if (!allocated) return std::move(allocated).error().In("make the volume " + path);
-    is_written = *allocated;
+    base::LogInfo("volume_make", {{"path", opened.path}, {"bytes", config.volume_bytes}});
+    auto allocated = mffs::PreallocateFile(opened.path, config.volume_bytes, {});
+    if (!allocated) return std::move(allocated).error().In("make the volume " + opened.path);
+    const bool is_written = *allocated;
+    opened.may_need_zeroing = !is_written;
   }
-  ASSIGN_OR_RETURN(opened.device, mffs::OpenDevice(executor, path, {.choice = ChoiceOf(config.volume_io)}));
-  if (!is_written || !opened.is_new) {
-    // Zeroing spares first writes the file system's metadata; a volume without it is merely slower at first.
-    auto zeroer = mffs::BackgroundZeroer::Open(path, {});
-    if (zeroer) opened.zeroer = *std::move(zeroer);
+  auto device = mffs::OpenDevice(executor, opened.path, {.choice = ChoiceOf(config.volume_io)});
+  if (!device) {
+    if (opened.is_new) DeleteNewFile(opened);
+    return std::move(device).error();
   }
+  opened.device = *std::move(device);
   return opened;
+}
+
+async::Task<base::Result<>> FormatIfNew(OpenedVolumeFile* file, const NodeConfig* config) {
+  if (!file->is_new) co_return base::Result<>();
+  auto formatted = co_await mffs::Volume::Format(
+      file->device.get(), {.segment_bytes = static_cast<std::uint32_t>(config->volume_segment_bytes)});
+  if (!formatted) {
+    DeleteNewFile(*file);
+    co_return std::move(formatted).error().In("make the volume " + file->path);
+  }
+  co_return base::Result<>();
+}
+
+mffs::VolumeOptions WithClaims(OpenedVolumeFile* file, mffs::VolumeOptions options) {
+  options.claim_unused = [file](std::uint64_t offset, std::uint64_t size) {
+    return file->zeroer == nullptr || file->zeroer->TryClaim(offset, size);
+  };
+  return options;
+}
+
+void StartZeroing(OpenedVolumeFile* file, mffs::Volume* volume) {
+  if (!file->may_need_zeroing) return;
+  const auto unused = volume->UnusedSpace();
+  if (unused.empty()) return;
+  auto zeroer = mffs::BackgroundZeroer::Open(file->path, {});
+  if (!zeroer) {
+    base::LogWarning("zeroing_left_out", {{"file", file->path}, {"why", zeroer.error().message()}});
+    return;
+  }
+  file->zeroer = *std::move(zeroer);
+  for (const auto& [offset, size] : unused) file->zeroer->Offer(offset, size);
+  file->zeroer->NotifyClaimable(volume->ClaimRetry());
+  file->zeroer->Start();
 }
 
 }  // namespace app

@@ -78,6 +78,13 @@ void BackgroundZeroer::Start() {
 bool BackgroundZeroer::TryClaim(std::uint64_t offset, std::uint64_t size) {
   const std::uint64_t first = offset / kChunkBytes;
   const std::uint64_t end = std::min<std::uint64_t>((offset + size + kChunkBytes - 1) / kChunkBytes, chunks_.size());
+  if (ClaimChunks(first, end)) return true;
+  // Either the zeroer sees this when it is done with the chunk, or it was done before and the second look finds that.
+  claim_was_refused_ = true;
+  return ClaimChunks(first, end);
+}
+
+bool BackgroundZeroer::ClaimChunks(std::uint64_t first, std::uint64_t end) {
   bool all_ours = true;
   for (std::uint64_t index = first; index < end; ++index) {
     Chunk state = Chunk::kOffered;
@@ -120,6 +127,7 @@ bool BackgroundZeroer::HandleChunk(std::size_t index) {
   // Whatever came of it, nothing is being written there any more.
   chunks_[index].store(Chunk::kDone);
   handled_bytes_ += kChunkBytes;
+  if (claim_was_refused_.exchange(false) && claimable_) claimable_();
   if (!written) {
     base::LogWarning(
         "zeroing_ended",

@@ -3,6 +3,7 @@
 
 #include <atomic>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <semaphore>
 #include <string>
@@ -48,11 +49,13 @@ class BackgroundZeroer {
 
   // Whole chunks within the range. It must be free of data, and stay so until claimed.
   void Offer(std::uint64_t offset, std::uint64_t size);
+  // `call` runs on the zeroer's thread when a chunk is done for which a claim was refused. Before Start().
+  void NotifyClaimable(std::function<void()> call) { claimable_ = std::move(call); }
   // Low to high. Once.
   void Start();
 
   // Takes the range away from the zeroer, for good. False: the zeroer is writing one chunk of it at this moment; the
-  // rest is claimed; ask again until true before the first write. Never blocks.
+  // rest is claimed; ask again, after the call of NotifyClaimable, until true before the first write. Never blocks.
   bool TryClaim(std::uint64_t offset, std::uint64_t size);
   // The same, waiting for that chunk (about a millisecond). Claim a segment ahead of its use and nobody waits.
   async::Task<void> Claim(std::uint64_t offset, std::uint64_t size);
@@ -70,6 +73,7 @@ class BackgroundZeroer {
   enum class Chunk : std::uint8_t { kNotOffered, kOffered, kTaken, kDone, kClaimed };
 
   BackgroundZeroer(int fd, std::uint64_t size_bytes, std::string path, Options options);
+  bool ClaimChunks(std::uint64_t first, std::uint64_t end);
   void Run();
   bool HandleChunk(std::size_t index);
   base::Result<std::uint64_t> ZeroUnwritten(std::uint64_t offset);
@@ -83,6 +87,8 @@ class BackgroundZeroer {
   std::atomic<std::uint64_t> handled_bytes_{0};
   std::uint64_t offered_bytes_ = 0;
   std::atomic<bool> ended_{false};
+  std::atomic<bool> claim_was_refused_{false};
+  std::function<void()> claimable_;
   std::unique_ptr<std::byte, void (*)(void*)> zeroes_;
   std::binary_semaphore stop_{0};  // Released by the destructor; a rest is a timed wait for it.
   std::thread thread_;

@@ -1,5 +1,6 @@
 #include "mffs/background_zeroer.h"
 
+#include <atomic>
 #include <thread>
 
 #include <fcntl.h>
@@ -102,6 +103,31 @@ TEST_F(BackgroundZeroerTest, NeverOverwritesWhatWasWrittenAfterAClaim) {
   }
   EXPECT_GT(claimed_before_zeroing, 0u);
   EXPECT_EQ(zeroer->progress().handled_bytes, kBytes);
+}
+
+TEST_F(BackgroundZeroerTest, TellsWhoWasRefusedWhenTheChunkIsDone) {
+  for (int round = 0; round < 20; ++round) {
+    ASSERT_EQ(::ftruncate(fd_, 0), 0);
+    ASSERT_TRUE(PreallocateFile(file_.path(), kBytes, {.use_write_zeroes = false}).has_value());
+    auto zeroer = Open(kFast);
+    std::atomic<int> told = 0;
+    zeroer->Offer(0, kBytes);
+    zeroer->NotifyClaimable([&told] { ++told; });
+    zeroer->Start();
+    // Claims the chunk that comes next, until one is met while it is written.
+    bool was_refused = false;
+    std::uint64_t at = 0;
+    while (!zeroer->progress().ended && !was_refused) {
+      at = zeroer->ZeroedUpTo();
+      was_refused = at < kBytes && !zeroer->TryClaim(at, kMiB);
+    }
+    if (!was_refused) continue;
+    while (told == 0 && !zeroer->progress().ended) std::this_thread::yield();
+    EXPECT_GE(told, 1);
+    EXPECT_TRUE(zeroer->TryClaim(at, kMiB));
+    return;
+  }
+  GTEST_SKIP() << "no claim met the zeroer at work";
 }
 
 TEST_F(BackgroundZeroerTest, StopsInTheMiddle) {

@@ -76,7 +76,7 @@ struct RecordScan {
     record.lsn = RestoreLsn(record.header.lsn_low, block.after_lsn);
     const bool belongs = record.lsn < block.before_lsn && record.header.block_offset >= kRecordsOffset &&
                          record.header.block_offset <= record.location.offset &&
-                         record.header.ordinal < kRecordsPerSegmentMax &&
+                         record.header.ordinal < geometry.records_max() &&
                          (record.location.offset - record.header.block_offset) % kSectorBytes == 0;
     const base::ByteSpan payload =
         block.bytes.subspan(record.location.offset - block.first_sector * kSectorBytes, record.header.size())
@@ -110,7 +110,8 @@ async::Task<std::optional<BlockHeader>> BlockWalker::HeaderAt(std::uint32_t sect
   const base::ByteSpan bytes = co_await reader_->Sectors(sector, 1);
   auto header = DecodeBlockHeader(bytes, reader_->geometry().uuid, reader_->segment(), sector);
   if (!header.has_value() || header->generation != range_.generation || header->lsn <= last_lsn_ ||
-      sector + header->sector_count > range_.end_sector) {
+      sector + header->sector_count > range_.end_sector ||
+      header->first_ordinal + header->record_count > reader_->geometry().records_max()) {
     co_return std::nullopt;
   }
   co_return header;

@@ -35,13 +35,20 @@ std::map<std::uint32_t, Segment> Released(const SegmentTable& table, const std::
   return segments;
 }
 
+// What all entries of a table may take: a hostile root may name the same part any number of times.
+std::uint64_t TableBytesMax(const Geometry& geometry) {
+  constexpr std::uint64_t kEntryFixedBytes = 64;
+  return geometry.segment_count * (kEntryFixedBytes + geometry.records_max() / 8 + 1);
+}
+
 async::Task<base::Result<std::string>> ReadParts(const RecordReader* reader, std::vector<Location> parts,
-                                                 std::uint8_t type) {
+                                                 std::uint8_t type, std::uint64_t bytes_max) {
   std::string text;
   for (const Location& location : parts) {
     auto record = co_await reader->Read(location);
     if (!record.has_value()) co_return std::move(record).error().In("read the checkpoint");
-    if (record->key.type != type || text.size() + record->body.size() > kOwnerStateBytesMax) {
+    // No part is empty: the list would not end the reading.
+    if (record->key.type != type || record->body.empty() || text.size() + record->body.size() > bytes_max) {
       co_return base::Error(base::Errc::kCorrupt, "a part of the checkpoint is something else");
     }
     text += record->body;
@@ -76,7 +83,7 @@ base::Result<CheckpointRoot> DecodeRoot(std::string_view body) {
   root.full_parts = DecodeLocations(in);
   root.changed_parts = DecodeLocations(in);
   root.owner_parts = DecodeLocations(in);
-  if (!in.AtEnd() || version != kRootVersion) {
+  if (!in.AtEnd() || version != kRootVersion || root.base_lsn.value() > kLsnMax) {
     return base::Error(base::Errc::kCorrupt, "the root of the checkpoint makes no sense");
   }
   return root;
@@ -92,23 +99,26 @@ std::vector<Location> Checkpoint::Records() const {
   return records;
 }
 
+std::vector<std::string> CutIntoParts(std::string text) {
+  std::vector<std::string> parts;
+  for (std::size_t at = 0; at < text.size(); at += kCheckpointPartBytes) {
+    parts.push_back(text.substr(at, kCheckpointPartBytes));
+  }
+  return parts;
+}
+
 std::vector<std::string> EncodeTable(const SegmentTable& table, const std::vector<Location>& released,
                                      bool only_changed) {
   const auto replaced = Released(table, released);
-  std::vector<std::string> parts;
-  std::string part;
+  std::string text;
   for (std::uint32_t i = 0; i < table.size(); ++i) {
     const auto found = replaced.find(i);
     const Segment& segment = found != replaced.end() ? found->second : table[i];
     // A segment that was never used is what an empty table says anyway.
     if (only_changed ? !segment.changed_since_full : segment.generation == 0) continue;
-    SegmentTable::EncodeEntry(i, segment, part);
-    if (part.size() < kCheckpointPartBytes) continue;
-    parts.push_back(std::move(part));
-    part.clear();
+    SegmentTable::EncodeEntry(i, segment, text);
   }
-  if (!part.empty()) parts.push_back(std::move(part));
-  return parts;
+  return CutIntoParts(std::move(text));
 }
 
 async::Task<base::Result<Checkpoint>> LoadCheckpoint(const RecordReader* reader, Geometry geometry, Location root) {
@@ -124,14 +134,15 @@ async::Task<base::Result<Checkpoint>> LoadCheckpoint(const RecordReader* reader,
   }
   checkpoint.ref = {.base_lsn = checkpoint.root.base_lsn, .root = root};
   checkpoint.table = SegmentTable(geometry);
+  const std::uint64_t table_bytes_max = TableBytesMax(geometry);
   ASSIGN_OR_CO_RETURN(const std::string full,
-                      co_await ReadParts(reader, checkpoint.root.full_parts, kTypeCheckpointSegments));
+                      co_await ReadParts(reader, checkpoint.root.full_parts, kTypeCheckpointSegments, table_bytes_max));
   CO_RETURN_IF_ERROR(checkpoint.table.DecodeEntries(full));
-  ASSIGN_OR_CO_RETURN(const std::string changed,
-                      co_await ReadParts(reader, checkpoint.root.changed_parts, kTypeCheckpointSegments));
+  ASSIGN_OR_CO_RETURN(const std::string changed, co_await ReadParts(reader, checkpoint.root.changed_parts,
+                                                                    kTypeCheckpointSegments, table_bytes_max));
   CO_RETURN_IF_ERROR(checkpoint.table.DecodeEntries(changed));
-  ASSIGN_OR_CO_RETURN(checkpoint.owner_state,
-                      co_await ReadParts(reader, checkpoint.root.owner_parts, kTypeCheckpointOwner));
+  ASSIGN_OR_CO_RETURN(checkpoint.owner_state, co_await ReadParts(reader, checkpoint.root.owner_parts,
+                                                                 kTypeCheckpointOwner, kOwnerStateBytesMax));
   co_return checkpoint;
 }
 

@@ -37,7 +37,11 @@ struct Checkpoint {
   std::vector<Location> Records() const;
 };
 
-// Cuts the table's entries into parts of about kCheckpointPartBytes. `released` are counted as released.
+// What the bodies of a checkpoint's records hold, put together again by LoadCheckpoint: a part may end anywhere, since
+// a single entry of the table may be larger than a record.
+std::vector<std::string> CutIntoParts(std::string text);
+
+// The table's entries in parts. `released` are counted as released.
 std::vector<std::string> EncodeTable(const SegmentTable& table, const std::vector<Location>& released,
                                      bool only_changed);
 

@@ -19,14 +19,6 @@ std::size_t SizeOf(const std::vector<std::string>& parts) {
   return bytes;
 }
 
-std::vector<std::string> Cut(std::string text) {
-  std::vector<std::string> parts;
-  for (std::size_t at = 0; at < text.size(); at += kCheckpointPartBytes) {
-    parts.push_back(text.substr(at, kCheckpointPartBytes));
-  }
-  return parts;
-}
-
 std::vector<Location> Without(const std::vector<Location>& from, const std::vector<Location>& what) {
   const std::set<Location> excluded(what.begin(), what.end());
   std::vector<Location> left;
@@ -43,6 +35,7 @@ Checkpointer::Checkpointer(BlockDevice* device, SegmentTable* table, GatheringWr
       writer_(writer),
       deadline_(deadline),
       superblock_(recovered.superblock),
+      found_superblock_(recovered.superblock),
       owner_state_(recovered.base.owner_state),
       number_(recovered.base.root.number),
       newest_records_(recovered.base.Records()),
@@ -64,16 +57,17 @@ async::Task<base::Result<>> Checkpointer::Run(RecordOwner* owner) {
         base::Errc::kInvalid,
         fmt::format("the owner's state of {} bytes is too large for a checkpoint", image.owner.state.size()));
   }
-  ASSIGN_OR_CO_RETURN(const Location root, co_await AppendImage(&image));
-  superblock_.previous = superblock_.newest;
-  superblock_.newest = {.base_lsn = image.root.base_lsn, .durable_lsn = writer_->durable_lsn(), .root = root};
-  ++superblock_.sequence;
-  auto stored = co_await StoreSuperblock(device_, superblock_, deadline_);
+  auto root = co_await AppendImage(&image);
+  if (!root.has_value()) {
+    GiveBack();
+    co_return std::move(root).error();
+  }
+  auto stored = co_await MoveSuperblock(&image, *root);
   if (!stored.has_value()) {
     writer_->Latch("the superblock: " + stored.error().message());
     co_return base::Error(base::Errc::kReadOnly, writer_->read_only_reason());
   }
-  Finish(image, root);
+  Finish(image, *root);
   if (owner != nullptr) owner->CheckpointDurable();
   writer_->Kick();
   co_return base::Result<>();
@@ -116,12 +110,15 @@ async::Task<base::Result<std::vector<Location>>> Checkpointer::AppendParts(std::
     records.push_back({.key = {.type = type, .epoch = number_, .index = next_part_++}, .body = std::move(part)});
   }
   std::vector<Location> places;
-  CO_RETURN_IF_ERROR(co_await AppendAll(writer_, Stream::kMeta, std::move(records), &places));
+  auto appended = co_await AppendAll(writer_, Stream::kMeta, std::move(records), &places);
+  appended_.insert(appended_.end(), places.begin(), places.end());
+  if (!appended.has_value()) co_return std::move(appended).error();
   co_return places;
 }
 
 async::Task<base::Result<Location>> Checkpointer::AppendImage(Image* image) {
   next_part_ = 0;
+  appended_.clear();
   ASSIGN_OR_CO_RETURN(auto table_parts, co_await AppendParts(kTypeCheckpointSegments, std::move(image->table_parts)));
   if (full_number_ == number_) {
     full_parts_ = std::move(table_parts);
@@ -129,11 +126,31 @@ async::Task<base::Result<Location>> Checkpointer::AppendImage(Image* image) {
     image->root.changed_parts = std::move(table_parts);
   }
   image->root.full_parts = full_parts_;
-  ASSIGN_OR_CO_RETURN(image->root.owner_parts, co_await AppendParts(kTypeCheckpointOwner, Cut(image->owner.state)));
+  ASSIGN_OR_CO_RETURN(image->root.owner_parts,
+                      co_await AppendParts(kTypeCheckpointOwner, CutIntoParts(image->owner.state)));
   std::vector<std::string> root;
   root.push_back(EncodeRoot(image->root));
   ASSIGN_OR_CO_RETURN(const auto place, co_await AppendParts(kTypeCheckpointRoot, std::move(root)));
   co_return place.front();
+}
+
+// On a full volume, what failed checkpoints left would take the space of the one that succeeds.
+void Checkpointer::GiveBack() {
+  for (const Location& location : appended_) table_->Release(location);
+  appended_.clear();
+  // The table was marked unchanged for a full one that does not exist.
+  if (full_number_ == number_) full_parts_.clear();
+}
+
+async::Task<base::Result<>> Checkpointer::MoveSuperblock(const Image* image, Location root) {
+  if (found_superblock_.has_value()) {
+    CO_RETURN_IF_ERROR(co_await RepairSuperblock(device_, *found_superblock_, deadline_));
+    found_superblock_.reset();
+  }
+  superblock_.previous = superblock_.newest;
+  superblock_.newest = {.base_lsn = image->root.base_lsn, .durable_lsn = writer_->durable_lsn(), .root = root};
+  ++superblock_.sequence;
+  co_return co_await StoreSuperblock(device_, superblock_, deadline_);
 }
 
 void Checkpointer::Finish(const Image& image, Location root) {

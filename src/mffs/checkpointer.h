@@ -1,6 +1,7 @@
 // Checkpointer: writes checkpoints and moves the superblock to them.
 #pragma once
 
+#include <optional>
 #include <vector>
 
 #include "async/asio.h"
@@ -12,8 +13,9 @@ namespace mffs {
 
 // Thread: one shard. Borrows all it is given. One Run() at a time; its task must not be cancelled.
 // Durability: when Run() succeeds, all releases made before it and the owner's state are durable, and the segments that
-// were empty then are free.
-// Errors: kReadOnly. A superblock that cannot be written latches the writer: nobody knows which state counts then.
+// were empty then are free. One that fails gives back the records that it had written.
+// Errors: kNoSpace, kInvalid, kReadOnly. A superblock that cannot be written latches the writer: nobody knows which
+// state counts then.
 class Checkpointer {
  public:
   Checkpointer(BlockDevice* device, SegmentTable* table, GatheringWriter* writer, IoDeadline deadline,
@@ -38,6 +40,8 @@ class Checkpointer {
   Image TakeImage(RecordOwner* owner);
   async::Task<base::Result<std::vector<Location>>> AppendParts(std::uint8_t type, std::vector<std::string> parts);
   async::Task<base::Result<Location>> AppendImage(Image* image);
+  void GiveBack();
+  async::Task<base::Result<>> MoveSuperblock(const Image* image, Location root);
   void Finish(const Image& image, Location root);
 
   BlockDevice* device_;
@@ -45,10 +49,12 @@ class Checkpointer {
   GatheringWriter* writer_;
   IoDeadline deadline_;
   Superblock superblock_;
+  std::optional<Superblock> found_superblock_;  // As loaded, until all copies of it are repaired.
   std::string owner_state_;
   std::uint64_t number_ = 0;
   std::uint64_t full_number_ = 0;
   std::uint64_t next_part_ = 0;       // Index of the next record of the checkpoint being written.
+  std::vector<Location> appended_;    // Its records so far.
   std::vector<Location> full_parts_;  // Empty: the next checkpoint is a full one.
   std::size_t full_bytes_ = 0;
   std::vector<Location> newest_records_;

@@ -4,6 +4,8 @@
 #include <cstring>
 #include <optional>
 
+#include <boost/asio/error.hpp>
+#include <boost/system/system_error.hpp>
 #include <fmt/format.h>
 
 #include "base/check.h"
@@ -31,6 +33,11 @@ IoDone EndOf(std::shared_ptr<Operation> operation) {
 
 async::Task<base::Result<>> Await(std::shared_ptr<Operation> operation, std::string what) {
   co_await operation->timer.async_wait(async::as_result);
+  // A caller that gave up unwinds: that says nothing of the device.
+  const auto state = co_await asio::this_coro::cancellation_state;
+  if (state.cancelled() != asio::cancellation_type::none) {
+    throw boost::system::system_error(asio::error::operation_aborted);
+  }
   if (!operation->result.has_value()) co_return base::Error(base::Errc::kTimeout, what + " did not end in time");
   if (!operation->result->has_value()) co_return std::move(operation->result->error()).In(what);
   co_return base::Result<>();
@@ -85,6 +92,13 @@ async::Task<base::Result<>> WriteDurably(BlockDevice* device, std::uint64_t offs
   device->Write(offset, operation->memory.span(), Sync::kYes, EndOf(operation));
   device->Submit();
   co_return co_await Await(std::move(operation), what);
+}
+
+async::Task<base::Result<>> FlushDevice(BlockDevice* device, IoDeadline deadline) {
+  auto operation = std::make_shared<Operation>(co_await asio::this_coro::executor, deadline);
+  device->Flush(EndOf(operation));
+  device->Submit();
+  co_return co_await Await(std::move(operation), "flush " + device->name());
 }
 
 }  // namespace mffs

@@ -1,4 +1,7 @@
 // Awaitable reads and writes of a BlockDevice, with deadlines, for everything off the hot path.
+//
+// The cancellation of the caller unwinds as boost::system::system_error (operation_aborted); the operation goes on. The
+// memory belongs to the operation until the device has ended it, however long the caller waits.
 #pragma once
 
 #include <chrono>
@@ -46,5 +49,8 @@ async::Task<IoMemory> ReadMany(BlockDevice* device, std::vector<std::uint64_t> o
 // Writes `memory` durably. Errors: as above; after kTimeout the write may still land at any time.
 async::Task<base::Result<>> WriteDurably(BlockDevice* device, std::uint64_t offset, IoMemory memory,
                                          IoDeadline deadline);
+
+// Makes durable whatever the device holds. Errors: kIo, kTimeout: nothing is known then.
+async::Task<base::Result<>> FlushDevice(BlockDevice* device, IoDeadline deadline);
 
 }  // namespace mffs

@@ -69,6 +69,7 @@ Volume::Engine::Engine(async::Executor executor, BlockDevice* device, const base
       return options_.claim_unused(geometry_.SegmentOffset(segment), geometry_.segment_bytes);
     });
   }
+  table_.SetUnheld([this] { checkpoint_wanted_.Set(); });
   for (const std::string& corruption : report_.corruptions) base::LogError("mffs_corrupt", {{"what", corruption}});
 }
 
@@ -133,6 +134,14 @@ void Volume::Engine::Release(const Location& location) {
   const std::uint32_t empty_before = table_.empty_count();
   table_.Release(location);
   if (table_.empty_count() != empty_before && CheckpointIsDue()) checkpoint_wanted_.Set();
+}
+
+std::function<void()> Volume::Engine::ClaimRetry() {
+  return [this, executor = executor_, alive = std::weak_ptr(alive_)] {
+    asio::post(executor, [this, alive] {
+      if (alive.lock()) writer_.Kick();
+    });
+  };
 }
 
 // --- Reading ---
@@ -212,13 +221,19 @@ void Volume::Engine::OnBlockDurable() {
 
 bool Volume::Engine::CheckpointIsDue() const {
   if (checkpoints_served_ < checkpoints_asked_) return true;
-  if (writer_.read_only()) return false;
+  if (writer_.read_only() || !MayRetryCheckpoint()) return false;
   const std::uint64_t written = writer_.bytes_written() - bytes_at_checkpoint_;
   if (written >= options_.checkpoint_bytes) return true;
   const std::int64_t scarce =
       SmallOrLarge(geometry_, GatheringWriter::kReserveForMeta + GatheringWriter::kReserveForCleaning, 8);
-  if (table_.empty_count() > 0 && (writer_.IsStalled() || table_.free_count() < scarce)) return true;
+  if (table_.freeable_count() > 0 && (writer_.IsStalled() || table_.free_count() < scarce)) return true;
   return written > 0 && clock_->SteadyNow() - last_checkpoint_at_ >= options_.checkpoint_interval;
+}
+
+// One that failed for want of space would fail again at once, and what makes it due is still there.
+bool Volume::Engine::MayRetryCheckpoint() const {
+  return last_checkpoint_.has_value() || table_.free_count() > free_at_checkpoint_ ||
+         clock_->SteadyNow() - last_checkpoint_at_ >= kLookAgain;
 }
 
 async::Task<void> Volume::Engine::CheckpointLoop() {
@@ -230,7 +245,10 @@ async::Task<void> Volume::Engine::CheckpointLoop() {
       continue;
     }
     ResolveStall();
-    co_await checkpoint_wanted_.WaitFor(std::min<std::chrono::milliseconds>(options_.checkpoint_interval, kLookAgain));
+    const auto pause = std::min<std::chrono::milliseconds>(options_.checkpoint_interval, kLookAgain);
+    const bool was_called = co_await checkpoint_wanted_.WaitFor(pause);
+    // For an owner who refuses claims and does not call ClaimRetry().
+    if (!was_called && writer_.IsStalled()) writer_.Kick();
   }
 }
 
@@ -247,6 +265,7 @@ async::Task<void> Volume::Engine::RunCheckpoint() {
   // Its own blocks are no reason for another one.
   bytes_at_checkpoint_ = writer_.bytes_written();
   last_checkpoint_at_ = clock_->SteadyNow();
+  free_at_checkpoint_ = table_.free_count();
   checkpoints_served_ = asked;
   cleaning_wanted_.Set();
   checkpoint_done_.NotifyAll();
@@ -255,9 +274,8 @@ async::Task<void> Volume::Engine::RunCheckpoint() {
 void Volume::Engine::OnSpaceWanted() {
   checkpoint_wanted_.Set();
   cleaning_wanted_.Set();
-  // Only checkpoints free segments, and they need meta: what waits there would wait for ever. A checkpoint that has
-  // written its records already goes on and frees some, so those that fail may be tried again.
-  if (writer_.IsStalled(Stream::kMeta)) {
+  // Only checkpoints free segments: one whose own records find no room would wait for ever.
+  if (writer_.CheckpointIsStalled()) {
     asio::post(executor_, [this, alive = std::weak_ptr(alive_)] {
       if (alive.lock()) writer_.FailStalled(Stream::kMeta);
     });
@@ -267,11 +285,9 @@ void Volume::Engine::OnSpaceWanted() {
 // Between checkpoints: no segment is about to become free by one.
 void Volume::Engine::ResolveStall() {
   if (!writer_.IsStalled()) return;
-  if (table_.free_count() > GatheringWriter::kReserveForMeta + GatheringWriter::kReserveForCleaning) {
-    writer_.Kick();
-    return;
-  }
+  // Cleaning waits for these two itself.
   writer_.FailStalled(Stream::kCold);
+  writer_.FailStalled(Stream::kMeta);
   const bool can_clean = !is_closing_ && cleaner_.HasRoom() && cleaner_.Victim(kCleanBelowUnderPressure).has_value();
   if (is_cleaning_ || can_clean) return;
   for (std::size_t i = 0; i < kStreamCount; ++i) writer_.FailStalled(static_cast<Stream>(i));

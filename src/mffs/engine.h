@@ -42,6 +42,7 @@ class Volume::Engine {
   bool IsLive(const Location& location) const { return table_.IsLive(location); }
   async::Task<base::Result<>> Checkpoint();
   VolumeStatus Status() const;
+  std::function<void()> ClaimRetry();
   async::Task<base::Result<>> Close();
 
  private:
@@ -53,6 +54,7 @@ class Volume::Engine {
 
   async::Task<void> CheckpointLoop();
   bool CheckpointIsDue() const;
+  bool MayRetryCheckpoint() const;
   async::Task<void> RunCheckpoint();
   void OnSpaceWanted();
   void ResolveStall();
@@ -80,6 +82,7 @@ class Volume::Engine {
   std::uint64_t checkpoints_asked_ = 0;  // Tickets of Checkpoint().
   std::uint64_t checkpoints_served_ = 0;
   base::Result<> last_checkpoint_;
+  std::uint32_t free_at_checkpoint_ = 0;  // Segments, when the last one ended.
   std::uint64_t bytes_at_checkpoint_ = 0;
   base::SteadyTime last_checkpoint_at_;
   std::uint64_t corrupt_reads_ = 0;

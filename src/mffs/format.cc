@@ -1,5 +1,6 @@
 #include "mffs/format.h"
 
+#include <algorithm>
 #include <cstring>
 
 #include <fmt/format.h>
@@ -29,6 +30,10 @@ std::uint32_t SuperblockSeed(std::size_t copy) {
   // Counted from the end for the last two, so that the seed does not depend on what a damaged copy says of the size.
   const std::uint64_t offset = SuperblockOffset(copy, 0);
   return base::Crc32c(std::as_bytes(std::span(&offset, 1)));
+}
+
+bool IsGeneration(std::uint32_t value) {
+  return value != 0 && value <= kGenerationMax;
 }
 
 bool IsStream(std::uint8_t value) {
@@ -138,6 +143,10 @@ base::Result<Superblock> DecodeSuperblock(base::ByteSpan sector, std::size_t cop
   superblock.sequence = in.U64();
   superblock.newest = DecodeRef(in);
   superblock.previous = DecodeRef(in);
+  for (const CheckpointRef& ref : {superblock.newest, superblock.previous}) {
+    if (std::max(ref.base_lsn, ref.durable_lsn).value() <= kLsnMax) continue;
+    return base::Error(base::Errc::kCorrupt, "superblock with an impossible LSN");
+  }
   return superblock;
 }
 
@@ -166,7 +175,8 @@ std::optional<SegmentHeader> DecodeSegmentHeader(base::ByteSpan sector, const Uu
   header.generation = in.U32();
   const std::uint32_t stream = in.U32();
   header.first_lsn = Lsn(in.U64());
-  if (header.segment != segment || header.generation == 0 || stream >= kStreamCount) return std::nullopt;
+  if (header.segment != segment || !IsGeneration(header.generation) || stream >= kStreamCount) return std::nullopt;
+  if (header.first_lsn.value() > kLsnMax) return std::nullopt;
   header.stream = static_cast<Stream>(stream);
   const SegmentSeed seed(uuid, segment, header.generation);
   if (checksum != SectorChecksum(sector, 8, seed.ForSector(0))) return std::nullopt;
@@ -208,11 +218,13 @@ std::optional<BlockHeader> DecodeBlockHeader(base::ByteSpan sector, const Uuid& 
   BlockHeader header;
   header.segment = in.U32();
   header.generation = in.U32();
-  if (header.segment != segment || header.generation == 0) return std::nullopt;
+  if (header.segment != segment || !IsGeneration(header.generation)) return std::nullopt;
   header.lsn = Lsn(in.U64());
   header.commit_lsn = Lsn(in.U64());
   header.mount_first = Lsn(in.U64());
   header.mount_cut = Lsn(in.U64());
+  const Lsn highest = std::max({header.lsn, header.commit_lsn, header.mount_first, header.mount_cut});
+  if (highest.value() > kLsnMax) return std::nullopt;
   header.sector_count = in.U16();
   header.record_count = in.U16();
   header.flags = in.U16();

@@ -23,6 +23,9 @@ inline constexpr std::uint32_t kBlockBytesMax = kBlockSectorsMax * kSectorBytes;
 inline constexpr std::uint64_t kRecordsPerSegmentMax = kSegmentBytesMax / 48;
 inline constexpr std::uint32_t kRecordsOffset = 1088;  // In a block: header and checksum table come before.
 inline constexpr std::size_t kSuperblockCopies = 4;
+// No volume lives to see these; what names higher ones was made to overflow.
+inline constexpr std::uint64_t kLsnMax = std::uint64_t{1} << 62;
+inline constexpr std::uint32_t kGenerationMax = 0xfffffff0;
 
 inline constexpr std::uint8_t kTypeCheckpointRoot = 0xf0;
 inline constexpr std::uint8_t kTypeCheckpointSegments = 0xf1;
@@ -69,6 +72,7 @@ struct Geometry {
   std::uint32_t sectors_per_segment() const { return static_cast<std::uint32_t>(segment_bytes / kSectorBytes); }
   std::uint32_t footer_sector() const { return sectors_per_segment() - 1; }
   std::uint32_t summary_bytes_max() const { return segment_bytes / 8; }
+  std::uint32_t records_max() const { return segment_bytes / 48; }
   friend bool operator==(const Geometry&, const Geometry&) = default;
 };
 

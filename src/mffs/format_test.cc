@@ -89,6 +89,32 @@ TEST(Format, AFooterComesBackAndEachFlippedBitIsFound) {
   EXPECT_EQ(CountAccepted(sector, [&] { return DecodeFooter(sector.span(), SomeGeometry(), 5, 7).has_value(); }), 0);
 }
 
+// Found by the fuzzer: arithmetic on them went round, and recovery with it.
+TEST(Format, LsnsAndGenerationsThatCouldOverflowAreNotValid) {
+  IoMemory sector(kSectorBytes);
+  for (const std::uint64_t above : {0, 1}) {
+    SCOPED_TRACE(above);
+    const Lsn lsn(kLsnMax + above);
+    EncodeSegmentHeader({.segment = 5, .generation = 7, .first_lsn = lsn}, SomeUuid(), sector.span());
+    EXPECT_EQ(DecodeSegmentHeader(sector.span(), SomeUuid(), 5).has_value(), above == 0);
+    const auto generation = static_cast<std::uint32_t>(kGenerationMax + above);
+    EncodeSegmentHeader({.segment = 5, .generation = generation}, SomeUuid(), sector.span());
+    EXPECT_EQ(DecodeSegmentHeader(sector.span(), SomeUuid(), 5).has_value(), above == 0);
+    const BlockHeader highest{.segment = 5, .generation = 7, .sector_count = 1, .used_bytes = kRecordsOffset};
+    for (Lsn BlockHeader::* field :
+         {&BlockHeader::lsn, &BlockHeader::commit_lsn, &BlockHeader::mount_first, &BlockHeader::mount_cut}) {
+      BlockHeader header = highest;
+      header.*field = lsn;
+      SealBlock(header, SegmentSeed(SomeUuid(), 5, 7), 9, sector.span());
+      EXPECT_EQ(DecodeBlockHeader(sector.span(), SomeUuid(), 5, 9).has_value(), above == 0);
+    }
+    Superblock superblock{.geometry = SomeGeometry(), .sequence = 1};
+    superblock.newest.durable_lsn = lsn;
+    EncodeSuperblock(superblock, 1, sector.span());
+    EXPECT_EQ(DecodeSuperblock(sector.span(), 1).has_value(), above == 0);
+  }
+}
+
 class BlockTest : public testing::Test {
  protected:
   BlockTest() : memory_(BlockBuilder::kMemoryBytes), builder_(memory_.span(), VolumeSeed(SomeUuid())) {}

@@ -43,6 +43,10 @@ void GatheringWriter::Append(AppendRequest* request) {
   pending_bytes_ += PaddedRecordBytes(RecordBytes(*request));
   lane.queue.PushBack(request);
   if (!request->patient) lane.has_impatient = true;
+  if (request->key.type >= kOwnTypesFirst) {
+    lane.has_own = true;
+    lane.stalled = false;  // It may have what the others may not.
+  }
   // Copying now, while a write is in flight, costs the device nothing.
   if (!read_only_) Fill(lane);
   if (!InFlight() && !handing_out_) SchedulePump();
@@ -172,22 +176,25 @@ bool GatheringWriter::EnsureSegment(Lane& lane) {
   if (fits) return true;
   std::uint32_t reserve = kReserveForMeta + kReserveForCleaning;
   if (lane.stream == Stream::kCold) reserve = kReserveForMeta;
-  if (lane.stream == Stream::kMeta) reserve = 0;
-  if (OpenSegment(lane, next_lsn_, reserve)) return true;
+  if (lane.stream == Stream::kMeta) reserve = lane.has_own ? 0 : kReserveForCheckpoint;
+  const auto opened = OpenSegment(lane, next_lsn_, reserve);
+  if (opened.has_value()) return true;
   lane.stalled = true;
+  lane.awaits_claim = opened.error() == SegmentTable::Refusal::kUnclaimed;
   hooks_.space_wanted();
   return false;
 }
 
-bool GatheringWriter::OpenSegment(Lane& lane, Lsn first_lsn, std::uint32_t reserve) {
+std::expected<void, SegmentTable::Refusal> GatheringWriter::OpenSegment(Lane& lane, Lsn first_lsn,
+                                                                        std::uint32_t reserve) {
   const auto taken = table_->Take(lane.stream, first_lsn, reserve);
-  if (!taken.has_value()) return false;
+  if (!taken.has_value()) return std::unexpected(taken.error());
   if (lane.segment.has_value()) SealLane(lane, true);
-  lane.segment = taken;
+  lane.segment = *taken;
   lane.next_sector = 1;
   lane.next_ordinal = 0;
   lane.wants_fresh = false;
-  return true;
+  return {};
 }
 
 void GatheringWriter::SealLane(Lane& lane, bool with_summary) {
@@ -212,8 +219,10 @@ void GatheringWriter::AddToRound(Lane& lane, std::uint16_t flags) {
   block.flags = flags;
   next_lsn_ = next_lsn_.Next();
   lane.has_impatient = false;
+  lane.has_own = false;
   for (AppendRequest* request = lane.queue.front(); request != nullptr; request = request->next) {
     if (!request->patient) lane.has_impatient = true;
+    if (request->key.type >= kOwnTypesFirst) lane.has_own = true;
   }
   last_lane_ = &lane;
   round_.push_back(std::move(block));

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <array>
+#include <expected>
 #include <functional>
 #include <memory>
 #include <optional>
@@ -43,11 +44,13 @@ class GatheringWriter {
   // Free segments that lanes leave untouched: two each for checkpoints and for cleaning.
   static constexpr std::uint32_t kReserveForMeta = 2;
   static constexpr std::uint32_t kReserveForCleaning = 2;
+  // Of those for meta: only checkpoints free segments, so their records alone take the last one.
+  static constexpr std::uint32_t kReserveForCheckpoint = 1;
 
   struct Hooks {
     std::function<void(SealedSegment)> sealed;
-    std::function<void()>
-        space_wanted;  // A lane waits for a free segment: Kick() when there is one, else FailStalled().
+    // A lane waits for a free segment: Kick() when there is one, else FailStalled().
+    std::function<void()> space_wanted;
     std::function<void()> block_durable;
     std::function<void()> read_only;
   };
@@ -61,7 +64,8 @@ class GatheringWriter {
   void Append(AppendRequest* request);
   // Free segments appeared.
   void Kick();
-  // The records of a stream that wait for a segment that will not come get kNoSpace.
+  // The records of a stream that wait for a segment that will not come get kNoSpace. Those that wait for a claim go on:
+  // there is a segment for them.
   void FailStalled(Stream stream);
   // Returns when nothing is queued or in flight.
   async::Task<void> Drain();
@@ -80,7 +84,8 @@ class GatheringWriter {
   std::uint64_t bytes_written() const { return bytes_written_; }
   bool HasOpenSegment(Stream stream) const { return lanes_[static_cast<std::size_t>(stream)].segment.has_value(); }
   bool IsStalled() const;
-  bool IsStalled(Stream stream) const { return lanes_[static_cast<std::size_t>(stream)].stalled; }
+  // Records of a checkpoint wait for a free segment.
+  bool CheckpointIsStalled() const { return lanes_[0].stalled && lanes_[0].has_own; }
 
  private:
   struct Lane {
@@ -94,8 +99,10 @@ class GatheringWriter {
     RequestList filled;          // The records in `filling`.
     RequestList queue;           // What found no room there.
     bool has_impatient = false;  // Among both.
+    bool has_own = false;        // Among both: records of a checkpoint.
     bool wants_fresh = false;    // The block being filled does not fit into the rest of the segment.
     bool stalled = false;
+    bool awaits_claim = false;  // Stalled, and segments are free: they are being zeroed.
   };
   // A write under way. Owners: its block and the device's callback.
   struct WriteOperation {
@@ -129,7 +136,7 @@ class GatheringWriter {
   void Pump();
   void StartRound(bool cover);
   bool EnsureSegment(Lane& lane);
-  bool OpenSegment(Lane& lane, Lsn first_lsn, std::uint32_t reserve);
+  std::expected<void, SegmentTable::Refusal> OpenSegment(Lane& lane, Lsn first_lsn, std::uint32_t reserve);
   void SealLane(Lane& lane, bool with_summary);
   void AddToRound(Lane& lane, std::uint16_t flags);
   void StartWrite(std::size_t index);

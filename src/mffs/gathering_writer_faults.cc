@@ -25,7 +25,7 @@ void GatheringWriter::OnFailure(std::size_t index, const std::string& reason) {
   block.buffer = std::move(copy);
   block.flags |= BlockHeader::kRewritten;
   SealLane(lane, false);
-  if (!OpenSegment(lane, block.lsn, 0)) return Latch(reason + "; no free segment is left for a second try");
+  if (!OpenSegment(lane, block.lsn, 0).has_value()) return Latch(reason + "; no free segment is left for a second try");
   StartWrite(index);
   device_->Submit();
 }
@@ -58,6 +58,7 @@ void GatheringWriter::FailEverything(base::Errc code, const std::string& reason)
     lists.push_back(std::move(lane.queue));
     if (lane.filling) lane.filling->builder.Clear();
     lane.has_impatient = false;
+    lane.has_own = false;
     lane.stalled = false;
   }
   pending_bytes_ = 0;
@@ -74,9 +75,10 @@ void GatheringWriter::FailList(RequestList list, base::Errc code, const std::str
 
 void GatheringWriter::FailStalled(Stream stream) {
   Lane& lane = LaneOf(stream);
-  if (!lane.stalled) return;
+  if (!lane.stalled || lane.awaits_claim) return;
   lane.stalled = false;
   lane.has_impatient = false;
+  lane.has_own = false;
   lane.wants_fresh = false;
   RequestList filled = std::move(lane.filled);
   RequestList queue = std::move(lane.queue);

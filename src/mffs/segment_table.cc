@@ -10,8 +10,9 @@ namespace mffs {
 SegmentTable::SegmentTable(const Geometry& geometry)
     : geometry_(geometry), segments_(geometry.segment_count), free_count_(geometry.segment_count) {}
 
-std::optional<std::uint32_t> SegmentTable::Take(Stream stream, Lsn first_lsn, std::uint32_t reserve) {
-  if (free_count_ <= reserve) return std::nullopt;
+std::expected<std::uint32_t, SegmentTable::Refusal> SegmentTable::Take(Stream stream, Lsn first_lsn,
+                                                                       std::uint32_t reserve) {
+  if (free_count_ <= reserve) return std::unexpected(Refusal::kNoneFree);
   for (std::uint32_t looked = 0; looked < size(); ++looked) {
     const std::uint32_t number = next_;
     next_ = (next_ + 1) % size();
@@ -31,7 +32,7 @@ std::optional<std::uint32_t> SegmentTable::Take(Stream stream, Lsn first_lsn, st
     --free_count_;
     return number;
   }
-  return std::nullopt;
+  return std::unexpected(Refusal::kUnclaimed);
 }
 
 void SegmentTable::BlockDurable(std::uint32_t number, Lsn lsn, std::uint32_t end_sector, std::uint32_t records,
@@ -55,9 +56,20 @@ void SegmentTable::Seal(std::uint32_t number) {
   EmptyIfDead(segment);
 }
 
+void SegmentTable::Hold(std::uint32_t number) {
+  Segment& segment = segments_[number];
+  held_empty_count_ -= IsHeldEmpty(segment);
+  ++segment.holds;
+  held_empty_count_ += IsHeldEmpty(segment);
+}
+
 void SegmentTable::Unhold(std::uint32_t number) {
-  CHECK(segments_[number].holds > 0);
-  --segments_[number].holds;
+  Segment& segment = segments_[number];
+  CHECK(segment.holds > 0);
+  held_empty_count_ -= IsHeldEmpty(segment);
+  --segment.holds;
+  held_empty_count_ += IsHeldEmpty(segment);
+  if (segment.state == SegmentState::kEmpty && segment.holds == 0 && unheld_) unheld_();
 }
 
 bool SegmentTable::Release(const Location& location) {
@@ -143,8 +155,9 @@ base::Result<> SegmentTable::DecodeEntries(std::string_view text) {
     segment.live_bytes = in.U32();
     const std::uint8_t kind = in.U8();
     const bool sane = in.ok() && number < size() && state <= 2 && stream < kStreamCount && segment.end_sector >= 1 &&
-                      segment.end_sector <= geometry_.footer_sector() &&
-                      records <= geometry_.segment_bytes / RecordHeader::kEncodedSize &&
+                      segment.end_sector <= geometry_.footer_sector() && records <= geometry_.records_max() &&
+                      segment.generation <= kGenerationMax &&
+                      std::max(segment.first_lsn, segment.last_lsn).value() <= kLsnMax &&
                       segment.live_bytes <= geometry_.segment_bytes;
     if (!sane || !segment.live.Decode(kind, in.Raw(LiveMap::EncodedBits(kind, records)), records) ||
         segment.live.live() != live) {
@@ -174,6 +187,7 @@ void SegmentTable::CountOut(const Segment& segment) {
   live_by_stream_[static_cast<std::size_t>(segment.stream)] -= segment.live_bytes;
   if (segment.state == SegmentState::kFree) --free_count_;
   if (segment.state == SegmentState::kEmpty) --empty_count_;
+  held_empty_count_ -= IsHeldEmpty(segment);
 }
 
 void SegmentTable::CountIn(const Segment& segment) {
@@ -181,12 +195,14 @@ void SegmentTable::CountIn(const Segment& segment) {
   live_by_stream_[static_cast<std::size_t>(segment.stream)] += segment.live_bytes;
   if (segment.state == SegmentState::kFree) ++free_count_;
   if (segment.state == SegmentState::kEmpty) ++empty_count_;
+  held_empty_count_ += IsHeldEmpty(segment);
 }
 
 void SegmentTable::EmptyIfDead(Segment& segment) {
   if (segment.state != SegmentState::kSealed || segment.live.live() != 0) return;
   segment.state = SegmentState::kEmpty;
   ++empty_count_;
+  held_empty_count_ += IsHeldEmpty(segment);
 }
 
 }  // namespace mffs

@@ -3,8 +3,8 @@
 #pragma once
 
 #include <array>
+#include <expected>
 #include <functional>
-#include <optional>
 #include <string>
 #include <vector>
 
@@ -51,14 +51,20 @@ class SegmentTable {
 
   // Asked before a segment that was never used is taken; a no passes it over for now (BackgroundZeroer).
   void SetClaim(std::function<bool(std::uint32_t segment)> claim) { claim_ = std::move(claim); }
+  // Called when the last hold of an empty segment ends: a checkpoint can free it now.
+  void SetUnheld(std::function<void()> unheld) { unheld_ = std::move(unheld); }
+  enum class Refusal : std::uint8_t {
+    kNoneFree,   // No more than `reserve` are free: a checkpoint may change that.
+    kUnclaimed,  // All that are free were passed over: the end of a claim's refusal changes that.
+  };
   // Takes a free segment for a stream, in ascending order round the volume, and raises its generation. Leaves at least
   // `reserve` free ones.
-  std::optional<std::uint32_t> Take(Stream stream, Lsn first_lsn, std::uint32_t reserve);
+  std::expected<std::uint32_t, Refusal> Take(Stream stream, Lsn first_lsn, std::uint32_t reserve);
   // A block of an open segment became durable. Its records are live.
   void BlockDurable(std::uint32_t segment, Lsn lsn, std::uint32_t end_sector, std::uint32_t records,
                     std::uint32_t padded_bytes);
   void Seal(std::uint32_t segment);
-  void Hold(std::uint32_t segment) { ++segments_[segment].holds; }
+  void Hold(std::uint32_t segment);
   void Unhold(std::uint32_t segment);
 
   // False: it was not live, or the segment has another generation by now. Nothing changes then.
@@ -75,8 +81,10 @@ class SegmentTable {
   std::uint64_t live_bytes() const { return live_bytes_; }
   std::uint64_t live_bytes(Stream stream) const { return live_by_stream_[static_cast<std::size_t>(stream)]; }
   std::uint32_t free_count() const { return free_count_; }
-  // Free after the next checkpoint.
+  // Free after the next checkpoint, or after a later one if held.
   std::uint32_t empty_count() const { return empty_count_; }
+  // Free after the next checkpoint.
+  std::uint32_t freeable_count() const { return empty_count_ - held_empty_count_; }
 
   // --- Checkpoint: docs/format/mffs.md, "Checkpoint" ---
   static void EncodeEntry(std::uint32_t number, const Segment& segment, std::string& out);
@@ -92,13 +100,16 @@ class SegmentTable {
   void CountOut(const Segment& segment);
   void CountIn(const Segment& segment);
   void EmptyIfDead(Segment& segment);
+  static bool IsHeldEmpty(const Segment& segment) { return segment.state == SegmentState::kEmpty && segment.holds > 0; }
 
   Geometry geometry_;
   std::vector<Segment> segments_;
   std::function<bool(std::uint32_t segment)> claim_;
+  std::function<void()> unheld_;
   std::uint32_t next_ = 0;  // Where Take goes on.
   std::uint32_t free_count_ = 0;
   std::uint32_t empty_count_ = 0;
+  std::uint32_t held_empty_count_ = 0;
   std::uint64_t live_bytes_ = 0;
   std::array<std::uint64_t, kStreamCount> live_by_stream_{};
 };

@@ -294,6 +294,15 @@ void SimDevice::FailWhatWasCut() {
   }
 }
 
+void SimDevice::BeginNextProcess() {
+  CHECK(!power_was_cut_);
+  started_.clear();
+  queue_.clear();
+  held_.clear();
+  hanging_.clear();
+  buffers_registered_ = false;
+}
+
 std::size_t SimDevice::UnflushedWrites() const {
   CHECK(power_was_cut_);
   return static_cast<std::size_t>(std::ranges::count_if(pending_, [](const Pending& write) { return !write.durable; }));

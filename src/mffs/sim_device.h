@@ -115,6 +115,10 @@ class SimDevice final : public BlockDevice {
   // the owner of the device can be shut down properly in a test that goes on.
   void FailWhatWasCut();
 
+  // The process that used the device was killed, and the next one begins: what was in flight never happens, what was
+  // written is there to be read, and is no more durable than before.
+  void BeginNextProcess();
+
   // The next three only after a cut. The number of writes whose fate it decides, in the order in which `fates` names
   // them.
   std::size_t UnflushedWrites() const;

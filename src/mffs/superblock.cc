@@ -116,6 +116,15 @@ async::Task<base::Result<Superblock>> LoadSuperblock(BlockDevice* device, IoDead
   co_return *newest;
 }
 
+async::Task<base::Result<>> RepairSuperblock(BlockDevice* device, Superblock superblock, IoDeadline deadline) {
+  for (std::size_t i = 0; i < kSuperblockCopies; ++i) {
+    const Copy copy = co_await LoadCopy(device, i, superblock.geometry.end, deadline);
+    if (copy.superblock == superblock) continue;
+    CO_RETURN_IF_ERROR(co_await StoreCopy(device, superblock, i, deadline));
+  }
+  co_return base::Result<>();
+}
+
 async::Task<base::Result<>> StoreSuperblock(BlockDevice* device, Superblock superblock, IoDeadline deadline) {
   // The second pair is untouched until the first is durable, so two equal copies exist at every moment.
   for (const std::size_t copy : {0u, 2u, 1u, 3u}) {

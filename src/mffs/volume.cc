@@ -30,7 +30,11 @@ base::Result<Geometry> PlanGeometry(const BlockDevice& device, const FormatOptio
                                    device.name(), device.size_bytes(), segments, options.segment_bytes, kSegmentsMin));
   }
   geometry.segment_count = static_cast<std::uint32_t>(segments);
-  base::SecureRandom(geometry.uuid);
+  if (options.uuid.has_value()) {
+    geometry.uuid = *options.uuid;
+  } else {
+    base::SecureRandom(geometry.uuid);
+  }
   return geometry;
 }
 
@@ -47,6 +51,9 @@ async::Task<base::Result<>> Volume::Format(BlockDevice* device, FormatOptions op
 async::Task<base::Result<std::unique_ptr<Volume>>> Volume::Open(BlockDevice* device, const base::Clock* clock,
                                                                 VolumeOptions options) {
   const auto begun = clock->SteadyNow();
+  // A process that was killed may have left writes that can be read but are not durable; what is built on them is.
+  auto flushed = co_await FlushDevice(device, options.write_deadline);
+  if (!flushed.has_value()) co_return std::move(flushed).error().In("open the volume");
   auto recovered = co_await Recover(device, options.write_deadline, options.recover_from);
   if (!recovered.has_value()) co_return std::move(recovered).error().In("open the volume");
   recovered->report.took = std::chrono::duration_cast<std::chrono::milliseconds>(clock->SteadyNow() - begun);
@@ -67,6 +74,10 @@ const std::string& Volume::owner_state() const {
 
 std::vector<std::pair<std::uint64_t, std::uint64_t>> Volume::UnusedSpace() const {
   return engine_->UnusedSpace();
+}
+
+std::function<void()> Volume::ClaimRetry() {
+  return engine_->ClaimRetry();
 }
 
 async::Task<base::Result<>> Volume::Scan(Lsn after, std::function<base::Result<>(const RecordView&)> visit) {

@@ -5,6 +5,7 @@
 #include <chrono>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
@@ -19,6 +20,8 @@ namespace mffs {
 
 struct FormatOptions {
   std::uint32_t segment_bytes = 64u << 20;  // A multiple of 1 MiB; 1 MiB in tests.
+  // Given only where the same work must give the same bytes; else chosen at random, as the checksums need it.
+  std::optional<std::array<std::byte, 16>> uuid{};
 };
 
 // Where recovery starts from. All give the same result while the checkpoints are sound; the slower ones are for
@@ -42,7 +45,7 @@ struct VolumeOptions {
   bool prefetching = true;                           // The same.
   RecoveryBase recover_from = RecoveryBase::kSuperblock;
   // Asked before the first write to space that was never used: false passes it over for now. For
-  // BackgroundZeroer::TryClaim.
+  // BackgroundZeroer::TryClaim. Call Volume::ClaimRetry() when a refused claim may succeed.
   std::function<bool(std::uint64_t offset, std::uint64_t size)> claim_unused;
   // Runs after a commit's completions were handed out, before the next block is closed: the owner lets the woken
   // writers queue again. Empty: one pass of the shard's ready handlers.
@@ -157,6 +160,10 @@ class Volume {
 
   // Space that was never used, as offsets and sizes on the device: for BackgroundZeroer::Offer. Only before Start().
   std::vector<std::pair<std::uint64_t, std::uint64_t>> UnusedSpace() const;
+
+  // A function to be called when a claim that was refused may succeed now: from any thread, also after the end of the
+  // volume, but not of its executor's context. Without such calls a refused claim is retried after a second.
+  std::function<void()> ClaimRetry();
 
   // Hands `visit` every record with lsn > `after` in LSN order, live or not, without reading bodies where a summary has
   // them. Stops at the first error that `visit` returns. Only before Start().

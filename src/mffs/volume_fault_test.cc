@@ -1,4 +1,7 @@
 // Rot, failing and hanging devices, damaged superblocks, reuse of segments, the full disk.
+#include <deque>
+#include <functional>
+
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -129,6 +132,33 @@ TEST(Rot, AMisdirectedWriteIsNotReadAsTheRecordThatBelongsThere) {
   EXPECT_EQ(opened.machine.Read(one)->body, "one");
 }
 
+// --- A process that was killed: what it wrote is visible to the next one, but may not be durable ---
+
+TEST(Reopening, WhatIsReadAtOpeningSurvivesAPowerCutAfterIt) {
+  Opened opened(Formatted());
+  opened.machine.device.IgnoreSync(true);  // Nothing of the first process gets beyond the disk's cache.
+  opened.Append(1, "seen by the second process");
+  ASSERT_TRUE(opened.machine.Close());
+  opened.machine.volume.reset();
+  opened.machine.device.BeginNextProcess();
+  opened.machine.device.IgnoreSync(false);
+  ASSERT_TRUE(opened.machine.Open());
+  const auto seen = opened.machine.Scan();
+  ASSERT_EQ(seen.size(), 1u);
+  opened.machine.device.CutPowerNow();
+  TestMachine after(opened.machine.device.ImageAfter(std::span<const WriteFate>(), 1));
+  ASSERT_TRUE(after.Open());
+  EXPECT_EQ(after.Scan(), seen);
+}
+
+TEST(Reopening, ADeviceThatCannotBeFlushedIsNotOpened) {
+  TestMachine machine(Formatted());
+  machine.device.Plant({.kind = PlantedFault::Kind::kFail, .on = SimOperation::kFlush});
+  const auto opened = machine.Open();
+  ASSERT_FALSE(opened);
+  EXPECT_EQ(opened.error().code(), base::Errc::kIo);
+}
+
 // --- Superblocks ---
 
 class Superblocks : public testing::TestWithParam<int> {};
@@ -186,6 +216,31 @@ TEST(Superblock, ADeviceThatGrewOpens) {
   larger.FlipBit(SuperblockOffset(2, TestMachine::kDiskBytes) + 50, 1);
   TestMachine machine(larger);
   EXPECT_TRUE(machine.Open());
+}
+
+TEST(Superblock, AMountRepairsDamagedCopiesBeforeItsFirstUpdate) {
+  // Only the two copies agree that an update writes first.
+  SimImage image = Formatted();
+  image.FlipBit(SuperblockOffset(1, TestMachine::kDiskBytes) + 50, 1);
+  image.FlipBit(SuperblockOffset(3, TestMachine::kDiskBytes) + 50, 1);
+  for (std::uint64_t cut = 0;; ++cut) {
+    TestMachine machine(image);
+    ASSERT_TRUE(machine.Open());
+    machine.device.CutPowerAfter(cut);
+    ModelOwner owner;
+    machine.Start(&owner);
+    while (!machine.device.PowerWasCut() && machine.context.poll_one() > 0) {
+    }
+    if (!machine.device.PowerWasCut()) {
+      machine.device.CutPowerAfter(1'000'000);  // Not while it is closed.
+      break;
+    }
+    for (std::uint64_t seed = 1; seed <= 10; ++seed) {
+      TestMachine again(machine.device.ImageAfter(seed));
+      const auto opened = again.Open();
+      EXPECT_TRUE(opened) << "cut " << cut << " seed " << seed << ": " << opened.error().message();
+    }
+  }
 }
 
 // --- Reuse ---
@@ -391,6 +446,97 @@ TEST(Space, AFullVolumeRefusesParkedMailFirstThenAllAndDrainsToNothing) {
   all.clear();
   fill(Stream::kTransit);
   EXPECT_GT(all.size() + 25, first_time);
+}
+
+// Appends without asking Admit until the volume has no segment left for the stream.
+void FillBeyondAdmission(Opened& opened, Stream stream) {
+  std::string body(400'000, 'm');
+  for (std::uint64_t index = 10'000;; ++index) {
+    AppendRequest request{.stream = stream, .key = Key(index), .body = {body}};
+    std::optional<base::Result<Location>> result;
+    request.done = [&result](base::Result<Location> location) { result.emplace(std::move(location)); };
+    opened.machine.volume->Append(&request);
+    opened.machine.context.restart();
+    while (!result.has_value()) CHECK(opened.machine.context.run_one() > 0);
+    if (result->has_value()) continue;
+    CHECK(result->error().code() == base::Errc::kNoSpace);
+    if (body.size() < 1000) return;
+    body.resize(body.size() / 2);
+  }
+}
+
+TEST(Space, TheLastSegmentIsKeptForTheCheckpointThatFreesOthers) {
+  Opened opened(Formatted());
+  std::vector<Location> mail;
+  for (std::uint64_t i = 1; i <= 6; ++i) mail.push_back(opened.Append(i, std::string(400'000, 't')));
+  FillBeyondAdmission(opened, Stream::kMeta);
+  EXPECT_EQ(opened.machine.volume->Status().space.free_segments, 1u);
+  for (const Location& location : mail) opened.machine.volume->Release(location);
+  ASSERT_TRUE(opened.machine.Checkpoint());
+  EXPECT_GE(opened.machine.volume->Status().space.free_segments, 2u);
+}
+
+TEST(Space, ACheckpointWithoutRoomIsTriedAgainWhenTimeHasPassedNotAtOnce) {
+  Opened opened(Formatted());
+  std::vector<Location> mail;
+  for (std::uint64_t i = 1; i <= 6; ++i) mail.push_back(opened.Append(i, std::string(400'000, 't')));
+  // The second time, the checkpoint's segment fills too.
+  FillBeyondAdmission(opened, Stream::kMeta);
+  ASSERT_TRUE(opened.machine.Checkpoint());
+  FillBeyondAdmission(opened, Stream::kMeta);
+  EXPECT_EQ(opened.machine.volume->Status().space.free_segments, 0u);
+  const std::uint64_t live_before = opened.machine.volume->Status().live_bytes_by_stream[0];
+  const int before = opened.owner.states_taken;
+  // A segment is empty now, and only a checkpoint can free it.
+  opened.machine.volume->Release(mail[0]);
+  opened.machine.volume->Release(mail[1]);
+  RunReady(opened.machine.context, 5000);
+  EXPECT_EQ(opened.owner.states_taken, before + 1);
+  EXPECT_EQ(opened.machine.volume->Status().live_bytes_by_stream[0], live_before);
+  opened.machine.clock.Advance(1s);
+  opened.machine.volume->Release(mail[2]);
+  opened.machine.volume->Release(mail[3]);
+  RunReady(opened.machine.context, 5000);
+  EXPECT_EQ(opened.owner.states_taken, before + 2);
+}
+
+TEST(Space, AWriterWhoseClaimIsRefusedGoesOnWhenToldSoAndDoesNotSpin) {
+  VolumeOptions options = TestMachine::Options();
+  bool allowed = true;
+  int asked = 0;
+  options.claim_unused = [&](std::uint64_t, std::uint64_t) {
+    ++asked;
+    return allowed;
+  };
+  Opened opened(Formatted(), options);
+  for (const Stream stream : {Stream::kTransit, Stream::kMeta}) {
+    SCOPED_TRACE(ToString(stream));
+    allowed = true;
+    opened.Append(1, std::string(400'000, 'x'), stream);
+    allowed = false;
+    const std::function<void()> retry = opened.machine.volume->ClaimRetry();
+    std::string body(400'000, 'y');
+    std::vector<base::Result<Location>> results;
+    std::deque<AppendRequest> requests;
+    for (std::uint64_t i = 2; i <= 4; ++i) {
+      AppendRequest& request = requests.emplace_back(AppendRequest{.stream = stream, .key = Key(i), .body = {body}});
+      request.done = [&results](base::Result<Location> location) { results.push_back(std::move(location)); };
+      opened.machine.volume->Append(&request);
+    }
+    RunReady(opened.machine.context, 5000);
+    EXPECT_LT(results.size(), 3u);
+    const int asked_before = asked;
+    retry();
+    RunReady(opened.machine.context, 5000);
+    EXPECT_GT(asked, asked_before);
+    EXPECT_LE(asked, asked_before + 3 * 16);  // A few rounds over all segments.
+    EXPECT_LT(results.size(), 3u);
+    allowed = true;
+    retry();
+    RunReady(opened.machine.context, 5000);
+    ASSERT_EQ(results.size(), 3u);
+    for (const auto& result : results) EXPECT_TRUE(result);
+  }
 }
 
 TEST(Space, CleaningGivesBackSegmentsOfWhichLittleIsLive) {

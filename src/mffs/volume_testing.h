@@ -1,6 +1,8 @@
 // For tests: a volume on a simulated disk, an owner that keeps a model of what it wrote, and crashes.
 #pragma once
 
+#include <deque>
+#include <functional>
 #include <map>
 #include <memory>
 #include <optional>
@@ -15,6 +17,7 @@
 #include "base/check.h"
 #include "base/clock.h"
 #include "base/log.h"
+#include "mffs/record_reader.h"
 #include "mffs/sim_device.h"
 #include "mffs/volume.h"
 
@@ -156,11 +159,72 @@ class TestMachine {
   }
 
   asio::io_context context;
-  base::SystemClock clock;
+  base::SimClock clock;
   SimDevice device;
   std::unique_ptr<Volume> volume;
   bool started = false;
 };
+
+inline RecordKey TestKey(std::uint64_t index) {
+  return {.type = ModelOwner::kRecordType, .partition = 7, .epoch = 1, .index = index};
+}
+
+// An empty volume of TestMachine::kDiskBytes.
+inline SimImage FormattedImage() {
+  TestMachine machine{SimImage(TestMachine::kDiskBytes)};
+  CHECK(machine.Format().has_value());
+  return machine.device.Snapshot();
+}
+
+// A volume that is open and started, and has made the checkpoint that every mount makes first.
+struct OpenVolume {
+  explicit OpenVolume(VolumeOptions options = TestMachine::Options(), std::optional<std::uint64_t> reorder_seed = {})
+      : machine(FormattedImage(), reorder_seed) {
+    CHECK(machine.Open(std::move(options)).has_value());
+    machine.Start(&owner);
+    CHECK(machine.Checkpoint().has_value());
+  }
+  ModelOwner owner;
+  TestMachine machine;
+};
+
+// Appends without waiting; notes the order of the completions.
+class TestAppender {
+ public:
+  TestAppender(Volume* volume, std::size_t body_bytes) : volume_(volume), body_(body_bytes, 'b') {}
+  void Append(Stream stream, std::uint64_t index, bool patient = false) {
+    AppendRequest& request = requests_.emplace_back();
+    request.stream = stream;
+    request.patient = patient;
+    request.key = TestKey(index);
+    request.body[0] = body_;
+    request.done = [this](base::Result<Location> location) {
+      CHECK(location.has_value());
+      done_.push_back(*location);
+    };
+    volume_->Append(&request);
+  }
+  const std::vector<Location>& done() const { return done_; }
+
+ private:
+  Volume* volume_;
+  std::string body_;
+  std::deque<AppendRequest> requests_;
+  std::vector<Location> done_;
+};
+
+inline void RunUntil(asio::io_context& context, const std::function<bool()>& condition) {
+  context.restart();
+  const auto work = asio::make_work_guard(context);
+  while (!condition()) CHECK(context.run_one() > 0);
+}
+
+// Runs what is ready, and what that makes ready; waits for no timer. The limit is for those that never come to rest.
+inline void RunReady(asio::io_context& context, int handlers_max = 100'000) {
+  context.restart();
+  for (int i = 0; i < handlers_max && context.poll_one() > 0; ++i) {
+  }
+}
 
 inline void ModelOwner::Adopt(TestMachine& machine) {
   std::map<std::uint64_t, Location> live;

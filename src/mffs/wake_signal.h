@@ -2,6 +2,7 @@
 #pragma once
 
 #include <chrono>
+#include <utility>
 
 #include "async/asio.h"
 
@@ -17,13 +18,13 @@ class WakeSignal {
     timer_.cancel();
   }
 
-  // Returns after Set() or `duration`, whichever is first.
-  async::Task<void> WaitFor(std::chrono::steady_clock::duration duration) {
+  // Returns after Set() (true) or `duration`, whichever is first.
+  async::Task<bool> WaitFor(std::chrono::steady_clock::duration duration) {
     if (!is_set_) {
       timer_.expires_after(duration);
       co_await timer_.async_wait(async::as_result);
     }
-    is_set_ = false;
+    co_return std::exchange(is_set_, false);
   }
 
  private:

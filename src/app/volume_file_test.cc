@@ -1,0 +1,134 @@
+#include "app/volume_file.h"
+
+#include <filesystem>
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <unistd.h>
+
+#include "async/testing.h"
+#include "base/check.h"
+#include "base/clock.h"
+
+namespace app {
+namespace {
+
+constexpr std::uint64_t kMiB = 1u << 20;
+
+// Never asked for anything here.
+class NoOwner final : public mffs::RecordOwner {
+ public:
+  async::Task<base::Result<>> Moved(std::vector<Move>) override { co_return base::Result<>(); }
+  CheckpointState TakeCheckpointState() override { return {}; }
+  void CheckpointDurable() override {}
+};
+
+class VolumeFileTest : public testing::Test {
+ protected:
+  VolumeFileTest() {
+    // /tmp may be a tmpfs, which has no O_DIRECT.
+    CHECK(::mkdtemp(folder_.data()) != nullptr);
+    config_.volume_path = folder_ + "/volume.mffs";
+    config_.volume_bytes = 20 * kMiB;
+    config_.volume_segment_bytes = kMiB;
+  }
+  ~VolumeFileTest() override { std::filesystem::remove_all(folder_); }
+
+  bool FileExists() const { return std::filesystem::exists(config_.volume_path); }
+  // Opens or makes the file, and the volume on it.
+  void Open() {
+    auto opened = OpenVolumeFile(context_.get_executor(), config_);
+    ASSERT_TRUE(opened) << opened.error().message();
+    file_ = *std::move(opened);
+    const auto formatted = async::RunTask(context_, FormatIfNew(&file_, &config_));
+    ASSERT_TRUE(formatted) << formatted.error().message();
+    auto volume = async::RunTask(context_, mffs::Volume::Open(file_.device.get(), &clock_, WithClaims(&file_, {})));
+    ASSERT_TRUE(volume) << volume.error().message();
+    volume_ = *std::move(volume);
+    StartZeroing(&file_, volume_.get());
+  }
+  void Close() {
+    if (volume_) EXPECT_TRUE(async::RunTask(context_, volume_->Close()));
+    volume_.reset();
+    file_ = {};
+  }
+
+  std::string folder_ = "/var/tmp/posthorn-volume-XXXXXX";
+  asio::io_context context_;
+  base::SystemClock clock_;
+  NodeConfig config_;
+  OpenedVolumeFile file_;
+  std::unique_ptr<mffs::Volume> volume_;
+};
+
+TEST_F(VolumeFileTest, AMissingFileIsMadeAndFormattedOnce) {
+  Open();
+  EXPECT_TRUE(file_.is_new);
+  Close();
+  Open();
+  EXPECT_FALSE(file_.is_new);
+  Close();
+}
+
+TEST_F(VolumeFileTest, ANewFileThatCannotBeFormattedIsDeleted) {
+  config_.volume_bytes = 8 * kMiB;  // Too small for 16 segments.
+  auto opened = OpenVolumeFile(context_.get_executor(), config_);
+  ASSERT_TRUE(opened) << opened.error().message();
+  EXPECT_TRUE(FileExists());
+  const auto formatted = async::RunTask(context_, FormatIfNew(&*opened, &config_));
+  ASSERT_FALSE(formatted);
+  EXPECT_EQ(formatted.error().code(), base::Errc::kNoSpace);
+  EXPECT_THAT(formatted.error().message(), testing::HasSubstr("take smaller segments or a larger device"));
+  EXPECT_FALSE(FileExists());
+  // With a better configuration the next start succeeds.
+  opened->device.reset();
+  config_.volume_bytes = 20 * kMiB;
+  Open();
+  Close();
+}
+
+TEST_F(VolumeFileTest, ANewFileThatCannotBeOpenedIsDeleted) {
+  // A tmpfs has no O_DIRECT.
+  config_.volume_path = "/dev/shm/posthorn-volume-" + std::to_string(::getpid());
+  if (!std::filesystem::exists("/dev/shm")) GTEST_SKIP() << "no tmpfs here";
+  const auto opened = OpenVolumeFile(context_.get_executor(), config_);
+  const bool exists = FileExists();
+  std::filesystem::remove(config_.volume_path);
+  if (opened.has_value()) GTEST_SKIP() << "/dev/shm has O_DIRECT";
+  EXPECT_FALSE(exists);
+}
+
+TEST_F(VolumeFileTest, AnExistingFileIsKeptWhateverIsInIt) {
+  Open();
+  Close();
+  config_.volume_segment_bytes = 64 * kMiB;  // Would not fit.
+  auto opened = OpenVolumeFile(context_.get_executor(), config_);
+  ASSERT_TRUE(opened);
+  EXPECT_TRUE(async::RunTask(context_, FormatIfNew(&*opened, &config_)));
+  EXPECT_TRUE(FileExists());
+}
+
+TEST_F(VolumeFileTest, TheZeroerWorksOnlyWhereSpaceWasNeverUsed) {
+  Open();
+  ASSERT_EQ(file_.zeroer == nullptr, !file_.may_need_zeroing);
+  if (!file_.may_need_zeroing) GTEST_SKIP() << "this file system writes zeroes at once";
+  EXPECT_EQ(file_.zeroer->progress().offered_bytes, 18 * kMiB);
+  // Takes every segment once.
+  NoOwner owner;
+  volume_->Start(&owner);
+  const std::string body(500'000, 'x');
+  for (int i = 0; i < 60; ++i) {
+    const auto location = async::RunTask(context_, volume_->AppendCopy(mffs::Stream::kTransit, {.type = 1}, "", body));
+    ASSERT_TRUE(location) << location.error().message();
+    volume_->Release(*location);
+  }
+  EXPECT_TRUE(async::RunTask(context_, volume_->Checkpoint()));
+  Close();
+  Open();
+  EXPECT_THAT(volume_->UnusedSpace(), testing::IsEmpty());
+  EXPECT_EQ(file_.zeroer, nullptr);
+  Close();
+}
+
+}  // namespace
+}  // namespace app

@@ -1,0 +1,165 @@
+// Where recovery starts from, and that it does not matter: checkpoints, summaries, scans.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "mffs/volume_testing.h"
+
+namespace mffs {
+namespace {
+
+constexpr std::array kBases{RecoveryBase::kSuperblock, RecoveryBase::kScan, RecoveryBase::kNothing};
+
+struct Found {
+  std::vector<SeenRecord> records;
+  std::string owner_state;
+  std::vector<std::string> corruptions;
+  std::uint64_t scan_bytes_read = 0;
+};
+
+Found Recover(const SimImage& image, RecoveryBase base) {
+  TestMachine machine(image);
+  VolumeOptions options = TestMachine::Options();
+  options.recover_from = base;
+  CHECK(machine.Open(options).has_value());
+  const std::uint64_t before = machine.device.counters().bytes_read;
+  Found found{.records = machine.Scan()};
+  found.scan_bytes_read = machine.device.counters().bytes_read - before;
+  found.owner_state = machine.volume->owner_state();
+  found.corruptions = machine.volume->recovery().corruptions;
+  return found;
+}
+
+TEST(Recovery, AllBasesGiveTheSameRecords) {
+  OpenVolume open;
+  std::vector<Location> all;
+  for (std::uint64_t i = 1; i <= 30; ++i) {
+    all.push_back(*open.machine.Append(static_cast<Stream>(1 + i % 3), TestKey(i), "h" + std::to_string(i),
+                                       std::string(i * 4000, 'x')));
+    if (i % 10 == 0) ASSERT_TRUE(open.machine.Checkpoint());
+  }
+  open.machine.volume->Release(all[3]);
+  ASSERT_TRUE(open.machine.Checkpoint());
+  ASSERT_TRUE(open.machine.Append(Stream::kTransit, TestKey(31), "h", "b"));
+  open.machine.device.CutPowerNow();
+  const SimImage image = open.machine.device.ImageAfter(3);
+
+  std::map<RecoveryBase, Found> found;
+  for (const RecoveryBase base : kBases) {
+    found[base] = Recover(image, base);
+    EXPECT_THAT(found[base].corruptions, testing::IsEmpty());
+  }
+  Found& newest = found[RecoveryBase::kSuperblock];
+  EXPECT_EQ(newest.records.size(), 31u);
+  EXPECT_FALSE(newest.records[3].is_live);
+  EXPECT_EQ(newest.records, found[RecoveryBase::kScan].records);
+  EXPECT_EQ(newest.owner_state, found[RecoveryBase::kScan].owner_state);
+  EXPECT_NE(newest.owner_state, "");
+  // Without any checkpoint nothing is known of releases.
+  for (SeenRecord& record : newest.records) record.is_live = true;
+  EXPECT_EQ(newest.records, found[RecoveryBase::kNothing].records);
+  EXPECT_EQ(found[RecoveryBase::kNothing].owner_state, "");
+}
+
+TEST(Recovery, ADamagedCheckpointIsReportedAndTheOneBeforeIsUsed) {
+  OpenVolume open;
+  const Location kept = *open.machine.Append(Stream::kTransit, TestKey(1), "head", "kept");
+  ASSERT_TRUE(open.machine.Checkpoint());
+  const int state = open.owner.states_taken;
+  const SimImage before = open.machine.device.Snapshot();
+  ASSERT_TRUE(open.machine.Checkpoint());
+  SimImage image = open.machine.device.Snapshot();
+  for (std::uint64_t i = kMiB / kSectorBytes; i < 17 * kMiB / kSectorBytes; ++i) {
+    // The records of the last checkpoint.
+    if (image.Sector(i) != before.Sector(i)) image.FlipBit(i * kSectorBytes + kRecordsOffset + 60, 1);
+  }
+  TestMachine machine(image);
+  ASSERT_TRUE(machine.Open());
+  EXPECT_THAT(machine.volume->recovery().corruptions, testing::Not(testing::IsEmpty()));
+  const auto record = machine.Read(kept);
+  ASSERT_TRUE(record) << record.error().message();
+  EXPECT_EQ(record->body, "kept");
+  EXPECT_EQ(machine.volume->owner_state(), "state " + std::to_string(state));
+  // The first checkpoint of the mount heals it.
+  ModelOwner owner;
+  machine.Start(&owner);
+  ASSERT_TRUE(machine.Close());
+  TestMachine again(machine.device.Snapshot());
+  ASSERT_TRUE(again.Open());
+  EXPECT_THAT(again.volume->recovery().corruptions, testing::IsEmpty());
+  // Cleaning may have moved it.
+  std::vector<std::string> live;
+  for (const SeenRecord& seen : again.Scan()) {
+    if (seen.key == TestKey(1) && seen.is_live) live.push_back(again.Read(seen.location)->body);
+  }
+  EXPECT_THAT(live, testing::ElementsAre("kept"));
+}
+
+// Sealed segments of small and large records, cleanly closed, so that each has a summary.
+SimImage Sealed() {
+  VolumeOptions options = TestMachine::Options();
+  options.clean_below_live_percent = 0;
+  OpenVolume open(options);
+  for (std::uint64_t i = 1; i <= 60; ++i) {
+    const std::size_t bytes = i % 4 == 0 ? 200'000 : i * 50;
+    CHECK(open.machine
+              .Append(i % 5 == 0 ? Stream::kTransit : Stream::kMailbox, TestKey(i), "head " + std::to_string(i),
+                      std::string(bytes, 'x'))
+              .has_value());
+  }
+  CHECK(open.machine.Close().has_value());
+  return open.machine.device.Snapshot();
+}
+
+TEST(Summaries, EqualAScanOfTheBlocksAndSpareTheBodies) {
+  const SimImage image = Sealed();
+  const Found by_summary = Recover(image, RecoveryBase::kSuperblock);
+  EXPECT_EQ(by_summary.records.size(), 60u);
+  // What is not sealed is read: a piece of the open segment.
+  EXPECT_LT(by_summary.scan_bytes_read, 1'200'000u);
+  SimImage without = image;
+  for (std::uint32_t segment = 0; segment < 16; ++segment) {
+    without.SetSector((segment + 2) * kMiB / kSectorBytes - 1, nullptr);  // The footer.
+  }
+  const Found by_blocks = Recover(without, RecoveryBase::kSuperblock);
+  EXPECT_GT(by_blocks.scan_bytes_read, 3'000'000u);
+  EXPECT_EQ(by_blocks.records, by_summary.records);
+  EXPECT_THAT(by_blocks.corruptions, testing::IsEmpty());
+}
+
+TEST(Summaries, ADamagedOneIsNotTrusted) {
+  const SimImage image = Sealed();
+  const Found whole = Recover(image, RecoveryBase::kSuperblock);
+  // The summary's last sector, the footer.
+  for (const std::uint64_t from_end : {2 * kSectorBytes, kSectorBytes}) {
+    for (const std::uint64_t at : {0, 30, 70}) {
+      SimImage damaged = image;
+      for (std::uint32_t segment = 0; segment < 16; ++segment) damaged.FlipBit((segment + 2) * kMiB - from_end + at, 1);
+      const Found found = Recover(damaged, RecoveryBase::kSuperblock);
+      EXPECT_EQ(found.records, whole.records) << from_end << " " << at;
+      EXPECT_THAT(found.corruptions, testing::IsEmpty());
+    }
+  }
+}
+
+TEST(UnusedSpace, IsTakenOnlyWhenItMayBe) {
+  VolumeOptions options = TestMachine::Options();
+  std::set<std::uint64_t> claimed;
+  options.claim_unused = [&](std::uint64_t offset, std::uint64_t size) {
+    EXPECT_EQ(size, kMiB);
+    if (offset == kMiB) return false;  // Still being zeroed.
+    claimed.insert(offset);
+    return true;
+  };
+  TestMachine machine(FormattedImage());
+  ASSERT_TRUE(machine.Open(options));
+  EXPECT_EQ(machine.volume->UnusedSpace().size(), 16u);
+  ModelOwner owner;
+  machine.Start(&owner);
+  const auto location = machine.Append(Stream::kTransit, TestKey(1), "", "");
+  ASSERT_TRUE(location);
+  EXPECT_TRUE(claimed.contains((location->segment + 1) * kMiB));
+  EXPECT_FALSE(claimed.contains(kMiB));
+}
+
+}  // namespace
+}  // namespace mffs
