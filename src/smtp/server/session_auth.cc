@@ -84,7 +84,7 @@ async::Task<base::Result<>> Session::AuthenticatePlain() {
 async::Task<base::Result<>> Session::AuthenticateLogin() {
   std::optional<std::string> address;
   if (auth_.has_initial) {
-    auto decoded = base::DecodeBase64(auth_.initial);
+    auto decoded = base::DecodeBase64(auth_.initial == "=" ? "" : auth_.initial);
     if (decoded) address = *std::move(decoded);
   } else {
     ASSIGN_OR_CO_RETURN(address, co_await AskClient("Username:"));
