@@ -4,6 +4,7 @@
 #include <optional>
 #include <string>
 
+#include "async/turn.h"
 #include "imap/server/change_feed.h"
 #include "imap/server/mailbox_view.h"
 #include "imap/server/output.h"
@@ -36,6 +37,7 @@ struct Conversation {
   std::string address;  // Of the account; empty: not logged in.
   store::AccountId account;
   std::optional<Selected> selected;
+  async::Turn turn;                // Passed on by commands that compute for long.
   std::optional<ChangeFeed> feed;  // There while the session runs.
 };
 

@@ -57,25 +57,32 @@ std::string_view Attributes(const store::Mailbox& mailbox) {
   return mailbox.exists ? "" : "\\Noselect";
 }
 
-// Whether LIST shows it: it exists, or is the parent of one that does. Names that are only subscribed to are LSUB's.
-bool IsListed(const std::vector<store::Mailbox>& all, const store::Mailbox& mailbox) {
-  if (mailbox.exists) return true;
-  const std::string prefix = mailbox.name + kHierarchyDelimiter;
-  return std::ranges::any_of(all, [&](const store::Mailbox& m) { return m.exists && m.name.starts_with(prefix); });
-}
+using Names = std::set<std::string, std::less<>>;
 
-void TellList(Conversation* c, const std::vector<store::Mailbox>& mailboxes, const std::string& pattern) {
-  for (const store::Mailbox& mailbox : mailboxes) {
-    if (!MatchesPattern(pattern, mailbox.name) || !IsListed(mailboxes, mailbox)) continue;
+// LIST shows what exists, and the parents of what exists. Names that are only subscribed to are LSUB's.
+async::Task<void> TellList(Conversation* c, const std::vector<store::Mailbox>* mailboxes, std::string pattern) {
+  Names parents;
+  for (const store::Mailbox& mailbox : *mailboxes) {
+    for (std::size_t at = mailbox.name.find(kHierarchyDelimiter); mailbox.exists && at != std::string::npos;
+         at = mailbox.name.find(kHierarchyDelimiter, at + 1)) {
+      parents.insert(mailbox.name.substr(0, at));
+    }
+    if (c->turn.IsOver()) co_await c->turn.Pass();
+  }
+  for (const store::Mailbox& mailbox : *mailboxes) {
+    if (c->turn.IsOver()) co_await c->turn.Pass();
+    const bool is_listed = mailbox.exists || parents.contains(mailbox.name);
+    if (!is_listed || !MatchesPattern(pattern, mailbox.name)) continue;
     c->out.Add(ListLine(false, Attributes(mailbox), kHierarchyDelimiter, mailbox.name));
   }
 }
 
 // RFC 3501 §6.3.9: where "%" hides a subscribed name, its parent is shown as \Noselect.
-void TellSubscribed(Conversation* c, const std::vector<store::Mailbox>& mailboxes, const std::string& pattern) {
-  std::set<std::string, std::less<>> shown;
-  std::set<std::string, std::less<>> parents;
-  for (const store::Mailbox& mailbox : mailboxes) {
+async::Task<void> TellSubscribed(Conversation* c, const std::vector<store::Mailbox>* mailboxes, std::string pattern) {
+  Names shown;
+  Names parents;
+  for (const store::Mailbox& mailbox : *mailboxes) {
+    if (c->turn.IsOver()) co_await c->turn.Pass();
     if (!mailbox.subscribed) continue;
     if (MatchesPattern(pattern, mailbox.name)) {
       shown.insert(mailbox.name);
@@ -170,9 +177,9 @@ async::Task<Reply> RunList(Conversation* c, List list) {
   if (!mailboxes.has_value()) co_return ReplyTo(mailboxes.error());
   const std::string pattern = list.reference + list.pattern;
   if (list.subscribed_only) {
-    TellSubscribed(c, *mailboxes, pattern);
+    co_await TellSubscribed(c, &*mailboxes, pattern);
   } else {
-    TellList(c, *mailboxes, pattern);
+    co_await TellList(c, &*mailboxes, pattern);
   }
   co_return Ok(std::string(name));
 }
