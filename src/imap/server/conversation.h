@@ -16,7 +16,6 @@ namespace imap {
 // The mailbox that is selected.
 struct Selected {
   store::MailboxId id;
-  std::string name;
   bool read_only = false;
   bool gone = false;  // Somebody deleted it: the session has to end (RFC 2180 §3).
   MailboxView view;

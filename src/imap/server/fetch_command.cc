@@ -86,6 +86,7 @@ async::Task<Result<>> Fetcher::SendBatch(std::vector<store::Message> messages) {
   for (const store::Message& message : messages) {
     const auto sequence = c_->selected->view.SequenceOf(message.uid);
     if (!sequence.has_value()) continue;
+    if (needs_.flags || needs_.seen) c_->selected->view.LearnKeywords(message, c_->out.buffer());
     const auto sent = co_await Send(&message, *sequence);
     if (!sent.has_value() && sent.error().code() == base::Errc::kNotFound && !c_->out.failed()) {
       ++missing_;
@@ -239,6 +240,7 @@ async::Task<Result<>> Fetcher::SendRange(mail::Range range, MessageReader* reade
       co_await c_->out.Flush();
     }
     if (c_->out.failed()) co_return Error(base::Errc::kClosed, "the client is gone");
+    if (c_->turn.IsOver()) co_await c_->turn.Pass();
     ASSIGN_OR_CO_RETURN(piece, co_await reader->Piece(range.offset + sent, range.size - sent));
     c_->out.Add(piece);
     sent += piece.size();
@@ -251,6 +253,7 @@ async::Task<Result<>> Fetcher::SendRange(mail::Range range, MessageReader* reade
 void TellFlags(Conversation* c, const store::Message& message) {
   const auto sequence = c->selected->view.SequenceOf(message.uid);
   if (!sequence.has_value()) return;
+  c->selected->view.LearnKeywords(message, c->out.buffer());
   FetchLine line(c->out.buffer(), *sequence);
   line.Uid(message.uid);
   line.Flags(ToFlagSet(message.flags), c->selected->view.IsRecent(message.uid));

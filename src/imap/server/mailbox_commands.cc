@@ -114,7 +114,6 @@ async::Task<Reply> RunSelect(Conversation* c, Select select) {
   const std::uint32_t first_recent =
       select.read_only ? c->services->recent->Peek(state->id) : c->services->recent->Claim(state->id, uid_next);
   Selected selected{.id = state->id,
-                    .name = state->name,
                     .read_only = select.read_only,
                     .view = MailboxView(*std::move(uids), state->highest_modseq, first_recent, state->keywords)};
   std::optional<std::uint32_t> first_unseen;
@@ -139,23 +138,21 @@ async::Task<Reply> RunCreate(Conversation* c, Create create) {
 }
 
 async::Task<Reply> RunDelete(Conversation* c, Delete deletion) {
-  const std::string name = deletion.mailbox;
+  // Names change hands while a mailbox is selected (its parent or itself may be renamed, also by others): the id says
+  // whether it is this one.
+  const auto doomed = co_await c->store()->FindMailbox(c->account, deletion.mailbox);
   const auto deleted = co_await c->store()->DeleteMailbox(c->account, std::move(deletion.mailbox));
   if (!deleted.has_value()) co_return ReplyTo(deleted.error());
   // Who deletes the mailbox he is in has left it.
-  if (c->selected.has_value() && c->selected->name == name) c->selected.reset();
+  if (c->selected.has_value() && doomed.has_value() && c->selected->id == doomed->id) c->selected.reset();
   co_return Ok("DELETE completed");
 }
 
 async::Task<Reply> RunRename(Conversation* c, Rename rename) {
   const auto valid = CheckMailboxName(rename.to);
   if (!valid.has_value()) co_return ReplyTo(valid.error());
-  const auto renamed = co_await c->store()->RenameMailbox(c->account, rename.from, rename.to);
+  const auto renamed = co_await c->store()->RenameMailbox(c->account, std::move(rename.from), std::move(rename.to));
   if (!renamed.has_value()) co_return ReplyTo(renamed.error());
-  // INBOX stays where it is and only loses its mail (RFC 3501 §6.3.5).
-  if (c->selected.has_value() && c->selected->name == rename.from && rename.from != "INBOX") {
-    c->selected->name = rename.to;
-  }
   co_return Ok("RENAME completed");
 }
 

@@ -108,6 +108,7 @@ Task<Session::Next> Session::SendListing(std::optional<std::uint32_t> message, D
 
 Task<Session::Next> Session::SendMessage(Maildrop::Entry message, std::optional<proto::TopFilter> top) {
   proto::DotStuffer stuffer;
+  async::Turn turn;
   std::uint64_t offset = 0;
   do {
     const auto piece = co_await ReadPiece(message, offset);
@@ -117,6 +118,7 @@ Task<Session::Next> Session::SendMessage(Maildrop::Entry message, std::optional<
     stuffer.Add(top.has_value() ? top->Pass(*piece) : *piece, out_);
     const Next next = co_await FlushIfMuch();
     if (next == Next::kClose) co_return next;
+    if (turn.IsOver()) co_await turn.Pass();
   } while (offset < message.size_bytes && !(top.has_value() && top->IsDone()));
   stuffer.Finish(out_);
   if (!top.has_value()) {
