@@ -33,6 +33,7 @@ struct AuthenticatorOptions {
   std::chrono::milliseconds delay_min{500};      // Doubles with each failure ...
   std::chrono::milliseconds delay_max{15'000};   // ... up to this.
   std::chrono::seconds failures_ttl{900};        // Forgiven after so long without another one.
+  std::chrono::hours known_ttl{24 * 30};         // A network that an account logged in from is known for so long.
   std::uint32_t failures_tracked_max = 100'000;  // Networks and accounts remembered; the oldest are forgotten first.
   // How an answer is made late; empty: async::Sleep. Tests record instead of sleeping.
   std::function<async::Task<void>(std::chrono::milliseconds)> wait = nullptr;

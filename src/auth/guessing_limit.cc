@@ -6,6 +6,10 @@
 
 namespace auth {
 
+namespace {
+constexpr std::size_t kNameBytesMax = 256;
+}  // namespace
+
 using std::chrono::milliseconds;
 
 GuessingLimit::GuessingLimit(const AuthenticatorOptions& options)
@@ -13,16 +17,20 @@ GuessingLimit::GuessingLimit(const AuthenticatorOptions& options)
       delay_min_(options.delay_min),
       delay_max_(options.delay_max),
       ttl_(options.failures_ttl),
+      known_ttl_(options.known_ttl),
       networks_(options.failures_tracked_max),
       accounts_(options.failures_tracked_max),
       pairs_(options.failures_tracked_max) {}
 
 GuessingLimit::Attempt GuessingLimit::MakeAttempt(std::string account, const std::string& client_ip) {
+  // No account has a longer name, so what is remembered of one is enough; else strangers would choose how much memory
+  // each of their failures takes.
+  account.resize(std::min(account.size(), kNameBytesMax));
   return {.account = std::move(account), .network = net::ClientNetwork(client_ip, {.v4 = 24, .v6 = 64})};
 }
 
 base::Result<milliseconds> GuessingLimit::Reserve(const Attempt& attempt, base::SteadyTime now) {
-  Failures* const pair = Live(pairs_, PairKey(attempt), now);
+  Failures* const pair = Known(attempt, now);
   Failures* const network = pair != nullptr ? pair : Live(networks_, attempt.network, now);
   milliseconds delay{0};
   if (network != nullptr && network->count >= failures_free_) {
@@ -38,8 +46,9 @@ base::Result<milliseconds> GuessingLimit::Reserve(const Attempt& attempt, base::
 }
 
 void GuessingLimit::Failed(const Attempt& attempt, base::SteadyTime now) {
-  if (Live(pairs_, PairKey(attempt), now) != nullptr) {
-    Count(pairs_, PairKey(attempt), now);
+  if (Failures* const pair = Known(attempt, now)) {
+    pair->count += 1;
+    pair->last = now;
     return;
   }
   Count(networks_, attempt.network, now);
@@ -65,6 +74,13 @@ GuessingLimit::Failures* GuessingLimit::Live(BoundedTable<Failures>& table, cons
                                              base::SteadyTime now) {
   Failures* const failures = table.Find(key);
   return failures != nullptr && now - failures->last < ttl_ ? failures : nullptr;
+}
+
+GuessingLimit::Failures* GuessingLimit::Known(const Attempt& attempt, base::SteadyTime now) {
+  Failures* const pair = pairs_.Find(PairKey(attempt));
+  if (pair == nullptr || now - pair->last >= known_ttl_) return nullptr;
+  if (now - pair->last >= ttl_) pair->count = 0;
+  return pair;
 }
 
 void GuessingLimit::Count(BoundedTable<Failures>& table, const std::string& key, base::SteadyTime now) {

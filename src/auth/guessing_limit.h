@@ -48,6 +48,8 @@ class GuessingLimit {
   static std::string PairKey(const Attempt& attempt);
   // Null when nothing is to be counted against: no entry, or one that is forgiven by now.
   Failures* Live(BoundedTable<Failures>& table, const std::string& key, base::SteadyTime now);
+  // Null unless the account has logged in from this network lately.
+  Failures* Known(const Attempt& attempt, base::SteadyTime now);
   void Count(BoundedTable<Failures>& table, const std::string& key, base::SteadyTime now);
   std::chrono::milliseconds DelayOf(std::uint32_t failures) const;
   // Takes the next place in the row of `failures` and returns the time until it.
@@ -57,6 +59,7 @@ class GuessingLimit {
   const std::chrono::milliseconds delay_min_;
   const std::chrono::milliseconds delay_max_;
   const std::chrono::seconds ttl_;
+  const std::chrono::seconds known_ttl_;
   BoundedTable<Failures> networks_;
   BoundedTable<Failures> accounts_;
   BoundedTable<Failures> pairs_;  // Account and network that logged in; `last` is then the success or failure since.

@@ -51,6 +51,27 @@ TEST_F(GuessingLimitTest, AnAccountIsSlowedOverAllNetworks) {
   EXPECT_EQ(Wait(From("10.9.9.9", "bob@example.test")), 0ms);
 }
 
+TEST_F(GuessingLimitTest, AKnownClientIsNotHeldUpByItsNeighboursForWeeks) {
+  const auto known = From("192.0.2.1");
+  limit_.Succeeded(known, clock_.SteadyNow());
+  clock_.Advance(24h * 29);
+  for (int i = 0; i < 8; ++i) Fail(From("192.0.2.9", "bob@example.test"));
+  EXPECT_EQ(Wait(known), 0ms);
+  // Its own failures count, and are forgiven after a while as all are.
+  for (int i = 0; i < 3; ++i) EXPECT_EQ(Fail(known), 0ms);
+  EXPECT_EQ(Wait(known), 500ms);
+  clock_.Advance(901s);
+  EXPECT_EQ(Wait(known), 0ms);
+  clock_.Advance(24h * 30);
+  for (int i = 0; i < 4; ++i) Fail(From("192.0.2.9", "bob@example.test"));
+  EXPECT_GT(Wait(known), 0ms);
+}
+
+// The memory of one failure does not depend on what the guesser sent.
+TEST_F(GuessingLimitTest, NamesThatNoAccountHasAreRememberedInShort) {
+  EXPECT_LE(From("192.0.2.1", std::string(100'000, 'x')).account.size(), 256u);
+}
+
 TEST_F(GuessingLimitTest, LoopbackCountsToo) {
   for (int i = 0; i < 4; ++i) Fail(From("127.0.0.1"));
   EXPECT_EQ(Fail(From("127.0.0.1")), 1'000ms);

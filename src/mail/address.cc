@@ -24,7 +24,7 @@ Result<std::size_t> ReadQuotedLocalPart(std::string_view text, const AddressSynt
 bool IsDotAtom(std::string_view local);
 void AppendLocalPart(std::string_view local, std::string& out);
 // RFC 5321 §4.1.2 Domain, all ASCII, in lower case already.
-bool IsDomain(std::string_view domain);
+bool IsDomain(std::string_view domain, bool underscores);
 Result<std::string> CanonicalLiteral(std::string_view literal);
 Result<std::string> ToALabels(std::string_view domain);
 
@@ -102,7 +102,7 @@ Result<std::string> CanonicalDomain(std::string_view domain, const AddressSyntax
     ASSIGN_OR_RETURN(canonical, ToALabels(domain));
     if (canonical.size() > syntax.domain_bytes_max) return Invalid("the domain is too long");
   }
-  if (!IsDomain(canonical)) return Invalid("the domain is not a valid name");
+  if (!IsDomain(canonical, syntax.underscores)) return Invalid("the domain is not a valid name");
   return canonical;
 }
 
@@ -174,7 +174,7 @@ void AppendLocalPart(std::string_view local, std::string& out) {
   out.push_back('"');
 }
 
-bool IsDomain(std::string_view domain) {
+bool IsDomain(std::string_view domain, bool underscores) {
   std::size_t label_size = 0;
   char previous = '.';
   for (const char c : domain) {
@@ -182,7 +182,8 @@ bool IsDomain(std::string_view domain) {
       if (previous == '.' || previous == '-') return false;
       label_size = 0;
     } else {
-      if (!IsAsciiAlnum(c) && (c != '-' || previous == '.')) return false;
+      const bool is_plain = IsAsciiAlnum(c) || (c == '_' && underscores);
+      if (!is_plain && (c != '-' || previous == '.')) return false;
       if (++label_size > kLabelBytesMax) return false;
     }
     previous = c;

@@ -13,9 +13,13 @@ namespace mail {
 
 // What an address may look like, and how long it may be.
 struct AddressSyntax {
-  bool utf8 = false;                    // RFC 6531: UTF-8 in the local part, U-labels in the domain.
-  bool bare_postmaster = false;         // RFC 5321 §4.1.1.3: RCPT TO:<Postmaster> has no domain.
-  std::size_t local_bytes_max = 64;     // RFC 5321 §4.5.3.1.1.
+  bool utf8 = false;             // RFC 6531: UTF-8 in the local part, U-labels in the domain.
+  bool bare_postmaster = false;  // RFC 5321 §4.1.1.3: RCPT TO:<Postmaster> has no domain.
+  bool underscores = false;      // In the domain: no host name has them, but senders do.
+  // RFC 5321 §4.5.3.1.1 asks for at least 64, and §4.5.3.1 for no limit where that can be: senders that put the
+  // recipient into their own address (VERP, SRS), and details of sub-addresses, are longer. Whoever refuses them loses
+  // mail.
+  std::size_t local_bytes_max = 254;
   std::size_t domain_bytes_max = 255;   // RFC 5321 §4.5.3.1.2.
   std::size_t mailbox_bytes_max = 254;  // RFC 5321 §4.5.3.1.3: a path of 256 with its angle brackets.
 };
@@ -47,7 +51,7 @@ struct Address {
 };
 
 // A domain name or address literal in the form `Address::domain` has. Used for the domains of the configuration too.
-// Underscores are refused as RFC 5321 does. Errors: kInvalid.
+// Underscores are refused, as RFC 5321 does, unless the syntax takes them. Errors: kInvalid.
 base::Result<std::string> CanonicalDomain(std::string_view domain, const AddressSyntax& syntax = {});
 
 }  // namespace mail

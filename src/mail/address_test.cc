@@ -54,7 +54,7 @@ TEST(Address, BringsEachValidMailboxIntoOneForm) {
 }
 
 TEST(Address, RefusesWhatIsNoMailbox) {
-  const std::string long_local = std::string(65, 'a') + "@x.test";
+  const std::string long_local = std::string(255, 'a') + "@x.test";
   const std::string long_label = "a@" + std::string(64, 'b') + ".test";
   std::string long_domain = "a@";
   for (int i = 0; i < 130; ++i) long_domain += "b.";

@@ -5,6 +5,7 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -59,5 +60,23 @@ struct MimeLimits {
 
 // Scans a whole message. Never fails: a message that is no message is one text/plain part.
 MimePart ScanMime(std::string_view message, const MimeLimits& limits = {});
+
+// The same step by step, for a caller that must not compute for long in one go. Borrows the message.
+class MimeScan {
+ public:
+  explicit MimeScan(std::string_view message, const MimeLimits& limits = {});
+  ~MimeScan();
+  MimeScan(const MimeScan&) = delete;
+  MimeScan& operator=(const MimeScan&) = delete;
+
+  // Scans about `bytes` more: whole lines, at least one. False: the end was reached before.
+  bool Step(std::size_t bytes);
+  // Once, after Step() has said false.
+  MimePart Take();
+
+ private:
+  class Scanner;
+  std::unique_ptr<Scanner> scanner_;
+};
 
 }  // namespace mail

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <algorithm>
+#include <string>
 #include <string_view>
 
 #include "base/check.h"
@@ -34,6 +35,17 @@ inline void CheckMimePart(std::string_view message, const MimePart& part, std::u
     CheckMimePart(message, child, at, part.body.offset + part.body.size);
     at = child.body.offset + child.body.size;
   }
+}
+
+// Where everything lies, to compare two scans.
+inline std::string DescribeMime(const MimePart& part) {
+  std::string text = "[" + part.type + "/" + part.subtype;
+  for (const std::uint64_t number :
+       {part.header.offset, part.header.size, part.body.offset, part.body.size, part.body_lines}) {
+    text += " " + std::to_string(number);
+  }
+  for (const MimePart& child : part.children) text += DescribeMime(child);
+  return text + "]";
 }
 
 inline void CheckMime(std::string_view message, const MimePart& root) {

@@ -57,6 +57,10 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   const std::string_view message(reinterpret_cast<const char*>(data), size);
   const MimePart root = mail::ScanMime(message);
   mail::CheckMime(message, root);
+  mail::MimeScan scan(message);
+  while (scan.Step(1 + size / 7)) {
+  }
+  CHECK(mail::DescribeMime(scan.Take()) == mail::DescribeMime(root));
   mail::CheckMime(message, mail::ScanMime(message, {.depth_max = 2, .parts_max = 5, .header_bytes_max = 64}));
   CheckHeader(message.substr(0, root.header.size));
   CheckSections(message, root);

@@ -251,7 +251,13 @@ TEST(ScanMime, HoldsItsInvariantsOnRandomMessages) {
     std::string message;
     const std::uint64_t count = random.Below(30);
     for (std::uint64_t i = 0; i < count; ++i) message += pieces[random.Below(std::size(pieces))];
-    CheckMime(message, ScanMime(message));
+    const MimePart root = ScanMime(message);
+    CheckMime(message, root);
+    MimeScan scan(message);
+    const std::size_t step = 1 + random.Below(40);
+    while (scan.Step(step)) {
+    }
+    ASSERT_EQ(DescribeMime(scan.Take()), DescribeMime(root)) << "in steps of " << step;
   }
 }
 

@@ -19,7 +19,6 @@ void SetUpGMime() {
   static_cast<void>(is_set_up);
 }
 
-std::string DecodeTransfer(std::string_view body, GMimeContentEncoding encoding);
 GMimeContentEncoding TransferEncoding(const MimePart& part);
 std::string_view FindCharset(const MimePart& part);
 bool IsFoldedIn(std::string_view folded_haystack, std::string_view folded_needle);
@@ -39,9 +38,39 @@ std::string DecodePartText(std::string_view message, const MimePart& part, const
   if (!part.children.empty()) return {};
   const std::string_view body =
       message.substr(part.body.offset, std::min<std::size_t>(part.body.size, limits.part_bytes_max));
-  const GMimeContentEncoding encoding = TransferEncoding(part);
-  if (encoding == GMIME_CONTENT_ENCODING_DEFAULT) return ToUtf8(body, FindCharset(part));
-  return ToUtf8(DecodeTransfer(body, encoding), FindCharset(part));
+  PartTextDecoder decoder(part);
+  std::string text = decoder.Add(body);
+  text.append(decoder.Finish());
+  return text;
+}
+
+struct PartTextDecoder::State {
+  GMimeContentEncoding encoding;
+  GMimeEncoding transfer;
+  Utf8Converter charset;
+};
+
+PartTextDecoder::PartTextDecoder(const MimePart& part)
+    : state_(new State{TransferEncoding(part), {}, Utf8Converter(FindCharset(part))}) {
+  if (state_->encoding == GMIME_CONTENT_ENCODING_DEFAULT) return;
+  SetUpGMime();
+  g_mime_encoding_init_decode(&state_->transfer, state_->encoding);
+}
+
+PartTextDecoder::~PartTextDecoder() = default;
+
+std::string PartTextDecoder::Add(std::string_view body) {
+  if (state_->encoding == GMIME_CONTENT_ENCODING_DEFAULT) return state_->charset.Add(body);
+  std::string decoded(g_mime_encoding_outlen(&state_->transfer, body.size()), '\0');
+  decoded.resize(g_mime_encoding_step(&state_->transfer, body.data(), body.size(), decoded.data()));
+  return state_->charset.Add(decoded);
+}
+
+std::string PartTextDecoder::Finish() {
+  if (state_->encoding == GMIME_CONTENT_ENCODING_DEFAULT) return state_->charset.Finish();
+  std::string decoded(g_mime_encoding_outlen(&state_->transfer, 0), '\0');
+  decoded.resize(g_mime_encoding_flush(&state_->transfer, nullptr, 0, decoded.data()));
+  return state_->charset.Add(decoded) + state_->charset.Finish();
 }
 
 bool ContainsText(std::string_view haystack, std::string_view needle) {
@@ -51,19 +80,14 @@ bool ContainsText(std::string_view haystack, std::string_view needle) {
 TextSearch::TextSearch(std::string_view needle) : folded_needle_(FoldUtf8(needle)) {}
 
 bool TextSearch::Matches(std::string_view haystack) const {
-  return folded_needle_.empty() || IsFoldedIn(FoldUtf8(haystack), folded_needle_);
+  return MatchesFolded(FoldUtf8(haystack));
+}
+
+bool TextSearch::MatchesFolded(std::string_view folded) const {
+  return folded_needle_.empty() || IsFoldedIn(folded, folded_needle_);
 }
 
 namespace {
-
-std::string DecodeTransfer(std::string_view body, GMimeContentEncoding encoding) {
-  SetUpGMime();
-  GMimeEncoding state;
-  g_mime_encoding_init_decode(&state, encoding);
-  std::string decoded(g_mime_encoding_outlen(&state, body.size()), '\0');
-  decoded.resize(g_mime_encoding_flush(&state, body.data(), body.size(), decoded.data()));
-  return decoded;
-}
 
 GMimeContentEncoding TransferEncoding(const MimePart& part) {
   if (part.transfer_encoding == "base64") return GMIME_CONTENT_ENCODING_BASE64;

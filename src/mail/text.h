@@ -5,6 +5,7 @@
 #pragma once
 
 #include <cstddef>
+#include <memory>
 #include <string>
 #include <string_view>
 
@@ -24,6 +25,24 @@ std::string DecodeHeaderText(std::string_view body, const TextLimits& limits = {
 // is left as it is; an unknown charset is read as UTF-8 or Latin-1 (mail/charset.h). Always valid UTF-8.
 std::string DecodePartText(std::string_view message, const MimePart& part, const TextLimits& limits = {});
 
+// DecodePartText for a body that comes in pieces, of any length: what of it is held is a character or two.
+class PartTextDecoder {
+ public:
+  explicit PartTextDecoder(const MimePart& part);
+  ~PartTextDecoder();
+  PartTextDecoder(const PartTextDecoder&) = delete;
+  PartTextDecoder& operator=(const PartTextDecoder&) = delete;
+
+  // The text of the next bytes, always valid UTF-8.
+  std::string Add(std::string_view body);
+  // What was held back at the end. Once.
+  std::string Finish();
+
+ private:
+  struct State;
+  std::unique_ptr<State> state_;
+};
+
 // Whether the needle occurs in the haystack whatever the case (both UTF-8); like i;unicode-casemap (RFC 5051) but
 // without decomposition. Linear, whatever the bytes. An empty needle occurs everywhere.
 bool ContainsText(std::string_view haystack, std::string_view needle);
@@ -33,6 +52,10 @@ class TextSearch {
  public:
   explicit TextSearch(std::string_view needle);
   bool Matches(std::string_view haystack) const;
+  // The same for a haystack that was folded (FoldUtf8), once for many needles.
+  bool MatchesFolded(std::string_view folded) const;
+  // The folded needle's size. A haystack in pieces: keep one byte less of each folded piece before the next.
+  std::size_t size_bytes() const { return folded_needle_.size(); }
 
  private:
   std::string folded_needle_;

@@ -77,6 +77,45 @@ TEST(DecodePartText, UndoesTransferEncodingAndCharset) {
   }
 }
 
+TEST(PartTextDecoder, GivesTheSameTextHoweverTheBodyIsCut) {
+  const std::pair<std::string_view, std::string_view> rows[] = {
+      {"charset=utf-8", "a\xc3\xa9\xe2\x82\xac\xf0\x9f\x98\x80 \xff \xe2\x82 \xf0\x9f\x98"},
+      {"charset=iso-8859-1", "a\xe9z"},
+      {"charset=utf-16le", std::string_view("a\0=\xd8\0\xde z", 8)},
+      {"charset=iso-2022-jp", "a\x1b$BF|K\\\x1b(Bz"},
+      {"charset=big5", "\xa4\xa4\xa4\xe5 \xa4"},
+      {"charset=nonsense", "a\xc3\xa9\xe2\x82\xac"},
+      {"charset=us-ascii", "\xc3\xa9\xe2\x82\xac end"},
+      {"x=y\r\nContent-Transfer-Encoding: base64", "w6kg\r\n4oKs8J+YgA=="},
+      {"charset=utf-8\r\nContent-Transfer-Encoding: quoted-printable", "=C3=A9=\r\n=E2=82=AC =3D\r\n=zz="},
+  };
+  for (const auto& [type, body] : rows) {
+    const std::string message = "Content-Type: text/plain; " + std::string(type) + "\r\n\r\n" + std::string(body);
+    const MimePart part = ScanMime(message);
+    const std::string whole = DecodePartText(message, part);
+    EXPECT_TRUE(IsValidUtf8(whole));
+    for (std::size_t piece = 1; piece <= body.size(); ++piece) {
+      PartTextDecoder decoder(part);
+      std::string text;
+      for (std::size_t at = 0; at < body.size(); at += piece) {
+        const std::string next = decoder.Add(body.substr(at, piece));
+        EXPECT_TRUE(IsValidUtf8(next)) << type << " in pieces of " << piece;
+        text += next;
+      }
+      EXPECT_EQ(text + decoder.Finish(), whole) << type << " in pieces of " << piece;
+    }
+  }
+}
+
+TEST(PartTextDecoder, ReadsUnlabelledTextAsLatin1FromWhereItIsNoUtf8) {
+  const MimePart part;
+  PartTextDecoder decoder(part);
+  EXPECT_EQ(decoder.Add("\xc3\xa9"), "\xc3\xa9");
+  EXPECT_EQ(decoder.Add("\xe9 "), "\xc3\xa9 ");
+  EXPECT_EQ(decoder.Add("\xc3\xa9"), "\xc3\x83\xc2\xa9");
+  EXPECT_EQ(decoder.Finish(), "");
+}
+
 TEST(DecodePartText, CutsLongParts) {
   const std::string message = "\r\n" + std::string(1000, 'a');
   EXPECT_EQ(DecodePartText(message, ScanMime(message), {.part_bytes_max = 10}).size(), 10u);

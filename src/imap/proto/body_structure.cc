@@ -81,26 +81,23 @@ void AppendExtensions(std::string& out, const mail::MimePart& part) {
   AppendNString(out, part.location);
 }
 
-void AppendMultipart(std::string& out, const mail::MimePart& part, bool extended, const EnvelopeSource& envelope_of) {
-  for (const mail::MimePart& child : part.children) AppendBodyStructure(out, child, extended, envelope_of);
-  // The grammar wants at least one part.
-  if (part.children.empty()) AppendBodyStructure(out, mail::MimePart(), extended, envelope_of);
-  out.push_back(' ');
-  AppendString(out, part.subtype);
-  if (!extended) return;
-  out.push_back(' ');
-  AppendParameters(out, part.parameters);
-  AppendExtensions(out, part);
-}
-
 // body-type-msg is for message/rfc822 alone; a message/rfc822 that was not taken apart (the depth is limited) has no
 // envelope to show and is called what it then is: bytes.
-void AppendSinglePart(std::string& out, const mail::MimePart& part, bool extended, const EnvelopeSource& envelope_of) {
-  const bool called_message = part.type == "message" && part.subtype == "rfc822";
-  const bool is_message = called_message && !part.children.empty();
-  AppendString(out, called_message && !is_message ? "application" : part.type);
+bool IsCalledMessage(const mail::MimePart& part) {
+  return part.type == "message" && part.subtype == "rfc822";
+}
+bool IsTakenApart(const mail::MimePart& part) {
+  return IsCalledMessage(part) && !part.children.empty();
+}
+
+// The part up to where its children stand.
+void BeginPart(std::string& out, const mail::MimePart& part, const EnvelopeSource& envelope_of) {
+  out.push_back('(');
+  if (part.IsMultipart()) return;
+  const bool is_bytes = IsCalledMessage(part) && !IsTakenApart(part);
+  AppendString(out, is_bytes ? "application" : part.type);
   out.push_back(' ');
-  AppendString(out, called_message && !is_message ? "octet-stream" : part.subtype);
+  AppendString(out, is_bytes ? "octet-stream" : part.subtype);
   out.push_back(' ');
   AppendParameters(out, part.parameters);
   out.push_back(' ');
@@ -110,17 +107,34 @@ void AppendSinglePart(std::string& out, const mail::MimePart& part, bool extende
   out.push_back(' ');
   AppendString(out, part.transfer_encoding);
   fmt::format_to(std::back_inserter(out), " {}", part.body.size);
-  if (is_message) {
-    out.push_back(' ');
-    AppendEnvelope(out, envelope_of(part.children.front()));
-    out.push_back(' ');
-    AppendBodyStructure(out, part.children.front(), extended, envelope_of);
-  }
-  if (is_message || part.type == "text") fmt::format_to(std::back_inserter(out), " {}", part.body_lines);
-  if (!extended) return;
+  if (!IsTakenApart(part)) return;
   out.push_back(' ');
-  AppendNString(out, part.md5);
-  AppendExtensions(out, part);
+  AppendEnvelope(out, envelope_of(part.children.front()));
+  out.push_back(' ');
+}
+
+void EndPart(std::string& out, const mail::MimePart& part, bool extended) {
+  if (part.IsMultipart()) {
+    out.push_back(' ');
+    AppendString(out, part.subtype);
+  } else if (IsTakenApart(part) || part.type == "text") {
+    fmt::format_to(std::back_inserter(out), " {}", part.body_lines);
+  }
+  if (extended) {
+    out.push_back(' ');
+    if (part.IsMultipart()) {
+      AppendParameters(out, part.parameters);
+    } else {
+      AppendNString(out, part.md5);
+    }
+    AppendExtensions(out, part);
+  }
+  out.push_back(')');
+}
+
+// Those that are shown between a part's beginning and its end.
+std::size_t ShownChildren(const mail::MimePart& part) {
+  return part.IsMultipart() || IsTakenApart(part) ? part.children.size() : 0;
 }
 
 }  // namespace
@@ -144,13 +158,32 @@ void AppendEnvelope(std::string& out, const mail::EnvelopeFields& envelope) {
 
 void AppendBodyStructure(std::string& out, const mail::MimePart& part, bool extended,
                          const EnvelopeSource& envelope_of) {
-  out.push_back('(');
-  if (part.IsMultipart()) {
-    AppendMultipart(out, part, extended, envelope_of);
-  } else {
-    AppendSinglePart(out, part, extended, envelope_of);
+  BodyStructureWriter writer(&part, extended, envelope_of);
+  while (writer.Step(out)) {
   }
-  out.push_back(')');
+}
+
+BodyStructureWriter::BodyStructureWriter(const mail::MimePart* root, bool extended, EnvelopeSource envelope_of)
+    : extended_(extended), envelope_of_(std::move(envelope_of)) {
+  open_.push_back({.part = root});
+}
+
+bool BodyStructureWriter::Step(std::string& out) {
+  Open& open = open_.back();
+  const mail::MimePart& part = *open.part;
+  if (open.children_shown == 0) {
+    BeginPart(out, part, envelope_of_);
+    // The grammar wants at least one part.
+    if (part.IsMultipart() && part.children.empty())
+      AppendBodyStructure(out, mail::MimePart(), extended_, envelope_of_);
+  }
+  if (open.children_shown < ShownChildren(part)) {
+    open_.push_back({.part = &part.children[open.children_shown++]});
+    return true;
+  }
+  EndPart(out, part, extended_);
+  open_.pop_back();
+  return !open_.empty();
 }
 
 }  // namespace imap

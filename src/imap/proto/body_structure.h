@@ -3,6 +3,7 @@
 
 #include <functional>
 #include <string>
+#include <vector>
 
 #include "mail/envelope_fields.h"
 #include "mail/mime.h"
@@ -17,5 +18,24 @@ using EnvelopeSource = std::function<mail::EnvelopeFields(const mail::MimePart& 
 // `extended`: with the extension data, as BODYSTRUCTURE has it and BODY has not.
 void AppendBodyStructure(std::string& out, const mail::MimePart& part, bool extended,
                          const EnvelopeSource& envelope_of);
+
+// The same step by step, for a caller that must not compute for long in one go. Borrows the structure.
+class BodyStructureWriter {
+ public:
+  BodyStructureWriter(const mail::MimePart* root, bool extended, EnvelopeSource envelope_of);
+
+  // Appends the beginning or the end of the next part. False: that was the last.
+  bool Step(std::string& out);
+
+ private:
+  struct Open {
+    const mail::MimePart* part = nullptr;
+    std::size_t children_shown = 0;
+  };
+
+  bool extended_;
+  EnvelopeSource envelope_of_;
+  std::vector<Open> open_;  // The innermost last.
+};
 
 }  // namespace imap

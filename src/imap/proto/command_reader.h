@@ -67,6 +67,9 @@ class CommandReader {
   // The next line is a response to a continuation request (AUTHENTICATE, IDLE): it comes as LineReady, braces and all.
   void ExpectLine() { expect_line_ = true; }
 
+  // Between two commands.
+  void SetLimits(const ReaderLimits& limits) { limits_ = limits; }
+
   // Forgets a command that was read in part.
   void Restart() { Reset(); }
 

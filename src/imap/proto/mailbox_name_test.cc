@@ -98,7 +98,10 @@ TEST(MailboxPattern, MatchesAsRfc3501Section6_3_8Says) {
       {"*%*%", "", true},
       {"a%b*c", "axxbyy/zc", true},
       {"foo", "foobar", false},
-      {"*in*", "INBOX", false},
+      {"*in*", "INBOX", true},
+      {"i*", "INBOX", true},
+      {"i%/x", "INBOX/x", true},
+      {"i*", "INBOXES", false},
   };
   for (const auto& row : kRows) {
     EXPECT_EQ(MatchesPattern(row.pattern, row.name), row.expected) << row.pattern << " over " << row.name;

@@ -11,19 +11,16 @@ namespace {
 
 constexpr std::string_view kInbox = "INBOX";
 
-// The first level in upper case when it spells INBOX.
-std::string FoldInbox(std::string_view text) {
-  std::string folded(text);
-  const std::string_view level = text.substr(0, text.find(kHierarchyDelimiter));
-  if (EqualsIgnoreCase(level, kInbox)) folded.replace(0, kInbox.size(), kInbox);
-  return folded;
+// How many bytes of the name mean the same in any case: the first level where that is INBOX (RFC 3501 §5.1).
+std::size_t InboxBytes(std::string_view name) {
+  const std::string_view level = name.substr(0, name.find(kHierarchyDelimiter));
+  return EqualsIgnoreCase(level, kInbox) ? level.size() : 0;
 }
 
 }  // namespace
 
-bool MatchesPattern(std::string_view raw_pattern, std::string_view raw_name) {
-  const std::string pattern = FoldInbox(raw_pattern);
-  const std::string name = FoldInbox(raw_name);
+bool MatchesPattern(std::string_view pattern, std::string_view name) {
+  const std::size_t inbox_bytes = InboxBytes(name);
   // reach[i]: the pattern so far can end after i bytes of the name. Row by row instead of by backtracking, so that
   // "*a*a*a*a*b" costs no more than any other pattern.
   std::vector<bool> reach(name.size() + 1, false);
@@ -38,7 +35,8 @@ bool MatchesPattern(std::string_view raw_pattern, std::string_view raw_name) {
       if (wildcard) {
         reach[i] = old || (reach[i - 1] && (p == '*' || c != kHierarchyDelimiter));
       } else {
-        reach[i] = before && p == c;
+        const bool folds = i <= inbox_bytes;
+        reach[i] = before && (p == c || (folds && ToLowerAscii(p) == ToLowerAscii(c)));
       }
       before = old;
     }

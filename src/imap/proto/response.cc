@@ -156,13 +156,6 @@ std::string ListLine(bool lsub, std::string_view attributes, char delimiter, std
   return out;
 }
 
-std::string SearchLine(std::span<const std::uint32_t> numbers) {
-  std::string out = "* SEARCH";
-  for (const std::uint32_t number : numbers) fmt::format_to(std::back_inserter(out), " {}", number);
-  out.append("\r\n");
-  return out;
-}
-
 std::string MailboxStatusLine(std::string_view mailbox, std::span<const StatusItem> items,
                               const MailboxCounts& counts) {
   std::string out = "* STATUS ";

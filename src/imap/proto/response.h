@@ -66,7 +66,6 @@ std::string CountLine(std::uint32_t number, std::string_view what);
 std::string FlagsLine(const FlagSet& flags);
 // `attributes` stands in the parentheses: "\HasNoChildren". A null delimiter ('\0') is NIL.
 std::string ListLine(bool lsub, std::string_view attributes, char delimiter, std::string_view mailbox);
-std::string SearchLine(std::span<const std::uint32_t> numbers);
 
 struct MailboxCounts {
   std::uint32_t messages = 0;

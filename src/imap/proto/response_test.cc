@@ -62,8 +62,6 @@ TEST(Response, WritesUntaggedLines) {
             "* FLAGS (\\Answered \\Flagged \\Deleted \\Seen \\Draft work)\r\n");
   EXPECT_EQ(ListLine(false, "\\Noselect", '/', ""), "* LIST (\\Noselect) \"/\" \"\"\r\n");
   EXPECT_EQ(ListLine(true, "", '\0', "Entwürfe x"), "* LSUB () NIL \"Entw&APw-rfe x\"\r\n");
-  EXPECT_EQ(SearchLine(std::vector<std::uint32_t>{2, 84, 882}), "* SEARCH 2 84 882\r\n");
-  EXPECT_EQ(SearchLine({}), "* SEARCH\r\n");
   const StatusItem items[] = {StatusItem::kMessages, StatusItem::kUidNext};
   EXPECT_EQ(MailboxStatusLine("blurdybloop", items, {.messages = 231, .uid_next = 44292}),
             "* STATUS blurdybloop (MESSAGES 231 UIDNEXT 44292)\r\n");  // RFC 3501 §6.3.10.

@@ -47,7 +47,7 @@ Match MatchesSent(const SearchKey& key, const MessageFacts& message) {
 
 Match MatchesHeader(const SearchKey& key, const MessageFacts& message) {
   if (message.header == nullptr) return Match::kNeedsHeader;
-  return YesIf(message.header->contains(key.field, key.text));
+  return YesIf(message.header->found.at(key.text_index));
 }
 
 Match MatchesContent(const SearchKey& key, const MessageFacts& message) {
@@ -62,6 +62,14 @@ void CollectTexts(const SearchKey& key, std::vector<ContentText>& texts) {
     texts[key.text_index] = {key.text, key.kind == Kind::kText};
   }
   for (const SearchKey& child : key.children) CollectTexts(child, texts);
+}
+
+void CollectHeaders(const SearchKey& key, std::vector<HeaderText>& headers) {
+  if (key.kind == Kind::kHeader) {
+    headers.resize(std::max(headers.size(), key.text_index + 1));
+    headers[key.text_index] = {key.field, key.text};
+  }
+  for (const SearchKey& child : key.children) CollectHeaders(child, headers);
 }
 
 }  // namespace
@@ -118,6 +126,12 @@ std::vector<ContentText> ContentTexts(const SearchKey& key) {
   std::vector<ContentText> texts;
   CollectTexts(key, texts);
   return texts;
+}
+
+std::vector<HeaderText> HeaderTexts(const SearchKey& key) {
+  std::vector<HeaderText> headers;
+  CollectHeaders(key, headers);
+  return headers;
 }
 
 }  // namespace imap

@@ -3,7 +3,6 @@
 
 #include <chrono>
 #include <cstdint>
-#include <functional>
 #include <optional>
 #include <string_view>
 #include <vector>
@@ -18,9 +17,9 @@ void ResolveSets(SearchKey& key, std::uint32_t last_sequence, std::uint32_t last
 
 // What a search may ask of a header.
 struct HeaderFacts {
-  // Whether some field of this name holds the text, in any case, encoded words decoded. An empty text asks whether
-  // there is such a field at all.
-  std::function<bool(std::string_view field, std::string_view text)> contains;
+  // By SearchKey::text_index of the header keys: whether some field of the key's name holds its text, in any case,
+  // encoded words decoded. An empty text asks whether there is such a field at all.
+  std::vector<bool> found;
   std::optional<std::chrono::sys_days> sent_on;  // The day of the Date field as written there, without its zone.
 };
 
@@ -52,5 +51,12 @@ struct ContentText {
   bool in_header = false;  // TEXT looks into the header too.
 };
 std::vector<ContentText> ContentTexts(const SearchKey& key);
+
+// The texts to be looked for in header fields, by text_index.
+struct HeaderText {
+  std::string_view field;  // Borrowed from the key, as the text.
+  std::string_view text;
+};
+std::vector<HeaderText> HeaderTexts(const SearchKey& key);
 
 }  // namespace imap

@@ -42,8 +42,9 @@ struct SearchKey {
   std::chrono::sys_days date{};
   std::string field{};
   std::string text{};  // UTF-8.
-  std::size_t text_index =
-      0;  // kBody, kText: which of the command's texts this is, from 0 in the order of the command.
+  // kBody, kText: which of the command's texts this is, from 0 in the order of the command. kHeader: likewise of its
+  // header keys.
+  std::size_t text_index = 0;
 };
 
 }  // namespace imap

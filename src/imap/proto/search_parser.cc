@@ -87,6 +87,7 @@ class SearchParser {
   const ParseLimits& limits_;
   std::size_t keys_ = 0;
   std::size_t texts_ = 0;
+  std::size_t headers_ = 0;
 };
 
 Result<SearchKey> SearchParser::Keys(std::size_t depth) {
@@ -173,6 +174,7 @@ Result<SearchKey> SearchParser::WithArgument(const std::string& name) {
   } else if (std::ranges::find(kHeaderKeys, name) != kHeaderKeys.end()) {
     RETURN_IF_ERROR(in_.Space());
     key.kind = Kind::kHeader;
+    key.text_index = headers_++;
     key.field = name;
     ASSIGN_OR_RETURN(key.text, in_.AString());
   } else {
@@ -199,7 +201,7 @@ Result<SearchKey> SearchParser::Keyword(bool present) {
 }
 
 Result<SearchKey> SearchParser::Header() {
-  SearchKey key{.kind = Kind::kHeader};
+  SearchKey key{.kind = Kind::kHeader, .text_index = headers_++};
   RETURN_IF_ERROR(in_.Space());
   ASSIGN_OR_RETURN(key.field, in_.AString());
   RETURN_IF_ERROR(in_.Space());

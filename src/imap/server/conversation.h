@@ -4,6 +4,7 @@
 #include <optional>
 #include <string>
 
+#include "async/turn.h"
 #include "imap/server/change_feed.h"
 #include "imap/server/mailbox_view.h"
 #include "imap/server/output.h"
@@ -15,7 +16,6 @@ namespace imap {
 // The mailbox that is selected.
 struct Selected {
   store::MailboxId id;
-  std::string name;
   bool read_only = false;
   bool gone = false;  // Somebody deleted it: the session has to end (RFC 2180 §3).
   MailboxView view;
@@ -36,6 +36,7 @@ struct Conversation {
   std::string address;  // Of the account; empty: not logged in.
   store::AccountId account;
   std::optional<Selected> selected;
+  async::Turn turn;                // Passed on by commands that compute for long.
   std::optional<ChangeFeed> feed;  // There while the session runs.
 };
 

@@ -86,6 +86,7 @@ async::Task<Result<>> Fetcher::SendBatch(std::vector<store::Message> messages) {
   for (const store::Message& message : messages) {
     const auto sequence = c_->selected->view.SequenceOf(message.uid);
     if (!sequence.has_value()) continue;
+    if (needs_.flags || needs_.seen) c_->selected->view.LearnKeywords(message, c_->out.buffer());
     const auto sent = co_await Send(&message, *sequence);
     if (!sent.has_value() && sent.error().code() == base::Errc::kNotFound && !c_->out.failed()) {
       ++missing_;
@@ -94,6 +95,7 @@ async::Task<Result<>> Fetcher::SendBatch(std::vector<store::Message> messages) {
     }
     co_await c_->out.FlushIfLarge();
     if (c_->out.failed()) co_return Error(base::Errc::kClosed, "the client is gone");
+    if (c_->turn.IsOver()) co_await c_->turn.Pass();
   }
   co_return Result<>();
 }
@@ -119,7 +121,7 @@ async::Task<void> Fetcher::MarkSeen(std::vector<store::Message>* messages) {
 }
 
 async::Task<Result<>> Fetcher::Send(const store::Message* message, std::uint32_t sequence) {
-  MessageReader reader(c_->store(), c_->selected->id, message->uid, message->size_bytes);
+  MessageReader reader(c_->store(), &c_->turn, c_->selected->id, message->uid, message->size_bytes);
   line_has_left_ = false;
   const std::size_t begin = c_->out.buffer().size();
   FetchLine line(c_->out.buffer(), sequence);
@@ -193,13 +195,17 @@ async::Task<Result<>> Fetcher::SendStructure(bool extended, MessageReader* reade
   for (const mail::MimePart* message : enclosed) {
     ASSIGN_OR_CO_RETURN(const std::string header, co_await reader->Bytes(message->header));
     envelopes.emplace_back(message, mail::ParseEnvelopeFields(header));
+    if (c_->turn.IsOver()) co_await c_->turn.Pass();
   }
   std::ranges::sort(envelopes, {}, [](const auto& e) { return e.first; });
   line->Name(extended ? "BODYSTRUCTURE" : "BODY");
-  AppendBodyStructure(c_->out.buffer(), *root, extended, [&envelopes](const mail::MimePart& message) {
+  BodyStructureWriter writer(root, extended, [&envelopes](const mail::MimePart& message) {
     const auto found = std::ranges::lower_bound(envelopes, &message, {}, [](const auto& e) { return e.first; });
     return found->second;
   });
+  while (writer.Step(c_->out.buffer())) {
+    if (c_->turn.IsOver()) co_await c_->turn.Pass();
+  }
   co_return Result<>();
 }
 
@@ -234,6 +240,7 @@ async::Task<Result<>> Fetcher::SendRange(mail::Range range, MessageReader* reade
       co_await c_->out.Flush();
     }
     if (c_->out.failed()) co_return Error(base::Errc::kClosed, "the client is gone");
+    if (c_->turn.IsOver()) co_await c_->turn.Pass();
     ASSIGN_OR_CO_RETURN(piece, co_await reader->Piece(range.offset + sent, range.size - sent));
     c_->out.Add(piece);
     sent += piece.size();
@@ -246,6 +253,7 @@ async::Task<Result<>> Fetcher::SendRange(mail::Range range, MessageReader* reade
 void TellFlags(Conversation* c, const store::Message& message) {
   const auto sequence = c->selected->view.SequenceOf(message.uid);
   if (!sequence.has_value()) return;
+  c->selected->view.LearnKeywords(message, c->out.buffer());
   FetchLine line(c->out.buffer(), *sequence);
   line.Uid(message.uid);
   line.Flags(ToFlagSet(message.flags), c->selected->view.IsRecent(message.uid));
@@ -260,6 +268,7 @@ async::Task<Reply> RunFetch(Conversation* c, Fetch fetch) {
     for (const std::uint32_t number : numbers) {
       fetcher.SendUidOnly(number);
       co_await c->out.FlushIfLarge();
+      if (c->turn.IsOver()) co_await c->turn.Pass();
     }
     co_return Ok("FETCH completed");
   }

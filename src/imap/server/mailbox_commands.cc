@@ -57,25 +57,32 @@ std::string_view Attributes(const store::Mailbox& mailbox) {
   return mailbox.exists ? "" : "\\Noselect";
 }
 
-// Whether LIST shows it: it exists, or is the parent of one that does. Names that are only subscribed to are LSUB's.
-bool IsListed(const std::vector<store::Mailbox>& all, const store::Mailbox& mailbox) {
-  if (mailbox.exists) return true;
-  const std::string prefix = mailbox.name + kHierarchyDelimiter;
-  return std::ranges::any_of(all, [&](const store::Mailbox& m) { return m.exists && m.name.starts_with(prefix); });
-}
+using Names = std::set<std::string, std::less<>>;
 
-void TellList(Conversation* c, const std::vector<store::Mailbox>& mailboxes, const std::string& pattern) {
-  for (const store::Mailbox& mailbox : mailboxes) {
-    if (!MatchesPattern(pattern, mailbox.name) || !IsListed(mailboxes, mailbox)) continue;
+// LIST shows what exists, and the parents of what exists. Names that are only subscribed to are LSUB's.
+async::Task<void> TellList(Conversation* c, const std::vector<store::Mailbox>* mailboxes, std::string pattern) {
+  Names parents;
+  for (const store::Mailbox& mailbox : *mailboxes) {
+    for (std::size_t at = mailbox.name.find(kHierarchyDelimiter); mailbox.exists && at != std::string::npos;
+         at = mailbox.name.find(kHierarchyDelimiter, at + 1)) {
+      parents.insert(mailbox.name.substr(0, at));
+    }
+    if (c->turn.IsOver()) co_await c->turn.Pass();
+  }
+  for (const store::Mailbox& mailbox : *mailboxes) {
+    if (c->turn.IsOver()) co_await c->turn.Pass();
+    const bool is_listed = mailbox.exists || parents.contains(mailbox.name);
+    if (!is_listed || !MatchesPattern(pattern, mailbox.name)) continue;
     c->out.Add(ListLine(false, Attributes(mailbox), kHierarchyDelimiter, mailbox.name));
   }
 }
 
 // RFC 3501 §6.3.9: where "%" hides a subscribed name, its parent is shown as \Noselect.
-void TellSubscribed(Conversation* c, const std::vector<store::Mailbox>& mailboxes, const std::string& pattern) {
-  std::set<std::string, std::less<>> shown;
-  std::set<std::string, std::less<>> parents;
-  for (const store::Mailbox& mailbox : mailboxes) {
+async::Task<void> TellSubscribed(Conversation* c, const std::vector<store::Mailbox>* mailboxes, std::string pattern) {
+  Names shown;
+  Names parents;
+  for (const store::Mailbox& mailbox : *mailboxes) {
+    if (c->turn.IsOver()) co_await c->turn.Pass();
     if (!mailbox.subscribed) continue;
     if (MatchesPattern(pattern, mailbox.name)) {
       shown.insert(mailbox.name);
@@ -107,7 +114,6 @@ async::Task<Reply> RunSelect(Conversation* c, Select select) {
   const std::uint32_t first_recent =
       select.read_only ? c->services->recent->Peek(state->id) : c->services->recent->Claim(state->id, uid_next);
   Selected selected{.id = state->id,
-                    .name = state->name,
                     .read_only = select.read_only,
                     .view = MailboxView(*std::move(uids), state->highest_modseq, first_recent, state->keywords)};
   std::optional<std::uint32_t> first_unseen;
@@ -132,23 +138,21 @@ async::Task<Reply> RunCreate(Conversation* c, Create create) {
 }
 
 async::Task<Reply> RunDelete(Conversation* c, Delete deletion) {
-  const std::string name = deletion.mailbox;
+  // Names change hands while a mailbox is selected (its parent or itself may be renamed, also by others): the id says
+  // whether it is this one.
+  const auto doomed = co_await c->store()->FindMailbox(c->account, deletion.mailbox);
   const auto deleted = co_await c->store()->DeleteMailbox(c->account, std::move(deletion.mailbox));
   if (!deleted.has_value()) co_return ReplyTo(deleted.error());
   // Who deletes the mailbox he is in has left it.
-  if (c->selected.has_value() && c->selected->name == name) c->selected.reset();
+  if (c->selected.has_value() && doomed.has_value() && c->selected->id == doomed->id) c->selected.reset();
   co_return Ok("DELETE completed");
 }
 
 async::Task<Reply> RunRename(Conversation* c, Rename rename) {
   const auto valid = CheckMailboxName(rename.to);
   if (!valid.has_value()) co_return ReplyTo(valid.error());
-  const auto renamed = co_await c->store()->RenameMailbox(c->account, rename.from, rename.to);
+  const auto renamed = co_await c->store()->RenameMailbox(c->account, std::move(rename.from), std::move(rename.to));
   if (!renamed.has_value()) co_return ReplyTo(renamed.error());
-  // INBOX stays where it is and only loses its mail (RFC 3501 §6.3.5).
-  if (c->selected.has_value() && c->selected->name == rename.from && rename.from != "INBOX") {
-    c->selected->name = rename.to;
-  }
   co_return Ok("RENAME completed");
 }
 
@@ -170,9 +174,9 @@ async::Task<Reply> RunList(Conversation* c, List list) {
   if (!mailboxes.has_value()) co_return ReplyTo(mailboxes.error());
   const std::string pattern = list.reference + list.pattern;
   if (list.subscribed_only) {
-    TellSubscribed(c, *mailboxes, pattern);
+    co_await TellSubscribed(c, &*mailboxes, pattern);
   } else {
-    TellList(c, *mailboxes, pattern);
+    co_await TellList(c, &*mailboxes, pattern);
   }
   co_return Ok(std::string(name));
 }

@@ -85,7 +85,6 @@ void MailboxView::TellChanged(const store::Message& message, std::uint32_t seque
   line.End();
 }
 
-// RFC 3501 §7.2.6: FLAGS names the keywords of the mailbox, so a new one is announced before it is used.
 void MailboxView::LearnKeywords(const store::Message& message, std::string& out) {
   bool learnt = false;
   for (const std::string& keyword : message.flags.keywords) {

@@ -37,6 +37,9 @@ class MailboxView {
   // The sequence numbers a set names, ascending.
   std::vector<std::uint32_t> Numbers(const SequenceSet& set, bool by_uid) const;
 
+  // Announces the message's keywords that FLAGS has not named yet: before they are used (RFC 3501 §7.2.6).
+  void LearnKeywords(const store::Message& message, std::string& out);
+
   // The client has just been told the flags of this message as of `modseq` (or set them silently): not to be repeated.
   void Told(std::uint32_t uid, std::uint64_t modseq) { told_[uid] = modseq; }
 
@@ -50,7 +53,6 @@ class MailboxView {
  private:
   void TellExpunged(std::string& out);
   void TellChanged(const store::Message& message, std::uint32_t sequence, std::string& out);
-  void LearnKeywords(const store::Message& message, std::string& out);
 
   std::vector<std::uint32_t> uids_;
   std::uint64_t modseq_;

@@ -47,6 +47,7 @@ async::Task<Reply> RunStore(Conversation* c, Store store) {
     }
     TellFlags(c, message);
     co_await c->out.FlushIfLarge();
+    if (c->turn.IsOver()) co_await c->turn.Pass();
   }
   if (changed->size() == wanted) co_return Ok("STORE completed");
   co_return Reply{

@@ -24,17 +24,33 @@ async::Task<Result<const mail::MimePart*>> MessageReader::Structure() {
   if (structure_.has_value()) co_return &*structure_;
   if (is_small()) {
     CO_RETURN_IF_ERROR(co_await ReadHead(size_bytes_));
-    structure_ = mail::ScanMime(head_);
-    co_return &*structure_;
+    mail::MimeScan scan(head_);
+    while (scan.Step(kStepBytes)) {
+      if (turn_->IsOver()) co_await turn_->Pass();
+    }
+    structure_ = scan.Take();
+  } else {
+    CO_RETURN_IF_ERROR(co_await ScanLarge());
   }
+  co_return &*structure_;
+}
+
+async::Task<Result<>> MessageReader::ScanLarge() {
   StructureScanner scanner;
   for (std::uint64_t at = 0; at < size_bytes_; at += kWholeBytesMax) {
     const std::uint64_t size = std::min(kWholeBytesMax, size_bytes_ - at);
     ASSIGN_OR_CO_RETURN(const std::string bytes, co_await store_->ReadMessage(mailbox_, uid_, at, size));
-    scanner.Add(bytes);
+    for (std::size_t taken = 0; taken < bytes.size(); taken += kStepBytes) {
+      scanner.Add(std::string_view(bytes).substr(taken, kStepBytes));
+      if (turn_->IsOver()) co_await turn_->Pass();
+    }
   }
-  structure_ = scanner.Finish();
-  co_return &*structure_;
+  scanner.End();
+  while (scanner.Step(kStepBytes)) {
+    if (turn_->IsOver()) co_await turn_->Pass();
+  }
+  structure_ = scanner.Take();
+  co_return Result<>();
 }
 
 async::Task<Result<std::optional<mail::SectionBytes>>> MessageReader::Find(mail::Section section) {

@@ -8,6 +8,7 @@
 #include <string_view>
 
 #include "async/asio.h"
+#include "async/turn.h"
 #include "base/result.h"
 #include "mail/mime.h"
 #include "mail/section.h"
@@ -15,12 +16,14 @@
 
 namespace imap {
 
-// Thread: the store's shard. Borrows the store. Memory: the message when it is small, else its header and at most what
-// StructureScanner keeps. Errors of every call: those of MailStore::ReadMessage; kNotFound: expunged meanwhile.
+// Thread: the store's shard, in turns. Borrows the store and the turn. Memory: the message when it is small, else its
+// header and at most what StructureScanner keeps. Errors of every call: those of MailStore::ReadMessage; kNotFound:
+// expunged meanwhile.
 class MessageReader {
  public:
-  MessageReader(store::MailStore* store, store::MailboxId mailbox, std::uint32_t uid, std::uint64_t size_bytes)
-      : store_(store), mailbox_(mailbox), uid_(uid), size_bytes_(size_bytes) {}
+  MessageReader(store::MailStore* store, async::Turn* turn, store::MailboxId mailbox, std::uint32_t uid,
+                std::uint64_t size_bytes)
+      : store_(store), turn_(turn), mailbox_(mailbox), uid_(uid), size_bytes_(size_bytes) {}
 
   // Valid until the next call.
   async::Task<base::Result<std::string_view>> Header();
@@ -38,12 +41,15 @@ class MessageReader {
  private:
   static constexpr std::uint64_t kWholeBytesMax = 256u << 10;  // A message up to this size is read once, whole.
   static constexpr std::uint64_t kPieceBytes = 64u << 10;
+  static constexpr std::size_t kStepBytes = 16u << 10;    // Scanned before the clock is looked at.
   static constexpr std::uint64_t kHeadBytes = 16u << 10;  // The first bite at a header.
 
   bool is_small() const { return size_bytes_ <= kWholeBytesMax; }
+  async::Task<base::Result<>> ScanLarge();
   async::Task<base::Result<>> ReadHead(std::uint64_t size);
 
   store::MailStore* store_;
+  async::Turn* turn_;
   store::MailboxId mailbox_;
   std::uint32_t uid_;
   std::uint64_t size_bytes_;

@@ -85,7 +85,7 @@ Session::Session(std::unique_ptr<net::Connection> connection, const Settings* se
       settings_(settings),
       services_(services),
       conversation_(connection_.get(), settings, services),
-      input_(connection_.get(), services->clock, settings->reader,
+      input_(connection_.get(), services->clock, settings->stranger,
              {.idle = settings->idle_timeout, .transfer = settings->transfer_timeout}) {}
 
 async::Task<void> Session::Run() {

@@ -58,6 +58,7 @@ async::Task<Reply> Session::LogIn(std::string address, std::string password) {
   conversation_.address = *std::move(verified);
   conversation_.account = account->id;
   input_.SetEnd(std::nullopt);
+  input_.reader().SetLimits(settings_->reader);
   if (services_->metrics.logins != nullptr) services_->metrics.logins->Add();
   base::LogInfo("imap_login", {{"account", conversation_.address},
                                {"client", connection_->peer().ip},

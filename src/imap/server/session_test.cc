@@ -305,8 +305,9 @@ TEST(Session, StoresFlags) {
   for (int i = 0; i < 3; ++i) bed.node().Deliver(std::string(kTestAddress), std::string(kSimple));
   TestClient& client = bed.ConnectAndSelect();
   EXPECT_EQ(client.Do("STORE 1:2 +FLAGS (\\Seen work)"),
+            "* FLAGS (\\Answered \\Flagged \\Deleted \\Seen \\Draft work)\r\n"
             "* 1 FETCH (UID 1 FLAGS (\\Seen work \\Recent))\r\n* 2 FETCH (UID 2 FLAGS (\\Seen work \\Recent))\r\n"
-            "* FLAGS (\\Answered \\Flagged \\Deleted \\Seen \\Draft work)\r\nt OK STORE completed\r\n");
+            "t OK STORE completed\r\n");
   EXPECT_EQ(client.Do("STORE 1 -FLAGS.SILENT (\\Seen)"), "t OK STORE completed\r\n");
   EXPECT_EQ(client.Do("UID STORE 3 FLAGS (\\Draft)"),
             "* 3 FETCH (UID 3 FLAGS (\\Draft \\Recent))\r\nt OK STORE completed\r\n");
@@ -531,6 +532,37 @@ TEST(Session, RefusesWhatIsTooLongAndGoesOn) {
   EXPECT_THAT(client.Do("LOGIN " + std::string(70'000, 'x') + " y"), StartsWith("t BAD"));
   EXPECT_THAT(client.Do("LOGIN {70000}"), StartsWith("t BAD"));
   EXPECT_THAT(client.LogIn(), StartsWith("t OK"));
+}
+
+// Names change hands: by its own rename of a parent, or by another session's.
+TEST(Session, DeletingTheSelectedMailboxLeavesItWhateverItIsCalledNow) {
+  TestBed bed;
+  TestClient& client = bed.Connect();
+  client.LogIn();
+  client.Do("CREATE p/q");
+  client.Do("SELECT p/q");
+  EXPECT_THAT(client.Do("RENAME p r"), HasSubstr("t OK"));
+  EXPECT_THAT(client.Do("DELETE r/q"), StartsWith("t OK"));
+  EXPECT_THAT(client.Do("NOOP"), StartsWith("t OK"));
+
+  client.Do("CREATE one");
+  client.Do("SELECT one");
+  TestClient& other = bed.Connect();
+  other.LogIn();
+  other.Do("RENAME one two");
+  other.Do("CREATE one");
+  EXPECT_THAT(client.Do("DELETE one"), StartsWith("t OK"));
+  EXPECT_THAT(client.Do("FETCH 1:* FLAGS"), StartsWith("t OK"));  // Still in what is called "two" now.
+}
+
+TEST(Session, StrangersMayNotSendMuch) {
+  TestBed bed;
+  TestClient& client = bed.Connect();
+  EXPECT_THAT(client.Do("LOGIN " + std::string(9'000, 'x')), StartsWith("t BAD a command line may have"));
+  EXPECT_THAT(client.Do("LOGIN {5000+}\r\n" + std::string(5'000, 'x') + " y"), StartsWith("t BAD a literal may have"));
+  client.LogIn();
+  client.Do("SELECT INBOX");
+  EXPECT_THAT(client.Do("SEARCH SUBJECT {60000+}\r\n" + std::string(60'000, 'x')), HasSubstr("t OK"));
 }
 
 }  // namespace

@@ -27,6 +27,8 @@ struct Settings {
   std::chrono::seconds transfer_timeout{300};   // For a piece of a command that has begun, or of a response.
   std::uint32_t unseen_scan_max = 10'000;  // Messages looked at for SELECT's [UNSEEN]; past it the code is left out.
   bool plaintext_auth_on_loopback = false;
+  // Before the login: a stranger needs no more than a long name and password, and there may be many strangers.
+  ReaderLimits stranger{.line_bytes_max = 8 * 1024, .literal_bytes_max = 4 * 1024, .command_bytes_max = 16 * 1024};
   ReaderLimits reader;
   ParseLimits parser;
 };

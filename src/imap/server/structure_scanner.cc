@@ -18,11 +18,15 @@ void StructureScanner::Add(std::string_view piece) {
   }
 }
 
-mail::MimePart StructureScanner::Finish() {
+void StructureScanner::End() {
   Emit(lead_);
   lead_.clear();
   CloseGap();
-  mail::MimePart root = mail::ScanMime(kept_);
+  scan_.emplace(kept_);
+}
+
+mail::MimePart StructureScanner::Take() {
+  mail::MimePart root = scan_->Take();
   MoveBack(root);
   return root;
 }

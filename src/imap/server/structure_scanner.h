@@ -3,6 +3,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -28,8 +29,10 @@ class StructureScanner {
   explicit StructureScanner(const StructureScannerLimits& limits = {}) : limits_(limits), budget_(limits.head_bytes) {}
 
   void Add(std::string_view piece);
-  // Once, after the last piece.
-  mail::MimePart Finish();
+  // Once, after the last piece: then Step() until it says false, as of mail::MimeScan, and then Take().
+  void End();
+  bool Step(std::size_t bytes) { return scan_->Step(bytes); }
+  mail::MimePart Take();
 
  private:
   // What was left out before `at` (an offset into kept_), with all gaps before this one counted in.
@@ -57,7 +60,8 @@ class StructureScanner {
   std::vector<Gap> gaps_;
   std::uint64_t gap_bytes_ = 0;  // Of the open gap.
   std::uint64_t gap_lines_ = 0;
-  std::string gap_tail_;  // Its last bytes.
+  std::string gap_tail_;                // Its last bytes.
+  std::optional<mail::MimeScan> scan_;  // Since End(), of kept_.
 };
 
 }  // namespace imap

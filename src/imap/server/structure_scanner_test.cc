@@ -18,7 +18,10 @@ std::string Describe(const mail::MimePart& part) {
 std::string Scan(std::string_view message, std::size_t piece, const StructureScannerLimits& limits) {
   StructureScanner scanner(limits);
   for (std::size_t at = 0; at < message.size(); at += piece) scanner.Add(message.substr(at, piece));
-  return Describe(scanner.Finish());
+  scanner.End();
+  while (scanner.Step(1 + message.size() / 3)) {
+  }
+  return Describe(scanner.Take());
 }
 
 // Small limits, so that small bodies are left out as large ones are.
@@ -78,7 +81,10 @@ TEST(StructureScanner, PastItsMemoryTheRestIsTheBody) {
   for (int i = 0; i < 100; ++i) message += "--b\r\n\r\nhello\r\n";
   StructureScanner scanner({.head_bytes = 100, .part_bytes = 100, .kept_bytes_max = 200});
   scanner.Add(message);
-  const mail::MimePart root = scanner.Finish();
+  scanner.End();
+  while (scanner.Step(1u << 16)) {
+  }
+  const mail::MimePart root = scanner.Take();
   EXPECT_EQ(root.body.offset + root.body.size, message.size());
   EXPECT_LT(root.children.size(), 100u);
   EXPECT_GE(root.children.size(), 2u);

@@ -5,7 +5,6 @@
 #include <gtest/gtest.h>
 
 #include "base/random.h"
-#include "pop3/proto/line_buffer.h"
 
 namespace pop3::proto {
 namespace {
@@ -77,42 +76,6 @@ TEST(TopFilter, KnowsWhenItNeedsNoMore) {
   EXPECT_EQ(top.Pass("a\r\nb"), "a\r\n");
   EXPECT_TRUE(top.IsDone());
   EXPECT_EQ(top.Pass("c"), "");
-}
-
-std::vector<std::string> LinesOf(std::string_view bytes, std::size_t piece_size) {
-  LineBuffer buffer;
-  std::vector<std::string> lines;
-  for (;;) {
-    while (const auto line = buffer.TakeLine(10))
-      lines.push_back(line->is_too_long ? "too long" : std::string(line->text));
-    if (bytes.empty()) return lines;
-    const auto space = buffer.Space();
-    const std::size_t size = std::min({space.size(), piece_size, bytes.size()});
-    bytes.copy(space.data(), size);
-    buffer.Commit(size);
-    bytes.remove_prefix(size);
-  }
-}
-
-TEST(LineBuffer, TakesLinesHoweverTheyArrive) {
-  const std::string bytes =
-      "USER a\r\n\r\nbare\n0123456789\r\n0123456789x\r\n" + std::string(5'000, 'y') + "\r\nlast\r\nno end";
-  const std::vector<std::string> expected = {"USER a", "", "bare", "0123456789", "too long", "too long", "last"};
-  for (const std::size_t piece_size : {1u, 2u, 3u, 7u, 100u, 2'048u, 10'000u}) {
-    EXPECT_EQ(LinesOf(bytes, piece_size), expected) << "in pieces of " << piece_size;
-  }
-}
-
-TEST(LineBuffer, ClearDropsWhatWasThere) {
-  LineBuffer buffer;
-  constexpr std::string_view kBytes = "STLS\r\nUSER injected\r\n";
-  kBytes.copy(buffer.Space().data(), kBytes.size());
-  buffer.Commit(kBytes.size());
-  EXPECT_EQ(buffer.TakeLine(100)->text, "STLS");
-  EXPECT_TRUE(buffer.HasLine());
-  buffer.Clear();
-  EXPECT_FALSE(buffer.HasLine());
-  EXPECT_FALSE(buffer.TakeLine(100).has_value());
 }
 
 }  // namespace

@@ -5,8 +5,8 @@
 #include <string_view>
 
 #include "base/check.h"
+#include "base/line_buffer.h"
 #include "pop3/proto/command.h"
-#include "pop3/proto/line_buffer.h"
 #include "pop3/proto/multi_line.h"
 
 namespace {
@@ -14,7 +14,7 @@ namespace {
 using namespace pop3::proto;
 
 void ReadCommands(std::string_view bytes, std::size_t piece_size) {
-  LineBuffer buffer;
+  base::LineBuffer buffer;
   while (!bytes.empty()) {
     while (const auto line = buffer.TakeLine(kCommandBytesMax)) {
       CHECK(line->text.size() <= kCommandBytesMax);

@@ -7,10 +7,10 @@
 #include <string_view>
 
 #include "async/asio.h"
+#include "base/line_buffer.h"
 #include "base/result.h"
 #include "net/connection.h"
 #include "pop3/proto/command.h"
-#include "pop3/proto/line_buffer.h"
 #include "pop3/proto/multi_line.h"
 #include "pop3/server/maildrop.h"
 #include "pop3/server/settings.h"
@@ -90,7 +90,7 @@ class Session {
   std::unique_ptr<net::Connection> connection_;
   const Settings* settings_;
   const Services* services_;
-  proto::LineBuffer input_;
+  base::LineBuffer input_;
   std::string out_;
   std::uint32_t bad_commands_ = 0;
   std::uint32_t login_failures_ = 0;

@@ -1,4 +1,5 @@
 // The TRANSACTION and UPDATE states (RFC 1939 §5, §6).
+#include "async/turn.h"
 #include "base/log.h"
 #include "pop3/server/session.h"
 
@@ -92,12 +93,14 @@ Task<Session::Next> Session::SendListing(std::optional<std::uint32_t> message, D
     co_return Next::kGoOn;
   }
   Accept(std::to_string(drop_->kept_count()) + " messages");
+  async::Turn turn;
   for (std::uint32_t number = 1; number <= drop_->count(); ++number) {
     const Maildrop::Entry* const entry = drop_->Find(number);
     if (entry == nullptr) continue;
     out_.append(std::to_string(number)).append(" ").append((this->*describe)(*entry)).append("\r\n");
     const Next next = co_await FlushIfMuch();
     if (next == Next::kClose) co_return next;
+    if (turn.IsOver()) co_await turn.Pass();
   }
   out_.append(".\r\n");
   co_return Next::kGoOn;
@@ -105,6 +108,7 @@ Task<Session::Next> Session::SendListing(std::optional<std::uint32_t> message, D
 
 Task<Session::Next> Session::SendMessage(Maildrop::Entry message, std::optional<proto::TopFilter> top) {
   proto::DotStuffer stuffer;
+  async::Turn turn;
   std::uint64_t offset = 0;
   do {
     const auto piece = co_await ReadPiece(message, offset);
@@ -114,6 +118,7 @@ Task<Session::Next> Session::SendMessage(Maildrop::Entry message, std::optional<
     stuffer.Add(top.has_value() ? top->Pass(*piece) : *piece, out_);
     const Next next = co_await FlushIfMuch();
     if (next == Next::kClose) co_return next;
+    if (turn.IsOver()) co_await turn.Pass();
   } while (offset < message.size_bytes && !(top.has_value() && top->IsDone()));
   stuffer.Finish(out_);
   if (!top.has_value()) {

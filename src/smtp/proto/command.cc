@@ -109,7 +109,7 @@ Command ParseMail(std::string_view arguments) {
     mail_from.null_path = true;
     return mail_from;
   }
-  auto address = mail::Address::Parse(*path, {.utf8 = mail_from.smtputf8});
+  auto address = mail::Address::Parse(*path, {.utf8 = mail_from.smtputf8, .underscores = true});
   if (!address) return BadCommand{501, "5.1.7 " + address.error().message()};
   mail_from.sender = *std::move(address);
   return mail_from;

@@ -66,9 +66,9 @@ struct BadCommand {
 using Command =
     std::variant<Helo, MailFrom, RcptTo, Data, Bdat, Rset, Noop, Quit, Vrfy, Expn, Help, StartTls, Auth, BadCommand>;
 
-// The longest command line we take, CRLF included: RFC 5321 §4.5.3.1.4 says 512, extensions add to it, and RFC 4954 §4
-// asks for 12288 where AUTH carries an initial response.
-inline constexpr std::size_t kCommandBytesMax = 12'288;
+// The longest command line we take, without its CRLF: RFC 5321 §4.5.3.1.4 says 512, extensions add to it, and RFC 4954
+// §4 asks for 12288 where AUTH carries an initial response.
+inline constexpr std::size_t kCommandBytesMax = 12'288 - 2;
 
 // Parses one command line without its CRLF. Never fails: what it cannot read becomes a BadCommand.
 Command ParseCommand(std::string_view line);

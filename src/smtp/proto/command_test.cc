@@ -38,7 +38,10 @@ TEST(ParseCommand, ReadsPathsAsClientsWriteThem) {
        {Row{"MAIL FROM:<a@example.test>", "a@example.test"}, Row{"mail from: <a@example.test>", "a@example.test"},
         Row{"MAIL FROM:<@relay.test,@b.test:a@example.test>", "a@example.test"},
         Row{R"(MAIL FROM:<"a b>c"@example.test>)", R"("a b>c"@example.test)"},
-        Row{"MAIL FROM:<a@Example.TEST> SIZE=10", "a@example.test"}}) {
+        Row{"MAIL FROM:<a@Example.TEST> SIZE=10", "a@example.test"},
+        Row{"MAIL FROM:<a@mail_1.Example.test>", "a@mail_1.example.test"},
+        Row{"MAIL FROM:<bounces+0123456789-0123456789-0123456789-0123456789-user=example.test@verp.test>",
+            "bounces+0123456789-0123456789-0123456789-0123456789-user=example.test@verp.test"}}) {
     EXPECT_EQ(Parsed<MailFrom>(row.line).sender.ToString(), row.address) << row.line;
   }
   EXPECT_TRUE(Parsed<MailFrom>("MAIL FROM:<>").null_path);

@@ -16,7 +16,7 @@ constexpr std::size_t kRepliesBytesMax = 16u
 }  // namespace
 
 Session::Session(std::unique_ptr<net::Connection> connection, const Settings* settings, const Services* services)
-    : connection_(std::move(connection)), settings_(settings), services_(services), input_(kCommandBytesMax) {}
+    : connection_(std::move(connection)), settings_(settings), services_(services) {}
 
 async::Task<void> Session::Run() {
   Reply(220, settings_->hostname + " ESMTP Posthorn");
@@ -37,14 +37,13 @@ async::Task<void> Session::Run() {
 // Handles all whole lines that are there; their replies go out together (RFC 2920). False: the session ends.
 async::Task<bool> Session::HandleBufferedLines() {
   for (;;) {
-    const auto line = input_.TakeLine();
-    if (!line) {
-      if (!input_.IsLineTooLong()) co_return true;
-      input_.SkipLine();
+    const auto line = input_.TakeLine(kCommandBytesMax);
+    if (!line) co_return true;
+    if (line->is_too_long) {
       if (Handle(BadCommand{500, "5.5.2 The line is too long"}) == Next::kClose) co_return false;
       continue;
     }
-    const Next next = HandleLine(*line);
+    const Next next = HandleLine(line->text);
     if (next != Next::kNothing) {
       const bool goes_on = co_await Await(next);
       if (!goes_on) co_return false;
@@ -59,7 +58,7 @@ async::Task<bool> Session::HandleBufferedLines() {
 async::Task<base::Result<>> Session::Fill(std::chrono::seconds timeout) {
   connection_->SetDeadline(timeout);
   ASSIGN_OR_CO_RETURN(const std::size_t bytes, co_await connection_->Read(input_.Space()));
-  input_.CommitRead(bytes);
+  input_.Commit(bytes);
   co_return base::Result<>();
 }
 

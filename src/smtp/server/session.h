@@ -8,10 +8,10 @@
 #include <string_view>
 
 #include "async/asio.h"
+#include "base/line_buffer.h"
 #include "base/result.h"
 #include "net/connection.h"
 #include "smtp/proto/command.h"
-#include "smtp/server/command_input.h"
 #include "smtp/server/incoming_body.h"
 #include "smtp/server/settings.h"
 #include "smtp/server/transaction.h"
@@ -92,7 +92,7 @@ class Session {
   std::unique_ptr<net::Connection> connection_;
   const Settings* settings_;
   const Services* services_;
-  CommandInput input_;
+  base::LineBuffer input_;
   std::string out_;
   std::uint32_t bad_commands_ = 0;
 

@@ -39,19 +39,18 @@ async::Task<base::Result<std::optional<std::string>>> Session::AskClient(std::st
   Reply(334, base::EncodeBase64(challenge));
   CO_RETURN_IF_ERROR(co_await Flush());
   for (;;) {
-    if (const auto line = input_.TakeLine()) {
-      if (*line == "*") {
+    if (const auto line = input_.TakeLine(kCommandBytesMax)) {
+      if (line->is_too_long) {
+        Reply(500, "5.5.6 The authentication exchange line is too long");
+        co_return std::nullopt;
+      }
+      if (line->text == "*") {
         Reply(501, "5.7.0 Authentication cancelled");
         co_return std::nullopt;
       }
-      auto decoded = base::DecodeBase64(*line);
+      auto decoded = base::DecodeBase64(line->text);
       if (decoded) co_return std::optional<std::string>(*std::move(decoded));
       Reply(501, "5.5.2 That was no base64");
-      co_return std::nullopt;
-    }
-    if (input_.IsLineTooLong()) {
-      input_.SkipLine();
-      Reply(500, "5.5.6 The authentication exchange line is too long");
       co_return std::nullopt;
     }
     CO_RETURN_IF_ERROR(co_await Fill(settings_->command_timeout));
@@ -84,7 +83,7 @@ async::Task<base::Result<>> Session::AuthenticatePlain() {
 async::Task<base::Result<>> Session::AuthenticateLogin() {
   std::optional<std::string> address;
   if (auth_.has_initial) {
-    auto decoded = base::DecodeBase64(auth_.initial);
+    auto decoded = base::DecodeBase64(auth_.initial == "=" ? "" : auth_.initial);
     if (decoded) address = *std::move(decoded);
   } else {
     ASSIGN_OR_CO_RETURN(address, co_await AskClient("Username:"));
