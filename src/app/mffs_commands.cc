@@ -96,7 +96,7 @@ json::object ToJson(const VolumeFacts& facts) {
 }  // namespace
 
 MffsSubcommands::MffsSubcommands(CLI::App* root, Invocation* invocation) : invocation_(invocation) {
-  CLI::App* const group = root->add_subcommand("mffs", "Volumes that no node has open: format, info");
+  CLI::App* const group = root->add_subcommand("mffs", "Volumes that no node has open: format, info, check, rescue");
   group->require_subcommand(1);
   group->footer("Example:\n  posthorn mffs info /var/lib/posthorn/volume.mffs");
   CLI::App* const format = group->add_subcommand("format", "Make an empty volume in a file or on a block device");
@@ -116,6 +116,7 @@ MffsSubcommands::MffsSubcommands(CLI::App* root, Invocation* invocation) : invoc
       "Examples:\n  posthorn mffs info /var/lib/posthorn/volume.mffs\n"
       "  posthorn mffs info /var/lib/posthorn/volume.mffs --json");
   invocation->SetAction(info, [this] { return MffsInfo(*invocation_, info_); });
+  tools_.emplace(group, invocation);
 }
 
 int MffsSubcommands::Format() {

@@ -1,12 +1,14 @@
-// posthorn mffs format|info: work on a volume that no node has open.
+// posthorn mffs format|info|check|rescue: work on a volume that no node has open.
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 
 #include <CLI/App.hpp>
 
 #include "app/commands_invocation.h"
+#include "app/mffs_tools.h"
 
 namespace app {
 
@@ -40,6 +42,7 @@ class MffsSubcommands {
   std::string size_text_;
   std::string segment_text_;
   MffsInfoOptions info_;
+  std::optional<MffsToolSubcommands> tools_;
 };
 
 }  // namespace app

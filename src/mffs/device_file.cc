@@ -28,22 +28,34 @@ base::Error NoDirectIo(const std::string& path);
 constexpr std::chrono::milliseconds kLockWait{2000};
 
 base::Error InUse(const std::string& path);
+base::Result<bool> IsBlockDevice(const std::string& path);
 
 }  // namespace
 
 base::Result<DeviceFile> DeviceFile::Open(const std::string& path) {
-  struct stat status{};
-  if (::stat(path.c_str(), &status) != 0) return OpenError(path, errno);
-  const bool is_block_device = S_ISBLK(status.st_mode);
-  if (!is_block_device && !S_ISREG(status.st_mode)) {
-    return base::Error(base::Errc::kInvalid, fmt::format("{} is neither a file nor a block device", path));
-  }
+  ASSIGN_OR_RETURN(const bool is_block_device, IsBlockDevice(path));
   const int fd = ::open(path.c_str(), O_RDWR | O_DIRECT | O_CLOEXEC | (is_block_device ? O_EXCL : 0));
   if (fd < 0) return OpenError(path, errno);
   DeviceFile file(fd, path);
-  RETURN_IF_ERROR(file.Lock(is_block_device));
+  RETURN_IF_ERROR(file.Lock(is_block_device, LOCK_EX));
   RETURN_IF_ERROR(file.FindSize(is_block_device));
   RETURN_IF_ERROR(file.CheckDirect(is_block_device));
+  return file;
+}
+
+base::Result<DeviceFile> DeviceFile::OpenReadOnly(const std::string& path) {
+  ASSIGN_OR_RETURN(const bool is_block_device, IsBlockDevice(path));
+  const int flags = O_RDONLY | O_CLOEXEC | (is_block_device ? O_EXCL : 0);
+  int fd = ::open(path.c_str(), flags | O_DIRECT);
+  if (fd < 0 && errno == EINVAL) fd = ::open(path.c_str(), flags);
+  if (fd < 0 && (errno == EACCES || errno == EPERM)) {
+    return base::Error(base::Errc::kDenied, path + " may not be read by this user: run the command as its owner");
+  }
+  if (fd < 0) return OpenError(path, errno);
+  DeviceFile file(fd, path);
+  RETURN_IF_ERROR(file.Lock(is_block_device, LOCK_SH));
+  RETURN_IF_ERROR(file.FindSize(is_block_device));
+  if (!file.CheckDirect(is_block_device)) ::fcntl(fd, F_SETFL, ::fcntl(fd, F_GETFL) & ~O_DIRECT);
   return file;
 }
 
@@ -80,12 +92,12 @@ bool DeviceFile::HasCheapDsync() const {
   return false;
 }
 
-base::Result<> DeviceFile::Lock(bool is_block_device) const {
+base::Result<> DeviceFile::Lock(bool is_block_device, int operation) const {
   if (is_block_device) return {};  // O_EXCL did it.
   // The kernel takes a killed process's io_uring down in the background, and the ring holds on to the locked file
   // meanwhile: a node that is started right after a kill -9 finds its dead predecessor's lock for some milliseconds.
   constexpr auto kPause = std::chrono::milliseconds(10);
-  for (auto left = kLockWait; ::flock(fd_, LOCK_EX | LOCK_NB) != 0; left -= kPause) {
+  for (auto left = kLockWait; ::flock(fd_, operation | LOCK_NB) != 0; left -= kPause) {
     if (errno != EWOULDBLOCK) return base::ErrnoError("lock " + path_, errno);
     if (left <= std::chrono::milliseconds(0)) return InUse(path_);
     std::this_thread::sleep_for(kPause);
@@ -121,6 +133,14 @@ base::Result<> DeviceFile::CheckDirect(bool is_block_device) const {
 }
 
 namespace {
+
+base::Result<bool> IsBlockDevice(const std::string& path) {
+  struct stat status{};
+  if (::stat(path.c_str(), &status) != 0) return OpenError(path, errno);
+  if (S_ISBLK(status.st_mode)) return true;
+  if (S_ISREG(status.st_mode)) return false;
+  return base::Error(base::Errc::kInvalid, fmt::format("{} is neither a file nor a block device", path));
+}
 
 base::Error OpenError(const std::string& path, int errno_value) {
   switch (errno_value) {

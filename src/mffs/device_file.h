@@ -15,6 +15,9 @@ class DeviceFile {
   // Errors, each a sentence that says what to do: kNotFound, kDenied, kBusy (another process uses it), kUnsupported (no
   // O_DIRECT there: tmpfs and the like), kInvalid (empty, or neither file nor block device), kIo. Blocks: for start-up.
   static base::Result<DeviceFile> Open(const std::string& path);
+  // For tools that never write: the lock is shared with other readers, and refused while somebody may write. Where
+  // O_DIRECT is not to be had, as on a copy of an image in a tmpfs, reads go through the page cache.
+  static base::Result<DeviceFile> OpenReadOnly(const std::string& path);
 
   DeviceFile(DeviceFile&& other) noexcept;
   DeviceFile& operator=(DeviceFile&& other) noexcept;
@@ -30,7 +33,8 @@ class DeviceFile {
 
  private:
   DeviceFile(int fd, std::string path) : fd_(fd), path_(std::move(path)) {}
-  base::Result<> Lock(bool is_block_device) const;
+  // `operation`: LOCK_EX or LOCK_SH of flock(2).
+  base::Result<> Lock(bool is_block_device, int operation) const;
   base::Result<> CheckDirect(bool is_block_device) const;
   base::Result<> FindSize(bool is_block_device);
 
