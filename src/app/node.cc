@@ -11,13 +11,24 @@
 #include "base/log.h"
 #include "mail/address.h"
 #include "net/self_signed.h"
+#include "replog/stopwatch.h"
 
 namespace app {
 namespace {
 
+// Where the time of a start goes.
+struct StartTimes {
+  std::chrono::milliseconds volume{};    // Opened, its last writes found.
+  std::chrono::milliseconds index{};     // RocksDB opened.
+  std::chrono::milliseconds log{};       // Snapshots and entries in the queue and the index.
+  std::chrono::milliseconds accounts{};  // Certificate, and accounts of the configuration.
+  std::chrono::milliseconds services{};  // Listeners open.
+};
+void LogStart(const Node::Parts& parts, const StartTimes& times);
+
 // The steps of Start(), in order. Each takes the parts that the ones before it made.
 async::Task<base::Result<>> OpenVolume(Node::Parts* parts);
-async::Task<base::Result<>> RecoverState(Node::Parts* parts);
+async::Task<base::Result<>> RecoverState(Node::Parts* parts, StartTimes* times);
 async::Task<base::Result<>> MakeDevAccounts(Node::Parts* parts);
 base::Result<> LoadTls(Node::Parts* parts);
 void ReportRecovery(const mffs::RecoveryReport& report);
@@ -33,16 +44,23 @@ async::Task<base::Result<std::unique_ptr<Node>>> Node::Start(NodeConfig config, 
   std::error_code error;
   std::filesystem::create_directories(parts->config.data_folder, error);
   if (error) co_return base::ErrnoError("make the folder " + parts->config.data_folder, error.value());
+  StartTimes times;
+  replog::Stopwatch watch;
   auto started = co_await OpenVolume(parts.get());
-  if (started) started = co_await RecoverState(parts.get());
+  times.volume = watch.Lap();
+  if (started) started = co_await RecoverState(parts.get(), &times);
+  watch.Lap();
   if (started) started = LoadTls(parts.get());
   if (started) started = co_await MakeDevAccounts(parts.get());
+  times.accounts = watch.Lap();
   if (started) started = OpenServices(parts.get());
+  times.services = watch.Lap();
   if (!started) {
     base::Ignore(co_await StopParts(parts.get()));  // The first error is the one to tell.
     co_return std::move(started).error();
   }
   StartServices(parts.get());
+  LogStart(*parts, times);
   co_return std::unique_ptr<Node>(new Node(std::move(parts)));
 }
 
@@ -90,7 +108,25 @@ void ReportRecovery(const mffs::RecoveryReport& report) {
   }
 }
 
-async::Task<base::Result<>> RecoverState(Node::Parts* parts) {
+void LogStart(const Node::Parts& parts, const StartTimes& times) {
+  const replog::RecoverTimes& log = parts.log->recover_times();
+  const auto total = times.volume + times.index + times.log + times.accounts + times.services;
+  base::LogInfo("start", {{"total_ms", total.count()},
+                          {"volume_ms", times.volume.count()},
+                          {"index_ms", times.index.count()},
+                          {"log_ms", times.log.count()},
+                          {"scan_ms", log.scan.count()},
+                          {"snapshots_ms", log.snapshots.count()},
+                          {"replay_ms", log.replay.count()},
+                          {"lead_ms", log.lead.count()},
+                          {"apply_ms", log.apply.count()},
+                          {"accounts_ms", times.accounts.count()},
+                          {"services_ms", times.services.count()},
+                          {"entries_replayed", parts.log->Status().replayed_entries}});
+}
+
+async::Task<base::Result<>> RecoverState(Node::Parts* parts, StartTimes* times) {
+  replog::Stopwatch watch;
   const NodeConfig& config = parts->config;
   parts->buffers = std::make_unique<mffs::BufferPool>(parts->executor(),
                                                       mffs::BufferPool::Options{.budget_bytes = config.buffer_bytes});
@@ -108,7 +144,9 @@ async::Task<base::Result<>> RecoverState(Node::Parts* parts) {
   const auto router = [](const std::string& recipient) { return recipient.substr(recipient.rfind('@') + 1); };
   parts->queue = std::make_unique<queue::MailQueue>(parts->executor(), parts->log.get(), parts->world.clock, router,
                                                     queue::MailQueueOptions{});
+  times->index = watch.Lap();
   CO_RETURN_IF_ERROR(co_await parts->log->Recover(parts->store.get(), parts->queue.get()));
+  times->log = watch.Lap();
   parts->log_runs = true;
   parts->directory = std::make_unique<StoreDirectory>(parts->world.shard, parts->store.get());
   auth::AuthenticatorOptions auth_options;

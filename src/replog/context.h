@@ -54,6 +54,7 @@ struct Context {
   const std::shared_ptr<OpenBodies> open_bodies;
   BodyCache cache;
   LogStatus counters;
+  RecoverTimes times;
   // The tail of a partition grew: it may be due for a snapshot. nullptr: no partition in particular.
   std::function<void(const Partition*)> snapshot_wanted = [](const Partition*) {};
   bool space_refused = false;  // The volume had no room for an entry: what can be released is wanted now.

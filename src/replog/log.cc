@@ -6,6 +6,7 @@
 #include "replog/engine.h"
 #include "replog/recovery.h"
 #include "replog/slot_map.h"
+#include "replog/stopwatch.h"
 
 namespace replog {
 namespace {
@@ -45,11 +46,14 @@ async::Task<base::Result<>> Log::Recover(StateMachine* mailboxes, StateMachine* 
   }
   context->volume->Start(this);
   engine_->snapshots()->Start();
+  Stopwatch watch;
   CO_RETURN_IF_ERROR(co_await LeadUsed(context, engine_->proposals()));
+  context->times.lead = watch.Lap();
   CO_RETURN_IF_ERROR(co_await mailboxes->Recovered());
   if (queues != mailboxes) {
     CO_RETURN_IF_ERROR(co_await queues->Recovered());
   }
+  context->times.apply = watch.Lap();
   co_return base::Result<>();
 }
 
@@ -112,6 +116,10 @@ async::Task<base::Result<>> Log::SnapshotNow(PartitionId id) {
   Partition* partition = engine_->context()->partitions.Find(id);
   if (partition == nullptr) co_return base::Error(base::Errc::kInvalid, "there is no " + NameOf(id));
   co_return co_await engine_->snapshots()->Now(partition);
+}
+
+const RecoverTimes& Log::recover_times() const {
+  return engine_->context()->times;
 }
 
 LogStatus Log::Status() const {

@@ -3,6 +3,7 @@
 // one.
 #pragma once
 
+#include <chrono>
 #include <functional>
 #include <map>
 #include <memory>
@@ -68,6 +69,15 @@ enum class Prefetch : std::uint8_t {
   kNeighbours,  // Small mails of the queue that lie behind it: they will be asked for next.
 };
 
+// Where the time of Recover() went.
+struct RecoverTimes {
+  std::chrono::milliseconds scan{};       // Heads of the records behind the last checkpoint.
+  std::chrono::milliseconds snapshots{};  // Those in force, read and loaded where the state machine lacks them.
+  std::chrono::milliseconds replay{};     // Entries handed to the state machines.
+  std::chrono::milliseconds lead{};       // Epochs taken, and their first entries written.
+  std::chrono::milliseconds apply{};      // The state machines' own catching up.
+};
+
 struct LogStatus {
   std::uint64_t entries_committed = 0;
   std::uint64_t proposals_pending = 0;
@@ -123,6 +133,7 @@ class Log final : private mffs::RecordOwner {
   async::Task<base::Result<>> SnapshotNow(PartitionId partition);
 
   LogStatus Status() const;
+  const RecoverTimes& recover_times() const;
   async::Task<void> Stop();
 
  private:

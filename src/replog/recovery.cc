@@ -5,6 +5,7 @@
 #include "base/check.h"
 #include "base/log.h"
 #include "replog/mover.h"
+#include "replog/stopwatch.h"
 
 namespace replog {
 namespace {
@@ -21,19 +22,23 @@ async::Task<void> LetOthersRun() {
 Recovery::Recovery(Context* context) : context_(context), replayed_(context->executor) {}
 
 async::Task<base::Result<>> Recovery::Run() {
+  Stopwatch watch;
   CO_RETURN_IF_ERROR(LoadState());
   CO_RETURN_IF_ERROR(co_await Scan());
+  context_->times.scan = watch.Lap();
   CO_RETURN_IF_ERROR(co_await LoadMoves());
   TellEnds();
   for (Partition* partition : context_->partitions.All()) {
     CO_RETURN_IF_ERROR(co_await LoadSnapshot(partition));
   }
   TellMoves();
+  context_->times.snapshots = watch.Lap();
   for (Partition* partition : context_->partitions.All()) {
     CO_RETURN_IF_ERROR(co_await ReplayEntries(partition));
   }
   while (replays_running_ > 0) co_await replayed_.Wait();
   if (replay_error_.has_value()) co_return base::Error(*replay_error_);
+  context_->times.replay = watch.Lap();
   ReleaseOrphans();
   // Every copy that there is has been judged.
   context_->RefreshLsnFloor();

@@ -25,6 +25,7 @@ struct Waiting {
 // Whether any of them gets a byte within `time`.
 std::vector<std::string> WhoIsAnswered(const std::vector<Waiting>& waiting, std::chrono::milliseconds time) {
   std::vector<pollfd> polled;
+  polled.reserve(waiting.size());
   for (const Waiting& one : waiting) polled.push_back({.fd = one.client->descriptor(), .events = POLLIN, .revents = 0});
   ::poll(polled.data(), polled.size(), static_cast<int>(time.count()));
   std::vector<std::string> names;
@@ -114,6 +115,7 @@ TEST_F(NodeHeldFlush, NothingIsAcknowledgedBeforeItsFlushEnds) {
 
 TEST_F(NodeHeldFlush, AllSessionsWaitForTheSameDiskTogether) {
   std::vector<Waiting> waiting;
+  waiting.reserve(6);
   for (int i = 0; i < 4; ++i) waiting.push_back(Smtp(fmt::format("mail {}", i), {"alice@example.test"}));
   waiting.push_back(Imap("APPEND"));
   waiting.push_back(Imap("STORE"));

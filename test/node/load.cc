@@ -50,7 +50,8 @@ class ImapClient {
 
 }  // namespace
 
-void MakeBase(Base* base) {
+std::unique_ptr<Base> MakeBase() {
+  auto base = std::make_unique<Base>();
   NodeRig rig({.image = FormattedImage(kVolumeBytes), .folder = base->folder.path()});
   for (const std::string_view address : kSmtpOnly) rig.AddAccount(std::string(address));
   rig.AddAccount(std::string(kImapAddress));
@@ -69,6 +70,7 @@ void MakeBase(Base* base) {
   base->pop3["INBOX"] = FetchBox(&dave, "INBOX").value();
   CHECK(rig.Stop().has_value());
   base->image = rig.TakeWreck(0, IndexFate::kKept).image;
+  return base;
 }
 
 void CopyFolder(const Base& base, const Folder& to) {
@@ -165,7 +167,8 @@ bool ImapClient::Step(char step) {
     case 'C':
       return CopyToArchive();
     default:
-      return RemoveSome();
+      // The mailbox is never emptied: the other steps want something to work on.
+      return record_->acknowledged.at("Work").mails.size() > 3 ? RemoveSome() : Append("Work");
   }
 }
 
@@ -230,7 +233,7 @@ bool ImapClient::Do(const std::string& command, Mailboxes after, const std::stri
   return true;
 }
 
-// One to three; the script never leaves the mailbox empty for long, and then the last append counts.
+// One to three.
 std::set<std::uint32_t> ImapClient::SomeUids() {
   const auto& mails = record_->acknowledged.at("Work").mails;
   CHECK(!mails.empty());

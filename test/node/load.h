@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <string>
 
 #include "base/random.h"
@@ -17,8 +18,8 @@ struct Base {
   Mailboxes imap;  // Of the account that the IMAP client uses.
   Mailboxes pop3;
 };
-// Fills `base`. Errors end the test program: they say what did not work.
-void MakeBase(Base* base);
+// Errors end the test program: they say what did not work.
+std::unique_ptr<Base> MakeBase();
 
 // A copy of the base's folder for one run.
 void CopyFolder(const Base& base, const Folder& to);

@@ -130,12 +130,13 @@ void NodeRig::OnPowerCut() {
   device_->FailWhatWasCut();
 }
 
-Wreck NodeRig::TakeWreck(std::uint64_t seed, IndexFate index) {
+Wreck NodeRig::TakeWreck(std::uint64_t seed, IndexFate index, Unflushed unflushed) {
   base::Ignore(Stop());  // Fails after a cut, as it should.
-  Wreck wreck = OnShard([this, seed] {
+  Wreck wreck = OnShard([this, seed, unflushed] {
     const bool was_cut = device_->PowerWasCut();
     device_->CutPowerNow();
-    return Wreck{.image = device_->ImageAfter(seed), .was_cut = was_cut};
+    const bool all_lost = unflushed == Unflushed::kLost;
+    return Wreck{.image = all_lost ? device_->ImageAfter({}, seed) : device_->ImageAfter(seed), .was_cut = was_cut};
   });
   OnShard([this] { node_.reset(); });
   fs::remove_all(data() / "index");

@@ -49,6 +49,8 @@ struct Wreck {
 };
 
 enum class IndexFate : std::uint8_t { kKept, kDeleted };
+// What became of the writes that were not durable.
+enum class Unflushed : std::uint8_t { kBySeed, kLost };
 
 // Checkpoints come within a load of a few hundred kilobytes, so that cuts fall into them too.
 inline mffs::VolumeOptions SmallVolume() {
@@ -104,8 +106,9 @@ class NodeRig {
 
   // Ends the node: an error after a power cut or on a read-only volume.
   base::Result<> Stop();
-  // Ends the node if it still runs, then says what a restart finds. `seed` decides what became of each unflushed write.
-  Wreck TakeWreck(std::uint64_t seed, IndexFate index);
+  // Ends the node if it still runs, then says what a restart finds. The seed decides what became of each unflushed
+  // write.
+  Wreck TakeWreck(std::uint64_t seed, IndexFate index, Unflushed unflushed = Unflushed::kBySeed);
 
  private:
   void OnPowerCut();
