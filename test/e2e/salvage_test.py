@@ -166,6 +166,23 @@ class SalvageTest(unittest.TestCase):
                 texts.append(file.read())
         self.assertTrue(any(b"SECRET-THAT-WAS-DELETED" in text for text in texts))
 
+    def test_a_full_disk_is_one_sentence_and_the_rescue_goes_on_after_it(self):
+        self.node.start()
+        mails = self.fill()
+        self.node.stop()
+        os.mkdir(self.target)
+        mount = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=4m", "tmpfs", self.target], capture_output=True, check=False)
+        if mount.returncode != 0:
+            self.skipTest("mounting a small file system needs root")
+        self.addCleanup(subprocess.run, ["umount", self.target], check=True)
+        full = mffs("rescue", self.volume, self.target)
+        self.assertEqual(full.returncode, 1)
+        self.assert_one_sentence(full, r"no room left.*--continue")
+        subprocess.run(["mount", "-o", "remount,size=64m", self.target], check=True)
+        done = mffs("rescue", self.volume, self.target, "--continue")
+        self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
+        self.assert_all_rescued(mails)
+
     def test_a_running_node_is_left_alone(self):
         self.node.start()
         self.fill()
