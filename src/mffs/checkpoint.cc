@@ -99,10 +99,10 @@ std::vector<Location> Checkpoint::Records() const {
   return records;
 }
 
-std::vector<std::string> CutIntoParts(std::string text) {
+std::vector<std::string> CutIntoParts(std::string_view text) {
   std::vector<std::string> parts;
   for (std::size_t at = 0; at < text.size(); at += kCheckpointPartBytes) {
-    parts.push_back(text.substr(at, kCheckpointPartBytes));
+    parts.emplace_back(text.substr(at, kCheckpointPartBytes));
   }
   return parts;
 }
@@ -118,7 +118,7 @@ std::vector<std::string> EncodeTable(const SegmentTable& table, const std::vecto
     if (only_changed ? !segment.changed_since_full : segment.generation == 0) continue;
     SegmentTable::EncodeEntry(i, segment, text);
   }
-  return CutIntoParts(std::move(text));
+  return CutIntoParts(text);
 }
 
 async::Task<base::Result<Checkpoint>> LoadCheckpoint(const RecordReader* reader, Geometry geometry, Location root) {

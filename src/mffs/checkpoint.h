@@ -3,6 +3,7 @@
 #pragma once
 
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "async/asio.h"
@@ -39,7 +40,7 @@ struct Checkpoint {
 
 // What the bodies of a checkpoint's records hold, put together again by LoadCheckpoint: a part may end anywhere, since
 // a single entry of the table may be larger than a record.
-std::vector<std::string> CutIntoParts(std::string text);
+std::vector<std::string> CutIntoParts(std::string_view text);
 
 // The table's entries in parts. `released` are counted as released.
 std::vector<std::string> EncodeTable(const SegmentTable& table, const std::vector<Location>& released,

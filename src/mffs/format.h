@@ -135,7 +135,7 @@ struct BlockHeader {
   std::uint32_t used_bytes = 0;
 };
 static_assert(BlockHeader::kEncodedSize == 4 + 4 + 4 + 4 + 8 + 8 + 8 + 8 + 2 + 2 + 2 + 1 + 1 + 4 + 4);
-static_assert(kRecordsOffset == AlignUp(BlockHeader::kEncodedSize + 4 * (kBlockSectorsMax - 1), 8));
+static_assert(kRecordsOffset == AlignUp(BlockHeader::kEncodedSize + std::size_t{4} * (kBlockSectorsMax - 1), 8));
 
 // Writes the header, the checksums of sectors 1.. and at last that of sector 0 into `block` (sector_count sectors),
 // whose place is `first_sector` of its segment.

@@ -8,17 +8,16 @@
 
 namespace mffs {
 
-GatheringWriter::GatheringWriter(async::Executor executor, BlockDevice* device, SegmentTable* table,
-                                 const Geometry& geometry, const VolumeOptions* options, MountLsns lsns, Hooks hooks)
+GatheringWriter::GatheringWriter(async::Executor executor, Target target, MountLsns lsns, Hooks hooks)
     : executor_(executor),
-      device_(device),
-      table_(table),
-      geometry_(geometry),
-      options_(options),
+      device_(target.device),
+      table_(target.table),
+      geometry_(target.geometry),
+      options_(target.options),
       lsns_(lsns),
       hooks_(std::move(hooks)),
       // One being filled and one in flight a stream.
-      buffers_(device, 2 * kStreamCount, VolumeSeed(geometry.uuid)),
+      buffers_(device_, 2 * kStreamCount, VolumeSeed(geometry_.uuid)),
       next_lsn_(lsns.first),
       durable_lsn_(lsns.cut),
       deadline_timer_(executor),
@@ -117,7 +116,7 @@ void GatheringWriter::Fill(Lane& lane) {
 
 bool GatheringWriter::IsNearlyFull(const Lane& lane) const {
   if (!lane.filling) return false;
-  const std::uint64_t block_bytes = FreshRoom().block_sectors_max * kSectorBytes;
+  const std::uint64_t block_bytes = std::uint64_t{FreshRoom().block_sectors_max} * kSectorBytes;
   return !lane.queue.empty() || lane.filling->builder.used_bytes() * 10 >= block_bytes * 9;
 }
 

@@ -55,8 +55,15 @@ class GatheringWriter {
     std::function<void()> read_only;
   };
 
-  GatheringWriter(async::Executor executor, BlockDevice* device, SegmentTable* table, const Geometry& geometry,
-                  const VolumeOptions* options, MountLsns lsns, Hooks hooks);
+  // What it works on.
+  struct Target {
+    BlockDevice* device;
+    SegmentTable* table;
+    Geometry geometry;
+    const VolumeOptions* options;
+  };
+
+  GatheringWriter(async::Executor executor, Target target, MountLsns lsns, Hooks hooks);
   ~GatheringWriter();
   GatheringWriter(const GatheringWriter&) = delete;
   GatheringWriter& operator=(const GatheringWriter&) = delete;

@@ -53,7 +53,7 @@ inline mail::Envelope EnvelopeTo(std::vector<std::string> recipients, mail::Clas
 class QueueRig {
  public:
   QueueRig(const base::Clock* clock, std::optional<mffs::SimImage> image, MailQueueOptions options)
-      : device(context.get_executor(), image.has_value() ? *std::move(image) : mffs::SimImage(22u << 20)),
+      : device(context.get_executor(), image.has_value() ? *image : mffs::SimImage(22u << 20)),
         pool(context.get_executor(), {.budget_bytes = 8u << 20}) {
     const auto opened = async::RunTask(context, Open(clock, image.has_value(), options));
     EXPECT_TRUE(opened.has_value()) << opened.error().message();
