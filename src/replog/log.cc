@@ -45,7 +45,6 @@ async::Task<base::Result<>> Log::Recover(StateMachine* mailboxes, StateMachine* 
     CO_RETURN_IF_ERROR(co_await recovery.Run());
   }
   context->volume->Start(this);
-  engine_->snapshots()->Start();
   Stopwatch watch;
   CO_RETURN_IF_ERROR(co_await LeadUsed(context, engine_->proposals()));
   context->times.lead = watch.Lap();
@@ -54,6 +53,8 @@ async::Task<base::Result<>> Log::Recover(StateMachine* mailboxes, StateMachine* 
     CO_RETURN_IF_ERROR(co_await queues->Recovered());
   }
   context->times.apply = watch.Lap();
+  // Not before: a state machine that still repeats releases must not lose them to a newer snapshot.
+  engine_->snapshots()->Start();
   co_return base::Result<>();
 }
 

@@ -53,11 +53,13 @@ struct LogOptions {
   std::uint32_t mailbox_partitions = 256;
   std::uint32_t queue_partitions = 4;
   std::uint32_t meta_bytes_max = 256u << 10;
-  std::uint32_t proposals_pending_max = 65'536;     // In flight, all partitions; past it kBusy.
-  std::uint64_t snapshot_after_bytes = 8u << 20;    // Tail bytes (heads) of a partition that make it due, and at least
-                                                    // the size of its last snapshot.
-  std::uint64_t snapshot_after_lsns = 1'000'000;    // Or its tail begins so far back.
-  std::uint64_t tail_entries_max = 1'000'000;       // All partitions: past it the longest tails are cut by snapshots.
+  std::uint32_t proposals_pending_max = 65'536;   // In flight, all partitions; past it kBusy.
+  std::uint64_t snapshot_after_bytes = 8u << 20;  // Tail bytes (heads) of a partition that make it due, and at least
+                                                  // the size of its last snapshot.
+  std::uint64_t snapshot_after_lsns = 1'000'000;  // Or its tail begins so far back; sooner if its state is small.
+  std::uint64_t replay_entries_max = 20'000;      // All partitions: past it tails that outweigh their partition's last
+                                                  // snapshot are cut, so that a restart replays few entries.
+  std::uint64_t tail_entries_max = 1'000'000;     // All partitions: past it the longest tails are cut by snapshots.
   std::uint64_t releasable_bytes_max = 256u << 20;  // All partitions: records that only the log itself still needs; at
                                                     // most 1/16 of the volume.
   std::uint64_t body_cache_bytes_max = 128u << 20;  // Of the pool, for queued mail that is in memory and on disk.

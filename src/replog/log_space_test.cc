@@ -138,6 +138,60 @@ TEST_F(LogSpace, ReplayIsShortAfterASnapshot) {
   EXPECT_EQ(next.log->Status().replayed_entries, 1u);
 }
 
+// Mail comes and goes; after a crash little of it is read again, though no tail is long for itself.
+TEST_F(LogSpace, ReplayIsShortAfterACrashToo) {
+  RigOptions options = Options();
+  options.log.snapshot_after_bytes = 8u << 20;
+  options.log.replay_entries_max = 1000;
+  options.log.snapshot_after_lsns = 2000;
+  MapCoordinator coordinator;
+  std::optional<mffs::SimImage> image;
+  for (int life = 0; life < 3; ++life) {
+    auto rig = image.has_value() ? std::make_unique<LogRig>(options, &coordinator, *image)
+                                 : std::make_unique<LogRig>(options, &coordinator);
+    ASSERT_TRUE(rig->Open().has_value());
+    EXPECT_LT(rig->log->Status().replayed_entries, 2000u) << "life " << life;
+    if (life == 0) ASSERT_TRUE(rig->Put(PartitionId(1), "idle", "mail").has_value());
+    for (int i = 0; i < 3000; ++i) {
+      const PartitionId partition = i % 2 == 0 ? kBox0 : kQueue0;
+      const auto put = rig->Put(partition, std::to_string(i), "mail");
+      ASSERT_TRUE(put.has_value()) << put.error().message();
+      ASSERT_TRUE(rig->Remove(partition, put->index).has_value());
+    }
+    EXPECT_LT(rig->log->Status().tail_entries, 2000u) << "life " << life;
+    EXPECT_LT(rig->log->Status().snapshots_written, 60u) << "life " << life;
+    rig->Crash();
+    image = rig->device.ImageAfter(static_cast<std::uint64_t>(life));
+  }
+  LogRig last(options, &coordinator, *image);
+  ASSERT_TRUE(last.Open().has_value());
+  EXPECT_EQ(last.machine->partitions[PartitionId(1)].kept.size(), 1u);
+  EXPECT_TRUE(last.machine->partitions[PartitionId(1)].replayed.empty());
+}
+
+// What was replayed at a start is not replayed at the next, even if nothing happens in between.
+TEST_F(LogSpace, ALongReplayIsFollowedByASnapshot) {
+  RigOptions options = Options();
+  options.log.snapshot_after_bytes = 8u << 20;
+  MapCoordinator coordinator;
+  LogRig rig(options, &coordinator);
+  ASSERT_TRUE(rig.Open().has_value());
+  for (int i = 0; i < 1000; ++i) {
+    const auto put = rig.Put(kBox0, std::to_string(i), "mail");
+    ASSERT_TRUE(put.has_value() && rig.Remove(kBox0, put->index).has_value());
+  }
+  rig.Crash();
+  options.log.replay_entries_max = 500;
+  LogRig next(options, &coordinator, rig.device.ImageAfter(1));
+  ASSERT_TRUE(next.Open().has_value());
+  EXPECT_EQ(next.log->Status().replayed_entries, 2001u);
+  while (next.log->Status().tail_entries > 100) next.context.run_one_for(std::chrono::seconds(5));
+  next.Crash();
+  LogRig last(options, &coordinator, next.device.ImageAfter(2));
+  ASSERT_TRUE(last.Open().has_value());
+  EXPECT_LT(last.log->Status().replayed_entries, 100u);
+}
+
 TEST_F(LogSpace, AFullVolumeRefusesAndServesAgainWhenMailGoes) {
   MapCoordinator coordinator;
   LogRig rig(Options(), &coordinator);

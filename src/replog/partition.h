@@ -51,7 +51,8 @@ struct Partition {
 
   const PartitionId id;
   Leading leading = Leading::kNo;
-  Epoch epoch;  // Last led, or found in the log.
+  Epoch epoch;     // Last led, or found in the log.
+  Epoch reserved;  // Taken ahead at start, for the first lead; else below `epoch`.
   Index next{1};
   CommitRule commit;
   Index committed;

@@ -56,7 +56,10 @@ async::Task<base::Result<>> Proposals::TakeLead(Partition* partition) {
     }
   };
   const Taking taking(partition, &changed_);
-  ASSIGN_OR_CO_RETURN(const Epoch epoch, co_await context_->coordinator->TakeEpoch(partition->id, partition->epoch));
+  Epoch epoch = partition->reserved;
+  if (epoch <= partition->epoch) {
+    ASSIGN_OR_CO_RETURN(epoch, co_await context_->coordinator->TakeEpoch(partition->id, partition->epoch));
+  }
   if (epoch <= partition->epoch) {
     co_return base::Error(base::Errc::kInvalid, "the coordinator gave an epoch that partition " +
                                                     std::to_string(partition->id.value()) + " has used already");

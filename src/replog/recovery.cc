@@ -1,17 +1,20 @@
 #include "replog/recovery.h"
 
 #include <algorithm>
+#include <span>
 
+#include "async/task_group.h"
 #include "base/check.h"
 #include "base/log.h"
 #include "replog/mover.h"
+#include "replog/read_all.h"
 #include "replog/stopwatch.h"
 
 namespace replog {
 namespace {
 
 constexpr std::uint32_t kReplaysRunningMax = 8192;
-constexpr std::uint32_t kReplaysBetweenPauses = 512;
+constexpr std::size_t kEntriesAtOnce = 512;
 
 async::Task<void> LetOthersRun() {
   co_await asio::post(co_await asio::this_coro::executor, async::use_task);
@@ -26,11 +29,35 @@ async::Task<base::Result<>> Recovery::Run() {
   CO_RETURN_IF_ERROR(LoadState());
   CO_RETURN_IF_ERROR(co_await Scan());
   context_->times.scan = watch.Lap();
+  // Meanwhile the epochs that come next are taken: that is a wait for another disk's flush.
+  async::TaskGroup epochs(context_->executor, "log epochs");
+  for (Partition* partition : context_->partitions.All()) {
+    if (const Epoch last = LastEpochOf(*partition); last != Epoch(0)) epochs.Spawn(ReserveEpoch(partition, last));
+  }
+  base::Result<> restored = co_await Restore();
+  co_await epochs.Join();
+  co_return restored;
+}
+
+Epoch Recovery::LastEpochOf(const Partition& partition) const {
+  Epoch last = partition.epoch;
+  const auto found = found_.entries.find(partition.id);
+  if (found == found_.entries.end()) return last;
+  for (const FoundEntry& entry : found->second) last = std::max(last, entry.epoch);
+  return last;
+}
+
+async::Task<void> Recovery::ReserveEpoch(Partition* partition, Epoch last) {
+  const auto taken = co_await context_->coordinator->TakeEpoch(partition->id, last);
+  // Leading asks again, and says what is wrong.
+  if (taken.has_value()) partition->reserved = *taken;
+}
+
+async::Task<base::Result<>> Recovery::Restore() {
+  Stopwatch watch;
   CO_RETURN_IF_ERROR(co_await LoadMoves());
   TellEnds();
-  for (Partition* partition : context_->partitions.All()) {
-    CO_RETURN_IF_ERROR(co_await LoadSnapshot(partition));
-  }
+  CO_RETURN_IF_ERROR(co_await LoadSnapshots());
   TellMoves();
   context_->times.snapshots = watch.Lap();
   for (Partition* partition : context_->partitions.All()) {
@@ -98,51 +125,89 @@ async::Task<base::Result<>> Recovery::Scan() {
 }
 
 async::Task<base::Result<>> Recovery::LoadMoves() {
-  for (const FoundRecord& found : found_.moves) {
-    ASSIGN_OR_CO_RETURN(const mffs::Record record, co_await context_->volume->Read(found.place));
-    ASSIGN_OR_CO_RETURN(const std::vector<MovedRecord> moves, DecodeMoves(record.head, record.body));
-    Partition* partition = context_->partitions.Find(PartitionId(found.key.partition));
-    if (partition == nullptr) co_return base::Error(base::Errc::kCorrupt, "a move of a partition that does not exist");
-    MoveRecord kept{.location = found.place, .from = {}, .after = mffs::Lsn(found.lsn.value() - 1), .settled_at = {}};
-    for (const MovedRecord& move : moves) {
-      // A move cut short of a record that the checkpoint released: the copy goes too. (A copied note is of a complete
-      // move.)
-      const bool incomplete = !found.is_copy && found.lsn > state_.settled_lsn;
-      if (incomplete && !context_->volume->IsLive(move.from)) context_->volume->Release(move.to);
-      kept.from.push_back(move.from);
-      context_->moved.Add(move.from, move.to);
-      // The volume gives the old place up after the move; whether that was durable is not known here.
-      context_->volume->Release(move.from);
-      move_targets_.insert(move.to);
+  for (std::span<const FoundRecord> rest(found_.moves); !rest.empty();) {
+    const auto batch = rest.first(std::min(rest.size(), kReadsAtOnce));
+    rest = rest.subspan(batch.size());
+    std::vector<mffs::Location> places;
+    for (const FoundRecord& found : batch) places.push_back(found.place);
+    const std::vector<base::Result<mffs::Record>> records = co_await ReadAll(context_, std::move(places));
+    for (std::size_t i = 0; i < batch.size(); ++i) {
+      if (!records[i].has_value()) co_return base::Error(records[i].error());
+      CO_RETURN_IF_ERROR(LoadMove(batch[i], *records[i]));
     }
-    partition->moves.push_back(std::move(kept));
-    auto& all = moves_[partition->id];
-    all.insert(all.end(), moves.begin(), moves.end());
   }
   co_return base::Result<>();
 }
 
-async::Task<base::Result<>> Recovery::LoadSnapshot(Partition* partition) {
+base::Result<> Recovery::LoadMove(const FoundRecord& found, const mffs::Record& record) {
+  ASSIGN_OR_RETURN(const std::vector<MovedRecord> moves, DecodeMoves(record.head, record.body));
+  Partition* partition = context_->partitions.Find(PartitionId(found.key.partition));
+  if (partition == nullptr) return base::Error(base::Errc::kCorrupt, "a move of a partition that does not exist");
+  MoveRecord kept{.location = found.place, .from = {}, .after = mffs::Lsn(found.lsn.value() - 1), .settled_at = {}};
+  for (const MovedRecord& move : moves) {
+    // A move cut short of a record that the checkpoint released: the copy goes too. (A copied note is of a complete
+    // move.)
+    const bool incomplete = !found.is_copy && found.lsn > state_.settled_lsn;
+    if (incomplete && !context_->volume->IsLive(move.from)) context_->volume->Release(move.to);
+    kept.from.push_back(move.from);
+    context_->moved.Add(move.from, move.to);
+    // The volume gives the old place up after the move; whether that was durable is not known here.
+    context_->volume->Release(move.from);
+    move_targets_.insert(move.to);
+  }
+  partition->moves.push_back(std::move(kept));
+  auto& all = moves_[partition->id];
+  all.insert(all.end(), moves.begin(), moves.end());
+  return {};
+}
+
+async::Task<base::Result<>> Recovery::LoadSnapshots() {
+  std::vector<Partition*> with_snapshot;
+  for (Partition* partition : context_->partitions.All()) {
+    Snapshot& snapshot = partition->in_force;
+    partition->next = snapshot.reached.Next();
+    partition->commit.Durable(kSelf, snapshot.reached);
+    partition->applied = snapshot.reached;
+    partition->applied_epoch = snapshot.epoch;
+    partition->last_told = snapshot.reached;
+    if (snapshot.reached == Index(0)) continue;
+    snapshot.end = context_->moved.Resolve(snapshot.end);
+    with_snapshot.push_back(partition);
+  }
+  for (std::span<Partition*> rest(with_snapshot); !rest.empty();) {
+    const auto batch = rest.first(std::min(rest.size(), kReadsAtOnce));
+    rest = rest.subspan(batch.size());
+    std::vector<mffs::Location> places;
+    for (const Partition* partition : batch) places.push_back(partition->in_force.end);
+    const std::vector<base::Result<mffs::Record>> ends = co_await ReadAll(context_, std::move(places));
+    for (std::size_t i = 0; i < batch.size(); ++i) {
+      CO_RETURN_IF_ERROR(co_await LoadSnapshot(batch[i], &ends[i]));
+    }
+  }
+  co_return base::Result<>();
+}
+
+async::Task<base::Result<>> Recovery::LoadSnapshot(Partition* partition, const base::Result<mffs::Record>* record) {
+  if (!record->has_value()) {
+    co_return base::Error(record->error()).In("read the snapshot of " + NameOf(partition->id));
+  }
   Snapshot& snapshot = partition->in_force;
-  partition->next = snapshot.reached.Next();
-  partition->commit.Durable(kSelf, snapshot.reached);
-  partition->applied = snapshot.reached;
-  partition->applied_epoch = snapshot.epoch;
-  partition->last_told = snapshot.reached;
-  if (snapshot.reached == Index(0)) co_return base::Result<>();
-  snapshot.end = context_->moved.Resolve(snapshot.end);
-  base::Result<mffs::Record> record = co_await context_->volume->Read(snapshot.end);
-  if (!record.has_value()) co_return std::move(record).error().In("read the snapshot of " + NameOf(partition->id));
-  ASSIGN_OR_CO_RETURN(SnapshotEnd end, SnapshotEnd::Decode(record->head, record->body));
+  ASSIGN_OR_CO_RETURN(SnapshotEnd end, SnapshotEnd::Decode((*record)->head, (*record)->body));
   snapshot.bytes = end.bytes;
   snapshot.pieces = std::move(end.pieces);
   known_places_.insert(snapshot.end);
   StateMachine* machine = context_->MachineOf(partition->id);
   const bool wanted = machine->BeginSnapshot(partition->id, snapshot.reached);
+  std::vector<PiecePlace> to_read;
   for (PiecePlace& piece : snapshot.pieces) {
     piece.location = context_->moved.Resolve(piece.location);
     known_places_.insert(piece.location);
-    CO_RETURN_IF_ERROR(co_await LoadPiece(partition, piece, wanted));
+    if (piece.kind != PieceKind::kStateMachine || wanted) to_read.push_back(piece);
+  }
+  for (std::span<PiecePlace> rest(to_read); !rest.empty();) {
+    const auto batch = rest.first(std::min(rest.size(), kReadsAtOnce));
+    rest = rest.subspan(batch.size());
+    CO_RETURN_IF_ERROR(co_await LoadPieces(partition, {batch.begin(), batch.end()}));
   }
   if (wanted) {
     CO_RETURN_IF_ERROR(co_await machine->EndSnapshot(partition->id));
@@ -150,20 +215,32 @@ async::Task<base::Result<>> Recovery::LoadSnapshot(Partition* partition) {
   co_return base::Result<>();
 }
 
-async::Task<base::Result<>> Recovery::LoadPiece(Partition* partition, PiecePlace piece, bool for_machine) {
-  if (piece.kind == PieceKind::kStateMachine && !for_machine) co_return base::Result<>();
-  base::Result<mffs::Record> record = co_await context_->volume->Read(piece.location);
-  if (!record.has_value()) co_return std::move(record).error().In("read the snapshot of " + NameOf(partition->id));
-  if (piece.kind == PieceKind::kStateMachine) {
-    co_return context_->MachineOf(partition->id)->LoadSnapshotPiece(partition->id, record->body);
-  }
-  base::Decoder in(record->body);
-  while (in.remaining() > 0) {
-    const BodyId id(in.U64());
-    if (!in.ok()) co_return base::Error(base::Errc::kCorrupt, "a snapshot's list of mails in parts is damaged");
-    context_->part_bodies[id] = {partition->id, partition->in_force.reached};
+async::Task<base::Result<>> Recovery::LoadPieces(Partition* partition, std::vector<PiecePlace> pieces) {
+  std::vector<mffs::Location> places;
+  for (const PiecePlace& piece : pieces) places.push_back(piece.location);
+  const std::vector<base::Result<mffs::Record>> records = co_await ReadAll(context_, std::move(places));
+  for (std::size_t i = 0; i < pieces.size(); ++i) {
+    const base::Result<mffs::Record>& record = records[i];
+    if (!record.has_value()) {
+      co_return base::Error(record.error()).In("read the snapshot of " + NameOf(partition->id));
+    }
+    if (pieces[i].kind == PieceKind::kStateMachine) {
+      CO_RETURN_IF_ERROR(context_->MachineOf(partition->id)->LoadSnapshotPiece(partition->id, record->body));
+    } else {
+      CO_RETURN_IF_ERROR(LoadPartBodies(partition, record->body));
+    }
   }
   co_return base::Result<>();
+}
+
+base::Result<> Recovery::LoadPartBodies(Partition* partition, std::string_view piece) {
+  base::Decoder in(piece);
+  while (in.remaining() > 0) {
+    const BodyId id(in.U64());
+    if (!in.ok()) return base::Error(base::Errc::kCorrupt, "a snapshot's list of mails in parts is damaged");
+    context_->part_bodies[id] = {partition->id, partition->in_force.reached};
+  }
+  return {};
 }
 
 void Recovery::TellMoves() {
@@ -188,43 +265,69 @@ async::Task<base::Result<>> Recovery::ReplayEntries(Partition* partition) {
   for (const FoundEntry& entry : chosen.below) {
     if (IsUnsettled(entry.is_copy, entry.lsn, entry.place)) context_->volume->Release(entry.place);
   }
-  std::uint32_t since_pause = 0;
-  for (FoundEntry& entry : chosen.entries) {
-    ASSIGN_OR_CO_RETURN(EntryHead head, EntryHead::Decode(entry.head));
-    std::string large_meta;
-    BodyRef body{.id = head.body, .size_bytes = head.mail_bytes, .extents = {}, .extent_bytes = {}};
-    if (head.mail_in_parts() || head.meta_in_body()) {
-      CO_RETURN_IF_ERROR(co_await ReadRest(partition, &entry, &large_meta, &body));
+  for (std::span<FoundEntry> rest(chosen.entries); !rest.empty();) {
+    ASSIGN_OR_CO_RETURN(ReplayBatch batch, TakeBatch(&rest));
+    std::vector<mffs::Location> places;
+    for (const Replayed& replayed : batch) {
+      if (replayed.has_more()) places.push_back(replayed.entry->place);
     }
-    if (head.has_mail() && !head.mail_in_parts()) {
-      body.extents.push_back(entry.place);
-      body.extent_bytes.push_back(static_cast<std::uint32_t>(head.mail_bytes));
+    const std::vector<base::Result<mffs::Record>> records = co_await ReadAll(context_, std::move(places));
+    auto record = records.begin();
+    for (const Replayed& replayed : batch) {
+      const base::Result<mffs::Record>* const more = replayed.has_more() ? &*record++ : nullptr;
+      CO_RETURN_IF_ERROR(ReplayOne(partition, replayed, more));
     }
-    Replay(partition, entry, head, head.meta_in_body() ? std::string_view(large_meta) : head.meta, std::move(body));
     while (replays_running_ >= kReplaysRunningMax) co_await replayed_.Wait();
-    if (++since_pause % kReplaysBetweenPauses == 0) co_await LetOthersRun();
+    co_await LetOthersRun();
   }
   for (MoveRecord& move : partition->moves) move.settled_at = partition->applied;
   co_return base::Result<>();
 }
 
-async::Task<base::Result<>> Recovery::ReadRest(Partition* partition, FoundEntry* entry, std::string* meta,
-                                               BodyRef* body) {
-  base::Result<mffs::Record> record = co_await context_->volume->Read(entry->place);
-  if (!record.has_value()) {
-    co_return std::move(record).error().In("read entry " + std::to_string(entry->index.value()) + " of " +
-                                           NameOf(partition->id));
+base::Result<Recovery::ReplayBatch> Recovery::TakeBatch(std::span<FoundEntry>* entries) {
+  ReplayBatch batch;
+  std::size_t reads = 0;
+  while (!entries->empty() && batch.size() < kEntriesAtOnce && reads < kReadsAtOnce) {
+    FoundEntry& entry = entries->front();
+    *entries = entries->subspan(1);
+    ASSIGN_OR_RETURN(const EntryHead head, EntryHead::Decode(entry.head));
+    batch.push_back({&entry, head});
+    reads += batch.back().has_more() ? 1 : 0;
   }
-  ASSIGN_OR_CO_RETURN(const EntryHead head, EntryHead::Decode(entry->head));
+  return batch;
+}
+
+base::Result<> Recovery::ReplayOne(Partition* partition, const Replayed& replayed,
+                                   const base::Result<mffs::Record>* record) {
+  const auto& [entry, head] = replayed;
+  BodyRef body{.id = head.body, .size_bytes = head.mail_bytes, .extents = {}, .extent_bytes = {}};
+  std::string_view meta = head.meta;
+  if (record != nullptr) {
+    if (!record->has_value()) {
+      return base::Error(record->error())
+          .In("read entry " + std::to_string(entry->index.value()) + " of " + NameOf(partition->id));
+    }
+    RETURN_IF_ERROR(TakeRest(partition, replayed, (*record)->body, &body));
+    if (head.meta_in_body()) meta = std::string_view((*record)->body).substr((*record)->body.size() - head.meta_bytes);
+  }
+  if (head.has_mail() && !head.mail_in_parts()) {
+    body.extents.push_back(entry->place);
+    body.extent_bytes.push_back(static_cast<std::uint32_t>(head.mail_bytes));
+  }
+  Replay(partition, *entry, head, meta, std::move(body));
+  return {};
+}
+
+base::Result<> Recovery::TakeRest(Partition* partition, const Replayed& replayed, std::string_view record_body,
+                                  BodyRef* body) {
+  const auto& [entry, head] = replayed;
   const std::uint64_t front = head.mail_in_parts() ? std::uint64_t{head.parts} * Extent::kEncodedSize : head.mail_bytes;
-  const std::uint64_t expected = front + (head.meta_in_body() ? head.meta_bytes : 0);
-  if (record->body.size() != expected) {
-    co_return base::Error(base::Errc::kCorrupt, "entry " + std::to_string(entry->index.value()) + " of " +
-                                                    NameOf(partition->id) + " has the wrong size");
+  if (record_body.size() != front + (head.meta_in_body() ? head.meta_bytes : 0)) {
+    return base::Error(base::Errc::kCorrupt, "entry " + std::to_string(entry->index.value()) + " of " +
+                                                 NameOf(partition->id) + " has the wrong size");
   }
-  if (head.meta_in_body()) *meta = record->body.substr(front);
-  if (!head.mail_in_parts()) co_return base::Result<>();
-  ASSIGN_OR_CO_RETURN(const std::vector<Extent> extents, DecodeExtents(record->body, head.parts));
+  if (!head.mail_in_parts()) return {};
+  ASSIGN_OR_RETURN(const std::vector<Extent> extents, DecodeExtents(record_body, head.parts));
   for (const Extent& extent : extents) {
     body->extents.push_back(context_->moved.Resolve(extent.location));
     body->extent_bytes.push_back(extent.bytes);
@@ -232,7 +335,7 @@ async::Task<base::Result<>> Recovery::ReadRest(Partition* partition, FoundEntry*
   }
   replayed_bodies_.insert(body->id);
   context_->part_bodies[body->id] = {partition->id, entry->index};
-  co_return base::Result<>();
+  return {};
 }
 
 void Recovery::Replay(Partition* partition, const FoundEntry& entry, const EntryHead& head, std::string_view meta,

@@ -2,7 +2,9 @@
 #pragma once
 
 #include <map>
+#include <span>
 #include <string>
+#include <string_view>
 #include <unordered_set>
 #include <vector>
 
@@ -23,16 +25,35 @@ class Recovery {
   async::Task<base::Result<>> Run();
 
  private:
+  // An entry to replay; its head's views point into it.
+  struct Replayed {
+    FoundEntry* entry = nullptr;
+    EntryHead head;
+    // The record holds more than its head: a large meta, the extents of a mail in parts.
+    bool has_more() const { return head.mail_in_parts() || head.meta_in_body(); }
+  };
+  using ReplayBatch = std::vector<Replayed>;
+
   base::Result<> LoadState();
   async::Task<base::Result<>> Scan();
+  Epoch LastEpochOf(const Partition& partition) const;
+  async::Task<void> ReserveEpoch(Partition* partition, Epoch last);
+  async::Task<base::Result<>> Restore();
   async::Task<base::Result<>> LoadMoves();
-  async::Task<base::Result<>> LoadSnapshot(Partition* partition);
-  async::Task<base::Result<>> LoadPiece(Partition* partition, PiecePlace piece, bool for_machine);
+  base::Result<> LoadMove(const FoundRecord& found, const mffs::Record& record);
+  async::Task<base::Result<>> LoadSnapshots();
+  // `record` is its end.
+  async::Task<base::Result<>> LoadSnapshot(Partition* partition, const base::Result<mffs::Record>* record);
+  async::Task<base::Result<>> LoadPieces(Partition* partition, std::vector<PiecePlace> pieces);
+  base::Result<> LoadPartBodies(Partition* partition, std::string_view piece);
   void TellEnds();
   void TellMoves();
   async::Task<base::Result<>> ReplayEntries(Partition* partition);
-  // What the record holds beyond its head: a large meta, the extents of a mail in parts.
-  async::Task<base::Result<>> ReadRest(Partition* partition, FoundEntry* entry, std::string* meta, BodyRef* body);
+  // The next entries, with no more reads among them than may be made at once.
+  static base::Result<ReplayBatch> TakeBatch(std::span<FoundEntry>* entries);
+  // `record`: nullptr when the head is all.
+  base::Result<> ReplayOne(Partition* partition, const Replayed& replayed, const base::Result<mffs::Record>* record);
+  base::Result<> TakeRest(Partition* partition, const Replayed& replayed, std::string_view record_body, BodyRef* body);
   void Replay(Partition* partition, const FoundEntry& entry, const EntryHead& head, std::string_view meta,
               BodyRef body);
   void ReplayDone(const base::Result<std::string>& result);

@@ -1,6 +1,7 @@
 #include "replog/snapshots.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "base/check.h"
 #include "base/log.h"
@@ -8,6 +9,10 @@
 namespace replog {
 namespace {
 
+// A tail shorter than this is not worth a snapshot's records.
+constexpr std::uint64_t kTailBytesMin = 16u << 10;
+// An idle partition makes every start read this much of the log, at least.
+constexpr std::uint64_t kAgeMinLsns = 20'000;
 constexpr std::size_t kPartBodiesPerPiece = (256u << 10) / 8;
 
 // Moves before number `end` that a snapshot at `writing->reached` makes unneeded: no entry behind it names an old
@@ -84,15 +89,25 @@ async::Task<base::Result<>> Snapshots::Now(Partition* partition) {
 }
 
 void Snapshots::Wanted(const Partition* partition) {
-  if (!busy_ && ((partition != nullptr && IsDue(*partition)) || SharedLimitReached())) wanted_.NotifyAll();
+  if (busy_) return;
+  const bool replay_is_long = context_->tails.entries > context_->options.replay_entries_max;
+  const bool due = partition != nullptr && (IsDue(*partition) || (replay_is_long && PaysOff(*partition)));
+  if (due || SharedLimitReached()) wanted_.NotifyAll();
 }
 
 bool Snapshots::IsDue(const Partition& partition) const {
   if (partition.written != nullptr || partition.tail.empty()) return false;
   if (partition.applied == partition.in_force.reached) return false;
   const LogOptions& options = context_->options;
+  // One byte of snapshots for each LSN: an idle partition with much state is not written again and again.
+  const std::uint64_t age_max = std::min(options.snapshot_after_lsns, std::max(kAgeMinLsns, partition.in_force.bytes));
   return partition.tail.head_bytes() > std::max(options.snapshot_after_bytes, partition.in_force.bytes) ||
-         partition.tail.after().value() + options.snapshot_after_lsns < context_->lsn_floor.value();
+         partition.tail.after().value() + age_max < context_->lsn_floor.value();
+}
+
+bool Snapshots::PaysOff(const Partition& partition) {
+  return partition.written == nullptr && partition.applied != partition.in_force.reached &&
+         partition.tail.head_bytes() >= std::max(kTailBytesMin, partition.in_force.bytes);
 }
 
 std::uint64_t Snapshots::ReleasableMax() const {
@@ -107,32 +122,52 @@ bool Snapshots::SharedLimitReached() const {
 }
 
 Partition* Snapshots::NextDue() const {
+  Partition* longest = nullptr;
+  std::uint64_t entries = 0;
+  for (Partition* partition : context_->partitions.All()) {
+    if (IsDue(*partition)) return partition;
+    if (partition->written == nullptr) entries += partition->tail.size();
+    if (!PaysOff(*partition)) continue;
+    if (longest == nullptr || partition->tail.size() > longest->tail.size()) longest = partition;
+  }
+  // Down to half of the limit, so that one more entry does not make the next snapshot due at once.
+  if (longest != nullptr && entries > context_->options.replay_entries_max / 2) return longest;
+  return NextOverLimits();
+}
+
+Partition* Snapshots::NextOverLimits() const {
   Partition* most_entries = nullptr;
   Partition* most_bytes = nullptr;
+  std::uint64_t entries = 0;
+  std::uint64_t bytes = 0;
   for (Partition* partition : context_->partitions.All()) {
-    if (partition->written != nullptr || partition->applied == partition->in_force.reached) continue;
-    if (IsDue(*partition)) return partition;
+    if (partition->written != nullptr) continue;
+    entries += partition->tail.size();
+    bytes += partition->tail.releasable_bytes();
+    if (partition->applied == partition->in_force.reached) continue;
     if (most_entries == nullptr || partition->tail.size() > most_entries->tail.size()) most_entries = partition;
     if (most_bytes == nullptr || partition->tail.releasable_bytes() > most_bytes->tail.releasable_bytes()) {
       most_bytes = partition;
     }
-  }
-  // Down to half of the limit, so that one more entry does not make the next snapshot due at once.
-  std::uint64_t entries = 0;
-  std::uint64_t bytes = 0;
-  for (const Partition* partition : context_->partitions.All()) {
-    if (partition->written != nullptr) continue;
-    entries += partition->tail.size();
-    bytes += partition->tail.releasable_bytes();
   }
   if (entries > context_->options.tail_entries_max / 2) return most_entries;
   if (bytes > ReleasableMax() / 2) return most_bytes;
   return nullptr;
 }
 
+std::uint64_t Snapshots::EntriesCovered() const {
+  std::uint64_t entries = 0;
+  for (const Partition* partition : context_->partitions.All()) {
+    if (partition->written != nullptr) entries += partition->tail.size();
+  }
+  return entries;
+}
+
 async::Task<void> Snapshots::Loop() {
+  // What was replayed just now should not be replayed again.
+  bool due = context_->tails.entries > context_->options.replay_entries_max;
   while (!context_->stopping) {
-    co_await wanted_.Wait();
+    if (!std::exchange(due, false)) co_await wanted_.Wait();
     while (busy_) co_await idle_.Wait();
     const base::Result<> written = co_await WriteAllDue();
     if (!written.has_value() && !context_->stopping) {
@@ -143,12 +178,16 @@ async::Task<void> Snapshots::Loop() {
 
 async::Task<base::Result<>> Snapshots::WriteAllDue() {
   bool written = false;
+  bool urgent = SharedLimitReached();
   while (Partition* partition = context_->stopping ? nullptr : NextDue()) {
+    urgent = urgent || IsDue(*partition);
     CO_RETURN_IF_ERROR(co_await Write(partition));
     written = true;
   }
   context_->space_refused = false;
   if (!written) co_return base::Result<>();
+  // Else the next checkpoint that comes anyway is soon enough.
+  if (!urgent && EntriesCovered() < context_->options.replay_entries_max / 4) co_return base::Result<>();
   co_return co_await context_->volume->Checkpoint();
 }
 

@@ -24,12 +24,17 @@ class Snapshots {
 
   void Wanted(const Partition* partition);
   bool IsDue(const Partition& partition) const;
+  // Its entries take longer to replay than its state takes to load, and a snapshot costs no more than they did.
+  static bool PaysOff(const Partition& partition);
   // Releasable bytes past which snapshots are worth their writing.
   std::uint64_t ReleasableMax() const;
   // Over a limit that all partitions share.
   bool SharedLimitReached() const;
   // The partition to write next; nullptr when none is due.
   Partition* NextDue() const;
+  Partition* NextOverLimits() const;
+  // Entries that the next checkpoint cuts.
+  std::uint64_t EntriesCovered() const;
   async::Task<void> Loop();
   async::Task<base::Result<>> WriteAllDue();
   async::Task<base::Result<>> Write(Partition* partition);

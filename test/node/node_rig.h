@@ -96,6 +96,7 @@ class NodeRig {
   // Only on the shard, from here ...
   mffs::SimDevice& device() { return *device_; }
   store::MailStore& store() { return *node_->parts().store; }
+  queue::MailQueue& queue() { return *node_->parts().queue; }
   // ... to here.
   // Mails that the queue holds now.
   std::uint64_t QueuedMails();
