@@ -149,8 +149,8 @@ std::string Verdict(const salvage::MailCheck& check, const mffs::Findings& findi
     case kExitWarnings:
       return "every mail is whole, but something needs attention: see the warnings";
     default:
-      return fmt::format("DAMAGED: {} of {} mails are harmed; see the sentences above", check.mails_damaged,
-                         check.mails_in_mailboxes + check.mails_in_queue);
+      return fmt::format("DAMAGED: {} of the {} mails that are still known are harmed; see the sentences above",
+                         check.mails_damaged, check.mails_in_mailboxes + check.mails_in_queue);
   }
 }
 

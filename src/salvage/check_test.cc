@@ -55,6 +55,7 @@ struct Rot {
   std::string label;
   std::string text;   // A bit of it is flipped, where it stands last on the image.
   std::string found;  // A regular expression for the sentence.
+  bool is_named = true;
 };
 
 TEST(MailCheck, RotInAMailIsNamedWithItsPlace) {
@@ -68,16 +69,18 @@ TEST(MailCheck, RotInAMailIsNamedWithItsPlace) {
       {"a queued mail", "queued 0123",
        "queued mail 8000000[0-9]-[0-9a-f]+ from <queued@example.test>: its record is damaged"},
       {"a queued mail in parts", "queuedlarge 0123", "queued mail .* from <queuedlarge@example.test>: part [0-9] of 3"},
+      // The first sector of a block holds the entry itself: what it said is gone with it.
+      {"an entry", "held 0123", "queue partition [0-9]+ lacks entry [0-9]+, acknowledged", false},
   };
   for (const Rot& rot : rots) {
     const std::vector<std::uint64_t> places = FindText(image, rot.text);
     ASSERT_FALSE(places.empty()) << rot.label;
     mffs::SimImage rotten = image;
-    rotten.FlipBit(places[places.size() / 2], 0);
+    rotten.FlipBit(places.back(), 0);
     const CheckedMail checked = CheckImage(rotten);
     ASSERT_TRUE(checked.result) << rot.label;
     EXPECT_GT(checked.damage(), 0u) << rot.label;
-    EXPECT_GT(checked.result->mails_damaged, 0u) << rot.label;
+    EXPECT_EQ(checked.result->mails_damaged > 0, rot.is_named) << rot.label;
     EXPECT_THAT(checked.Sentences(), ContainsRegex(rot.found)) << rot.label;
   }
 }

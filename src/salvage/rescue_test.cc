@@ -201,7 +201,7 @@ TEST(Rescue, GoesOnWhereItWasCutShort) {
   // As if the power had gone between a mail and what stands beside it.
   const std::string name = first.files.begin()->first;
   std::filesystem::remove(out / (name + ".json"));
-  std::ofstream(out / ".mail.unfinished") << "half a mail";
+  std::ofstream(out / ".1.unfinished") << "half a mail";
   const Rescued refused = RescueImage(image, {.directory = out.string()});
   ASSERT_FALSE(refused.report);
   EXPECT_FALSE(refused.has_begun);

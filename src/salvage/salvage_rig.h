@@ -15,6 +15,7 @@
 #include <boost/json/parse.hpp>
 #include <gtest/gtest.h>
 
+#include "base/log.h"
 #include "mffs/format.h"
 #include "queue/mail_queue.h"
 #include "salvage/check.h"
@@ -48,7 +49,10 @@ class MailRig {
     };
     return options;
   }
-  MailRig() : node(Options(&mail_queue)) {}
+  // Log lines of damage that a test makes would hide a failure.
+  MailRig() : node(Options(&mail_queue)) {
+    base::SetLogSink([](std::string_view) {});
+  }
 
   // Into the INBOX of an account; remembers the bytes that IMAP would give.
   void Deliver(const std::string& address, const std::string& word, std::size_t bytes) {
@@ -66,7 +70,7 @@ class MailRig {
     in_queue[word] = MailText(word, bytes);
     return node.Do(EnqueueText(mail_queue, std::move(envelope), in_queue[word]));
   }
-  // A mail with mails of all sizes and fates.
+  // Mails of all sizes and fates.
   void Fill() {
     const store::Account alice = node.AddAccount("alice@example.test");
     node.AddAccount("bob@example.test");
@@ -86,7 +90,7 @@ class MailRig {
     for (const std::uint32_t uid : {4u, 5u}) node.Do(node.store().Expunge(inbox, {uid}, false));
     in_mailboxes.erase("expunged");
     in_mailboxes.erase("expungedlarge");
-    Enqueue({"carol@example.test", "dave@example.test"}, "queued", 2'000);
+    Enqueue({"carol@example.test", "dave@example.test"}, "queued", 9'000);
     Enqueue({"carol@example.test"}, "queuedlarge", 600'000);
     const queue::QueueId removed = Enqueue({"carol@example.test"}, "removed", 2'000);
     node.Do(mail_queue->Remove(removed));
