@@ -36,6 +36,7 @@ class Checker {
       summary_ = co_await SegmentSummary::Load(device, geometry_, number_, table_.generation, kSurveyDeadline);
       CheckFooter();
     }
+    co_await CheckHeader(device);
     AdvanceSummary();
     const SurveyCalls calls{.record = [this](const SurveyedRecord& record) { Visit(record); },
                             .progress = calls_.progress};
@@ -55,6 +56,21 @@ class Checker {
   std::string Name() const { return fmt::format("segment {} (generation {})", number_, table_.generation); }
   std::uint64_t OffsetOf(std::uint32_t sector) const { return geometry_.SectorOffset(number_, sector); }
   bool IsLive(std::uint32_t ordinal) const { return table_.live.IsLive(ordinal); }
+
+  async::Task<void> CheckHeader(BlockDevice* device) {
+    const auto sector = co_await ReadSectors(device, OffsetOf(0), kSectorBytes, kSurveyDeadline);
+    std::optional<SegmentHeader> header;
+    if (sector.has_value()) header = DecodeSegmentHeader(sector->span(), geometry_.uuid, number_);
+    if (header.has_value() && header->generation == table_.generation && header->stream == table_.stream) co_return;
+    findings_->Add(
+        {.severity = Severity::kWarning,
+         .kind = "segment_header",
+         .sentence = fmt::format("{}: the segment header is damaged; nothing is lost, since every block says "
+                                 "the same; look at the disk's own error log",
+                                 Name()),
+         .segment = number_,
+         .offset = OffsetOf(0)});
+  }
 
   void CheckFooter() {
     if (!summary_.damage().empty()) {
