@@ -302,6 +302,8 @@ class Job {
     out["damaged"] = report_.damaged;
     out["deleted"] = report_.deleted;
     out["findings"] = std::move(sentences);
+    // All mails have their names before the report says that it is done.
+    RETURN_IF_ERROR(folder_->Sync());
     RETURN_IF_ERROR(folder_->WriteReport(json::serialize(out)));
     return folder_->Sync();
   }

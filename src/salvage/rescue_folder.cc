@@ -20,8 +20,10 @@ namespace json = boost::json;
 
 namespace {
 
-constexpr std::string_view kUnfinishedMail = ".mail.unfinished";
-constexpr std::string_view kUnfinishedFile = ".file.unfinished";
+constexpr std::string_view kUnfinished = ".unfinished";
+// Well below the 1024 descriptors that a process has by default.
+constexpr std::size_t kPendingMax = 256;
+constexpr std::uint64_t kPendingBytesMax = 64u << 20;
 constexpr std::size_t kReportBytesMax = 1u << 20;
 
 // The volume that an earlier rescue into this folder was of; empty: there was none.
@@ -77,6 +79,7 @@ base::Result<> RescueFolder::TakeUp(const std::string& volume, bool go_on) {
                                      of.empty() ? "something that is no rescue" : "the rescue of another volume"));
     }
   }
+  RemoveUnfinished();
   const json::object report{{"volume", volume}, {"state", "running"}};
   return WriteReport(json::serialize(report));
 }
@@ -95,29 +98,51 @@ bool RescueFolder::Exists(const std::string& name) const {
 
 base::Result<> RescueFolder::Begin(const std::string& name) {
   RETURN_IF_ERROR(MakeParents(name));
-  ASSIGN_OR_RETURN(file_, MakeFile(std::string(kUnfinishedMail)));
+  ASSIGN_OR_RETURN(file_, MakeUnfinished(&unfinished_));
   name_ = name;
   return {};
 }
 
 base::Result<> RescueFolder::Write(std::string_view bytes) {
+  pending_bytes_ += bytes.size();
   return WriteAll(file_.fd(), bytes);
 }
 
 base::Result<> RescueFolder::End(bool is_whole, std::string_view text) {
-  const std::string target = name_ + std::string(is_whole ? kWholeEnding : kPartlyEnding);
-  RETURN_IF_ERROR(PutInPlace(file_, std::string(kUnfinishedMail), target));
-  file_ = OpenFile();
-  ASSIGN_OR_RETURN(const OpenFile beside, MakeFile(std::string(kUnfinishedFile)));
+  pending_.push_back(
+      {std::exchange(file_, OpenFile()), unfinished_, name_ + std::string(is_whole ? kWholeEnding : kPartlyEnding)});
+  std::string unfinished;
+  ASSIGN_OR_RETURN(OpenFile beside, MakeUnfinished(&unfinished));
   RETURN_IF_ERROR(WriteAll(beside.fd(), text));
-  return PutInPlace(beside, std::string(kUnfinishedFile), name_ + ".json");
+  pending_.push_back({std::move(beside), unfinished, name_ + ".json"});
+  if (pending_.size() < kPendingMax && pending_bytes_ < kPendingBytesMax) return {};
+  return NamePending();
+}
+
+base::Result<> RescueFolder::NamePending() {
+  // One flush for all; then each file says whether its own bytes arrived.
+  if (::syncfs(folder_.fd()) != 0) return Failed("write", errno);
+  for (const Pending& pending : pending_) {
+    if (::fsync(pending.file.fd()) != 0) return Failed("write", errno);
+  }
+  // The mail before what stands beside it.
+  for (const Pending& pending : pending_) {
+    if (::renameat(folder_.fd(), pending.from.c_str(), folder_.fd(), pending.to.c_str()) != 0) {
+      return Failed("name a file", errno);
+    }
+  }
+  pending_.clear();
+  pending_bytes_ = 0;
+  return {};
 }
 
 base::Result<> RescueFolder::WriteReport(std::string_view text) {
-  ASSIGN_OR_RETURN(const OpenFile file, MakeFile(std::string(kUnfinishedFile)));
+  std::string unfinished;
+  ASSIGN_OR_RETURN(OpenFile file, MakeUnfinished(&unfinished));
   RETURN_IF_ERROR(WriteAll(file.fd(), text));
   RETURN_IF_ERROR(WriteAll(file.fd(), "\n"));
-  return PutInPlace(file, std::string(kUnfinishedFile), std::string(kReport));
+  pending_.push_back({std::move(file), unfinished, std::string(kReport)});
+  return NamePending();
 }
 
 base::Result<> RescueFolder::MakeParents(const std::string& name) {
@@ -130,12 +155,19 @@ base::Result<> RescueFolder::MakeParents(const std::string& name) {
   return {};
 }
 
-base::Result<OpenFile> RescueFolder::MakeFile(const std::string& name) const {
-  // Left over from a run that was cut short.
-  ::unlinkat(folder_.fd(), name.c_str(), 0);
-  OpenFile file(::openat(folder_.fd(), name.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600));
+base::Result<OpenFile> RescueFolder::MakeUnfinished(std::string* name) {
+  *name = fmt::format(".{}{}", ++unfinished_made_, kUnfinished);
+  OpenFile file(::openat(folder_.fd(), name->c_str(), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600));
   if (!file.is_open()) return Failed("make a file", errno);
   return file;
+}
+
+void RescueFolder::RemoveUnfinished() const {
+  std::error_code ignored;
+  for (const auto& entry : std::filesystem::directory_iterator(path_, ignored)) {
+    const std::string name = entry.path().filename().string();
+    if (name.starts_with('.') && name.ends_with(kUnfinished)) ::unlinkat(folder_.fd(), name.c_str(), 0);
+  }
 }
 
 base::Result<> RescueFolder::WriteAll(int fd, std::string_view bytes) const {
@@ -148,13 +180,8 @@ base::Result<> RescueFolder::WriteAll(int fd, std::string_view bytes) const {
   return {};
 }
 
-base::Result<> RescueFolder::PutInPlace(const OpenFile& file, const std::string& from, const std::string& to) const {
-  if (::fsync(file.fd()) != 0) return Failed("write", errno);
-  if (::renameat(folder_.fd(), from.c_str(), folder_.fd(), to.c_str()) != 0) return Failed("name a file", errno);
-  return {};
-}
-
 base::Result<> RescueFolder::Sync() {
+  RETURN_IF_ERROR(NamePending());
   for (const std::string& name : folders_) {
     const OpenFile folder(::openat(folder_.fd(), name.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
     if (!folder.is_open() || ::fsync(folder.fd()) != 0) return Failed("write " + name, errno);

@@ -6,6 +6,8 @@
 #include <set>
 #include <string>
 #include <string_view>
+#include <utility>
+#include <vector>
 
 #include "base/result.h"
 
@@ -27,8 +29,9 @@ class OpenFile {
 };
 
 // Thread: one; calls block on the disk. Files are made readable by their owner only: they are other people's mail.
-// Durability: a file is durable under its name when Finish() has returned. Names are made by the caller from numbers
-// alone; nothing that a mail or a mailbox is called gets into a path.
+// Durability: a file gets its name only when its bytes are durable. Many get theirs together, since one flush costs as
+// much as many; all have theirs when Sync() has returned. What a run that was cut short had not named is written again.
+// Names are made by the caller from numbers alone; nothing that a mail or a mailbox is called gets into a path.
 class RescueFolder {
  public:
   // `volume` names the image's volume. Makes the folder. Errors: kExists (something is in it, and `go_on` was not asked
@@ -47,7 +50,7 @@ class RescueFolder {
 
   // A file at the top of the folder, replaced whole.
   base::Result<> WriteReport(std::string_view json);
-  // Makes the names in all folders durable.
+  // Gives all files their names, and makes the names durable.
   base::Result<> Sync();
 
   // The sentence for a full disk.
@@ -61,16 +64,28 @@ class RescueFolder {
   RescueFolder(std::string path, OpenFile folder) : path_(std::move(path)), folder_(std::move(folder)) {}
   base::Result<> TakeUp(const std::string& volume, bool go_on);
   base::Result<> MakeParents(const std::string& name);
-  base::Result<OpenFile> MakeFile(const std::string& name) const;
   base::Result<> WriteAll(int fd, std::string_view bytes) const;
-  base::Result<> PutInPlace(const OpenFile& file, const std::string& from, const std::string& to) const;
+  base::Result<OpenFile> MakeUnfinished(std::string* name);
+  // Makes what is pending durable and gives it its names.
+  base::Result<> NamePending();
+  void RemoveUnfinished() const;
   bool Exists(const std::string& name) const;
   base::Error Failed(std::string_view doing, int errno_value) const;
 
   std::string path_;
   OpenFile folder_;
   std::set<std::string> folders_;  // Made or seen, below the top.
-  std::string name_;               // Of the mail being written.
+  // A file that is written and has no name yet.
+  struct Pending {
+    OpenFile file;
+    std::string from;
+    std::string to;
+  };
+  std::vector<Pending> pending_;
+  std::uint64_t pending_bytes_ = 0;
+  std::uint64_t unfinished_made_ = 0;
+  std::string name_;  // Of the mail being written.
+  std::string unfinished_;
   OpenFile file_;
 };
 
