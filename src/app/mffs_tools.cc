@@ -14,6 +14,7 @@
 #include "app/progress_bar.h"
 #include "async/shard.h"
 #include "base/clock.h"
+#include "base/log.h"
 #include "base/random.h"
 #include "mffs/image_device.h"
 #include "salvage/check.h"
@@ -32,6 +33,8 @@ namespace {
 // Runs what `make` makes for the image at `path`, on a loop of its own.
 template <class T, class F>
 Result<T> WithImage(const std::string& path, F make) {
+  // What goes wrong is in the findings; log lines would only repeat it.
+  base::SetLogLevel(base::LogLevel::kError);
   async::Shard shard("mffs");
   auto device = mffs::OpenImage(shard.executor(), path);
   if (!device.has_value() && device.error().code() == Errc::kBusy) {
@@ -146,8 +149,8 @@ std::string Verdict(const salvage::MailCheck& check, const mffs::Findings& findi
     case kExitWarnings:
       return "every mail is whole, but something needs attention: see the warnings";
     default:
-      return fmt::format("DAMAGED: {} of {} mails are harmed; see the sentences above", check.mails_damaged,
-                         check.mails_in_mailboxes + check.mails_in_queue);
+      return fmt::format("DAMAGED: {} of the {} mails that are still known are harmed; see the sentences above",
+                         check.mails_damaged, check.mails_in_mailboxes + check.mails_in_queue);
   }
 }
 
