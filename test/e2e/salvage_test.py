@@ -166,6 +166,23 @@ class SalvageTest(unittest.TestCase):
                 texts.append(file.read())
         self.assertTrue(any(b"SECRET-THAT-WAS-DELETED" in text for text in texts))
 
+    def test_a_full_disk_is_one_sentence_and_the_rescue_goes_on_after_it(self):
+        self.node.start()
+        mails = self.fill()
+        self.node.stop()
+        os.mkdir(self.target)
+        mount = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=4m", "tmpfs", self.target], capture_output=True, check=False)
+        if mount.returncode != 0:
+            self.skipTest("mounting a small file system needs root")
+        self.addCleanup(subprocess.run, ["umount", self.target], check=True)
+        full = mffs("rescue", self.volume, self.target)
+        self.assertEqual(full.returncode, 1)
+        self.assert_one_sentence(full, r"no room left.*--continue")
+        subprocess.run(["mount", "-o", "remount,size=64m", self.target], check=True)
+        done = mffs("rescue", self.volume, self.target, "--continue")
+        self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
+        self.assert_all_rescued(mails)
+
     def test_a_running_node_is_left_alone(self):
         self.node.start()
         self.fill()
@@ -184,6 +201,35 @@ class SalvageTest(unittest.TestCase):
         self.assertEqual(json.loads(checked.stdout)["mails_in_mailboxes"], len(mails))
         self.assertEqual(mffs("rescue", self.volume, self.target).returncode, 0)
         self.assert_all_rescued(mails)
+
+    def test_mail_that_cleaning_has_moved_is_found(self):
+        self.node = Node(volume_size="64MiB", segment_size="1MiB")
+        self.addCleanup(shutil.rmtree, self.node.folder)
+        self.volume = os.path.join(self.node.folder, "volume.mffs")
+        self.target = os.path.join(self.node.folder, "rescued")
+        self.node.start()
+        port = self.node.ports
+        for _ in range(3):
+            with smtplib.SMTP("127.0.0.1", port["smtp"]) as client:
+                for number in range(600):
+                    client.sendmail("you@example.org", [ALICE], message(f"mail {number}", body_of(6000, f"number{number}")))
+            client = imaplib.IMAP4("127.0.0.1", port["imap"])
+            client.login(ALICE, "posthorn")
+            client.select("INBOX")
+            uids = client.uid("SEARCH", "ALL")[1][0].split()
+            # One in twelve stays.
+            gone = b",".join(uid for uid in uids if int(uid) % 12 != 0)
+            client.uid("STORE", gone.decode(), "+FLAGS.SILENT", r"(\Deleted)")
+            client.expunge()
+            client.logout()
+        cleaned = lambda: json.loads(self.node.run("status", "--json").stdout)["volume"]["segments_cleaned"]
+        wait_until(lambda: cleaned() > 3, "cleaning", seconds=60)
+        mails = {(ALICE, "INBOX", uid): text for uid, text in read_mailbox(port["imap"], ALICE).items()}
+        self.node.kill()
+        checked = mffs("check", self.volume)
+        self.assertEqual(checked.returncode, 0, checked.stdout + checked.stderr)
+        self.assertEqual(mffs("rescue", self.volume, self.target).returncode, 0)
+        self.assertEqual({key: text for key, (text, _) in rescued(self.target).items()}, mails)
 
     def test_rot_is_found_and_named(self):
         self.node.start()
