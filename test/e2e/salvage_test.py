@@ -202,6 +202,35 @@ class SalvageTest(unittest.TestCase):
         self.assertEqual(mffs("rescue", self.volume, self.target).returncode, 0)
         self.assert_all_rescued(mails)
 
+    def test_mail_that_cleaning_has_moved_is_found(self):
+        self.node = Node(volume_size="64MiB", segment_size="1MiB")
+        self.addCleanup(shutil.rmtree, self.node.folder)
+        self.volume = os.path.join(self.node.folder, "volume.mffs")
+        self.target = os.path.join(self.node.folder, "rescued")
+        self.node.start()
+        port = self.node.ports
+        for _ in range(3):
+            with smtplib.SMTP("127.0.0.1", port["smtp"]) as client:
+                for number in range(600):
+                    client.sendmail("you@example.org", [ALICE], message(f"mail {number}", body_of(6000, f"number{number}")))
+            client = imaplib.IMAP4("127.0.0.1", port["imap"])
+            client.login(ALICE, "posthorn")
+            client.select("INBOX")
+            uids = client.uid("SEARCH", "ALL")[1][0].split()
+            # One in twelve stays.
+            gone = b",".join(uid for uid in uids if int(uid) % 12 != 0)
+            client.uid("STORE", gone.decode(), "+FLAGS.SILENT", r"(\Deleted)")
+            client.expunge()
+            client.logout()
+        cleaned = lambda: json.loads(self.node.run("status", "--json").stdout)["volume"]["segments_cleaned"]
+        wait_until(lambda: cleaned() > 3, "cleaning", seconds=60)
+        mails = {(ALICE, "INBOX", uid): text for uid, text in read_mailbox(port["imap"], ALICE).items()}
+        self.node.kill()
+        checked = mffs("check", self.volume)
+        self.assertEqual(checked.returncode, 0, checked.stdout + checked.stderr)
+        self.assertEqual(mffs("rescue", self.volume, self.target).returncode, 0)
+        self.assertEqual({key: text for key, (text, _) in rescued(self.target).items()}, mails)
+
     def test_rot_is_found_and_named(self):
         self.node.start()
         mails = self.fill()
