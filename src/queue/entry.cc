@@ -167,6 +167,7 @@ base::Result<std::vector<SavedMail>> DecodePiece(std::string_view in) {
   std::vector<SavedMail> mails;
   while (d.remaining() > 0) {
     ASSIGN_OR_RETURN(SavedMail mail, DecodeMail(d));
+    if (!mails.empty() && mail.index <= mails.back().index) return Damaged("snapshot");
     mails.push_back(std::move(mail));
   }
   return mails;

@@ -112,6 +112,9 @@ bool MailQueue::BeginSnapshot(replog::PartitionId id, replog::Index reached) {
 base::Result<> MailQueue::LoadSnapshotPiece(replog::PartitionId id, std::string_view piece) {
   ASSIGN_OR_RETURN(const std::vector<SavedMail> mails, DecodePiece(piece));
   QueuePartition* partition = state_->Find(id);
+  if (!mails.empty() && partition->mails().Next(mails.front().index) != nullptr) {
+    return base::Error(base::Errc::kCorrupt, "the pieces of a queue snapshot are out of order");
+  }
   for (const SavedMail& saved : mails) {
     partition->Load(saved);
     MailState* mail = partition->mails().Find(saved.index);

@@ -178,7 +178,9 @@ base::Result<SnapshotEnd> SnapshotEnd::Decode(std::string_view head, std::string
   end.pieces.resize(count);
   for (PiecePlace& piece : end.pieces) {
     piece.location = mffs::Location::DecodeFrom(b);
-    piece.kind = static_cast<PieceKind>(b.U8());
+    const std::uint8_t kind = b.U8();
+    if (kind > static_cast<std::uint8_t>(PieceKind::kPartBodies)) return Damaged("snapshot end");
+    piece.kind = static_cast<PieceKind>(kind);
   }
   return end;
 }

@@ -30,12 +30,25 @@ void TryRow(std::string_view text) {
   CHECK(twice.DecodeFrom(again));
 }
 
+void TryWatermark(std::string_view text) {
+  base::Decoder in(text);
+  store::Watermark mark;
+  if (!mark.DecodeFrom(in)) return;
+  std::string again;
+  base::Encoder out(again);
+  mark.EncodeTo(out);
+  base::Decoder in_again(again);
+  store::Watermark twice;
+  CHECK(twice.DecodeFrom(in_again) && twice == mark);
+  for (const std::uint64_t index : mark.except) CHECK(!mark.IsSettled(index));
+}
+
 }  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   if (size == 0) return 0;
   const std::string_view text(reinterpret_cast<const char*>(data) + 1, size - 1);
-  switch (data[0] % 19) {
+  switch (data[0] % 20) {
     case 0:
       TryEntry<store::CreateAccountEntry>(text);
       break;
@@ -92,6 +105,9 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
       break;
     case 18:
       TryRow<store::BodyRow>(text);
+      break;
+    case 19:
+      TryWatermark(text);
       break;
     default:
       break;
