@@ -97,13 +97,13 @@ async::Task<void> RunImap(std::unique_ptr<net::Connection> connection, Node::Par
 }
 
 // A service with and without TLS from the first byte.
-base::Result<> OpenPlainAndTls(Node::Parts* parts, Service service, std::vector<std::string> tls_addresses) {
+base::Result<> OpenPlainAndTls(Node::Parts* parts, const Service& service, std::vector<std::string> tls_addresses) {
   Service over_tls = service;
   over_tls.protocol += 's';
   over_tls.addresses = std::move(tls_addresses);
   over_tls.implicit_tls = parts->tls.get();
-  RETURN_IF_ERROR(parts->listeners->Open(std::move(service)));
-  return parts->listeners->Open(std::move(over_tls));
+  RETURN_IF_ERROR(parts->listeners->Open(service));
+  return parts->listeners->Open(over_tls);
 }
 
 base::Counter* LoginCounter(base::MetricsRegistry& registry, std::string_view protocol, std::string_view result) {

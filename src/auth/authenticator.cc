@@ -75,7 +75,7 @@ Authenticator::~Authenticator() = default;
 
 Task<Result<std::string>> Authenticator::Verify(std::string address, std::string password, std::string client_ip) {
   State& state = *state_;
-  const std::string account = Canonical(std::move(address));
+  const std::string account = Canonical(address);
   const GuessingLimit::Attempt attempt = GuessingLimit::MakeAttempt(account, client_ip);
   ASSIGN_OR_CO_RETURN(const std::chrono::milliseconds delay, state.memory.With([&](State::Memory& memory) {
     return memory.guessing.Reserve(attempt, state.clock->SteadyNow());

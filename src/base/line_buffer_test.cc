@@ -17,7 +17,7 @@ void Fill(LineBuffer* buffer, std::string_view bytes) {
     const std::span<char> space = buffer->Space();
     ASSERT_FALSE(space.empty());
     const std::size_t size = std::min(space.size(), bytes.size());
-    std::copy_n(bytes.data(), size, space.data());
+    std::ranges::copy(bytes.substr(0, size), space.begin());
     buffer->Commit(size);
     bytes.remove_prefix(size);
   }

@@ -74,7 +74,9 @@ async::Task<base::Result<std::string>> BodyReader::ReadOnce(mffs::Location place
   }
   context_->counters.bodies_from_disk += 1;
   if (!window.is_whole()) co_return co_await context_->volume->ReadBody(place, window.offset, window.size);
-  if (prefetch == Prefetch::kNeighbours) co_return co_await ReadRun(place, window);
+  // A part is as large as a run.
+  const bool is_small = (window.id.value() & kPartsBodyBit) == 0;
+  if (is_small && prefetch == Prefetch::kNeighbours) co_return co_await ReadRun(place, window);
   ASSIGN_OR_CO_RETURN(mffs::Record record, co_await context_->volume->Read(place));
   co_return MailOf(std::move(record), window.id, window.extent_bytes);
 }
