@@ -1,6 +1,7 @@
 #include "queue/entry.h"
 
 #include <set>
+#include <tuple>
 
 #include <gtest/gtest.h>
 
@@ -193,6 +194,16 @@ TEST(QueuePartition, ASnapshotShowsTheStateOfItsBeginning) {
     EXPECT_EQ(all[i].index, replog::Index(i + 1));
     EXPECT_EQ(all[i].recipients[0].state, RecipientState::kWaiting) << i;
     EXPECT_EQ(all[i].cls, mail::Class::kNormal) << i;
+  }
+}
+
+// The table of mails takes them in order only.
+TEST(QueueSnapshot, APieceOutOfOrderIsDamaged) {
+  for (const auto& [first, second, good] : {std::tuple{3, 9, true}, std::tuple{9, 3, false}, std::tuple{3, 3, false}}) {
+    std::string piece = BeginPiece();
+    MailOf(static_cast<std::uint64_t>(first), {"a@x.test"}).EncodeTo(piece);
+    MailOf(static_cast<std::uint64_t>(second), {"b@x.test"}).EncodeTo(piece);
+    EXPECT_EQ(DecodePiece(piece).has_value(), good) << first << ", " << second;
   }
 }
 

@@ -154,6 +154,9 @@ TEST(SnapshotEnd, IsReadBack) {
   EXPECT_EQ(read->pieces[1].location, Place(2));
   EXPECT_EQ(read->pieces[1].kind, PieceKind::kPartBodies);
   EXPECT_FALSE(SnapshotEnd::Decode(end.EncodeHead(), end.EncodeBody() + "x").has_value());
+  std::string unknown_kind = end.EncodeBody();
+  unknown_kind.back() = 2;
+  EXPECT_FALSE(SnapshotEnd::Decode(end.EncodeHead(), unknown_kind).has_value());
 }
 
 TEST(OwnerState, IsReadBackAndCutBytesFail) {
