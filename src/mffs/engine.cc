@@ -85,8 +85,8 @@ std::vector<std::pair<std::uint64_t, std::uint64_t>> Volume::Engine::UnusedSpace
 async::Task<base::Result<>> Volume::Engine::Scan(Lsn after, std::function<base::Result<>(const RecordView&)> visit) {
   CHECK(!is_started_);
   std::vector<std::string> damage;
-  auto result =
-      co_await ScanVolume(device_, &table_, geometry_, after, std::move(visit), &damage, options_.write_deadline);
+  const ScanSource source{device_, &table_, geometry_, options_.write_deadline};
+  auto result = co_await ScanVolume(source, after, std::move(visit), &damage);
   for (std::string& place : damage) {
     base::LogError("mffs_corrupt", {{"what", place}});
     report_.corruptions.push_back(std::move(place));

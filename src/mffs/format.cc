@@ -204,7 +204,7 @@ void SealBlock(const BlockHeader& header, const SegmentSeed& seed, std::uint32_t
   for (std::uint32_t i = 1; i < header.sector_count; ++i) {
     const std::uint32_t checksum =
         base::Crc32c(block.subspan(i * kSectorBytes, kSectorBytes), seed.ForSector(first_sector + i));
-    base::StoreLe(out + BlockHeader::kEncodedSize + 4 * (i - 1), checksum);
+    base::StoreLe(out + BlockHeader::kEncodedSize + std::size_t{4} * (i - 1), checksum);
   }
   base::StoreLe(out + 4, SectorChecksum(block.first(kSectorBytes), 4, seed.ForSector(first_sector)));
 }
@@ -244,7 +244,8 @@ std::optional<BlockHeader> DecodeBlockHeader(base::ByteSpan sector, const Uuid& 
 bool BlockSectorIsValid(base::ByteSpan first_sector, std::uint32_t index, base::ByteSpan sector,
                         const SegmentSeed& seed, std::uint32_t block_sector) {
   CHECK(index > 0 && index < kBlockSectorsMax);
-  const auto expected = base::LoadLe<std::uint32_t>(first_sector.data() + BlockHeader::kEncodedSize + 4 * (index - 1));
+  const auto expected =
+      base::LoadLe<std::uint32_t>(first_sector.data() + BlockHeader::kEncodedSize + std::size_t{4} * (index - 1));
   return base::Crc32c(sector, seed.ForSector(block_sector + index)) == expected;
 }
 

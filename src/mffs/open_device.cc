@@ -21,7 +21,9 @@ base::Result<std::unique_ptr<BlockDevice>> OpenDevice(async::Executor executor, 
          {"now", "using a thread pool, which is slower"},
          {"hint", "allow io_uring_setup in the container's seccomp profile, or sysctl kernel.io_uring_disabled=0"}});
   }
-  return std::make_unique<ThreadPoolDevice>(executor, std::move(file), options.thread_pool);
+  // UringDevice::Create takes the file only on success.
+  return std::make_unique<ThreadPoolDevice>(executor, std::move(file),  // NOLINT(bugprone-use-after-move): see above.
+                                            options.thread_pool);
 }
 
 }  // namespace mffs

@@ -57,11 +57,18 @@ std::optional<PlacedRecord> RecordIn(const Piece& piece, std::uint32_t offset, c
   return PlacedRecord{*header, payload};
 }
 
-async::Task<base::Result<Piece>> ReadPiece(BlockDevice* device, const Geometry* geometry, std::uint32_t segment,
-                                           std::uint32_t first_sector, std::uint32_t sectors, IoDeadline deadline) {
-  ASSIGN_OR_CO_RETURN(IoMemory memory, co_await ReadSectors(device, geometry->SectorOffset(segment, first_sector),
-                                                            sectors * kSectorBytes, deadline));
-  co_return Piece{std::move(memory), first_sector};
+// Sectors of one segment.
+struct SectorRange {
+  std::uint32_t segment = 0;
+  std::uint32_t first = 0;
+  std::uint32_t count = 0;
+};
+
+async::Task<base::Result<Piece>> ReadPiece(BlockDevice* device, const Geometry* geometry, SectorRange sectors,
+                                           IoDeadline deadline) {
+  const std::uint64_t offset = geometry->SectorOffset(sectors.segment, sectors.first);
+  ASSIGN_OR_CO_RETURN(IoMemory memory, co_await ReadSectors(device, offset, sectors.count * kSectorBytes, deadline));
+  co_return Piece{std::move(memory), sectors.first};
 }
 
 std::uint32_t SectorOf(std::uint64_t offset) {
@@ -111,7 +118,7 @@ async::Task<base::Result<Record>> RecordReader::Read(Location location) const {
   CO_RETURN_IF_ERROR(Check(location));
   const std::uint32_t first = SectorOf(location.offset);
   const std::uint32_t last = SectorOf(std::uint64_t{location.offset} + location.size - 1);
-  auto piece = co_await ReadPiece(device_, &geometry_, location.segment, first, last - first + 1, deadline_);
+  auto piece = co_await ReadPiece(device_, &geometry_, {location.segment, first, last - first + 1}, deadline_);
   if (!piece.has_value()) co_return Damaged(location, piece.error().message());
   const SegmentSeed seed(geometry_.uuid, location.segment, location.generation);
   const auto record = RecordIn(*piece, location.offset, seed, VolumeSeed(geometry_.uuid));
@@ -127,7 +134,7 @@ async::Task<base::Result<std::string>> RecordReader::ReadBody(Location location,
   // The header may lie across two sectors.
   const std::uint32_t first = SectorOf(location.offset);
   const std::uint32_t last = SectorOf(location.offset + RecordHeader::kEncodedSize - 1);
-  auto start = co_await ReadPiece(device_, &geometry_, location.segment, first, last - first + 1, deadline_);
+  auto start = co_await ReadPiece(device_, &geometry_, {location.segment, first, last - first + 1}, deadline_);
   if (!start.has_value()) co_return Damaged(location, start.error().message());
   const SegmentSeed seed(geometry_.uuid, location.segment, location.generation);
   const auto header = DecodeRecordHeader(start->From(location.offset), seed, location.offset);
@@ -141,9 +148,9 @@ async::Task<base::Result<std::string>> RecordReader::ReadBody(Location location,
       static_cast<std::uint32_t>(location.offset + RecordHeader::kEncodedSize + header->head_bytes + offset);
   const std::uint32_t from_sector = SectorOf(from);
   const std::uint32_t sectors = SectorOf(std::uint64_t{from} + size - 1) - from_sector + 1;
-  auto table = co_await ReadPiece(device_, &geometry_, location.segment, block_sector, 1, deadline_);
+  auto table = co_await ReadPiece(device_, &geometry_, {location.segment, block_sector, 1}, deadline_);
   if (!table.has_value()) co_return Damaged(location, table.error().message());
-  auto window = co_await ReadPiece(device_, &geometry_, location.segment, from_sector, sectors, deadline_);
+  auto window = co_await ReadPiece(device_, &geometry_, {location.segment, from_sector, sectors}, deadline_);
   if (!window.has_value()) co_return Damaged(location, window.error().message());
   const auto block = DecodeBlockHeader(table->Sector(block_sector), geometry_.uuid, location.segment, block_sector);
   if (!block.has_value() || block->generation != location.generation ||
@@ -171,7 +178,7 @@ async::Task<base::Result<RecordReader::Run>> RecordReader::ReadRun(Location loca
   const auto wanted = static_cast<std::uint32_t>(AlignUp(std::uint64_t{bytes}, kSectorBytes) / kSectorBytes);
   const std::uint32_t left = end_sector > first ? end_sector - first : 0;
   const std::uint32_t sectors = std::max(needed, std::min(wanted, left));
-  auto piece = co_await ReadPiece(device_, &geometry_, location.segment, first, sectors, deadline_);
+  auto piece = co_await ReadPiece(device_, &geometry_, {location.segment, first, sectors}, deadline_);
   if (piece.has_value()) {
     Run run = RecordsFrom(*piece, location, geometry_);
     if (!run.empty() && run.front().first == location) co_return run;

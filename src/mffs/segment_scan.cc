@@ -69,7 +69,7 @@ async::Task<std::vector<SegmentStart>> ReadSegmentStarts(BlockDevice* device, Ge
     // One that cannot be read is like a damaged one: the checkpoint and the missing LSNs tell.
     const IoMemory memory = co_await ReadMany(device, offsets, 2 * kSectorBytes, deadline);
     for (std::uint32_t i = 0; i < offsets.size(); ++i) {
-      const base::ByteSpan bytes = memory.span().subspan(i * 2 * kSectorBytes, 2 * kSectorBytes);
+      const base::ByteSpan bytes = memory.span().subspan(std::uint64_t{i} * 2 * kSectorBytes, 2 * kSectorBytes);
       SegmentStart& start = starts[first + i];
       start.header = DecodeSegmentHeader(bytes.first(kSectorBytes), geometry.uuid, first + i);
       start.first_block = DecodeBlockHeader(bytes.subspan(kSectorBytes), geometry.uuid, first + i, 1);

@@ -133,7 +133,8 @@ TEST(VolumeCheck, ABitFlippedInAnySectorThatHoldsDataIsFound) {
     // All kinds of sectors: the header, first and other sectors of blocks.
     for (std::uint32_t sector = 0; sector < table[segment].end_sector; sector += sector < 4 ? 1 : 5) {
       SimImage rotten = written.image;
-      rotten.FlipBit(geometry.SectorOffset(segment, sector) + sector * 97 % kSectorBytes, static_cast<int>(sector % 8));
+      rotten.FlipBit(geometry.SectorOffset(segment, sector) + std::uint64_t{sector} * 97 % kSectorBytes,
+                     static_cast<int>(sector % 8));
       const Checked checked = Check(rotten);
       ASSERT_TRUE(checked.result) << checked.result.error().message();
       ++flipped;

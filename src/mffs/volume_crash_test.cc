@@ -183,12 +183,18 @@ class CrashTest : public testing::Test {
     return image;
   }
 
-  // Opens `image` and runs `ops`, with the power cut after `cut_after` operations. Visits each image that the cut may
+  // A disk, and what its owner knows of it.
+  struct Before {
+    SimImage image;
+    ModelOwner model;
+  };
+
+  // Opens the disk and runs `ops`, with the power cut after `cut_after` operations. Visits each image that the cut may
   // leave. Returns whether the power was cut.
-  bool RunCut(const SimImage& image, const ModelOwner& model, const std::vector<Op>& ops, std::uint64_t cut_after,
-              const Trail& trail, const Visit& visit) {
-    ModelOwner owner = model;
-    TestMachine machine(image, seed_++);
+  bool RunCut(const Before& before, const std::vector<Op>& ops, std::uint64_t cut_after, const Trail& trail,
+              const Visit& visit) {
+    ModelOwner owner = before.model;
+    TestMachine machine(before.image, seed_++);
     CHECK(machine.Open(Options()).has_value());
     owner.Adopt(machine);
     machine.device.CutPowerAfter(cut_after);
@@ -202,9 +208,8 @@ class CrashTest : public testing::Test {
     while (!ended && machine.context.run_one() > 0) {
     }
     if (machine.device.PowerWasCut()) {
-      const ModelOwner at_cut = owner;
       ForEachFate(machine.device, [&](const SimImage& after, const std::string& fates) {
-        visit(after, at_cut, trail + ("cut after " + std::to_string(cut_after) + " fates " + fates));
+        visit(after, owner, trail + ("cut after " + std::to_string(cut_after) + " fates " + fates));
       });
     } else {
       EXPECT_TRUE(workload.is_complete()) << trail.text << ": " << workload.failure();
@@ -276,12 +281,12 @@ class CrashTest : public testing::Test {
   // Every cut of `ops` from the formatted image; then, if asked, every cut of the recovery after each of those.
   void Explore(const std::vector<Op>& ops, bool cut_recovery_too) {
     for (std::uint64_t cut = 0;; ++cut) {
-      const bool was_cut = RunCut(Formatted(), ModelOwner(), ops, cut, {}, [&](auto& image, auto& model, auto& trail) {
+      const bool was_cut = RunCut({Formatted(), {}}, ops, cut, {}, [&](auto& image, auto& model, auto& trail) {
         Check(image, model, trail);
         if (!cut_recovery_too || HasFatalFailure()) return;
         for (std::uint64_t again = 0;; ++again) {
           const bool cut_again =
-              RunCut(image, model, {Op::kSmall}, again, trail, [this](auto& i, auto& m, auto& t) { Check(i, m, t); });
+              RunCut({image, model}, {Op::kSmall}, again, trail, [this](auto& i, auto& m, auto& t) { Check(i, m, t); });
           if (!cut_again || HasFatalFailure()) break;
         }
       });
@@ -291,7 +296,7 @@ class CrashTest : public testing::Test {
 
   void ExploreFrom(const std::pair<SimImage, ModelOwner>& start, const std::vector<Op>& ops) {
     for (std::uint64_t cut = 0; !HasFailure(); ++cut) {
-      const bool was_cut = RunCut(start.first, start.second, ops, cut, {},
+      const bool was_cut = RunCut({start.first, start.second}, ops, cut, {},
                                   [this](auto& image, auto& model, auto& trail) { Check(image, model, trail); });
       if (!was_cut) break;
     }
@@ -359,7 +364,7 @@ TEST_F(CrashTest, ManyLivesInARowLoseNothing) {
       seen_.clear();
       exhaustive_writes_max_ = 0;
       samples_ = 1;
-      RunCut(image, model, ops, random.Below(25), {"seed " + std::to_string(seed) + " life " + std::to_string(life)},
+      RunCut({image, model}, ops, random.Below(25), {"seed " + std::to_string(seed) + " life " + std::to_string(life)},
              [&](auto& left, auto& owner, auto& trail) {
                Check(left, owner, trail);
                after.emplace_back(left, owner);

@@ -41,10 +41,11 @@ base::Result<> Visit(const SegmentCursor& cursor, const SegmentTable& table,
 
 }  // namespace
 
-async::Task<base::Result<>> ScanVolume(BlockDevice* device, const SegmentTable* table, Geometry geometry, Lsn after,
+async::Task<base::Result<>> ScanVolume(ScanSource source, Lsn after,
                                        std::function<base::Result<>(const RecordView&)> visit,
-                                       std::vector<std::string>* damage, std::chrono::milliseconds deadline) {
-  const std::vector<std::uint32_t> segments = SegmentsAfter(*table, after);
+                                       std::vector<std::string>* damage) {
+  const SegmentTable& table = *source.table;
+  const std::vector<std::uint32_t> segments = SegmentsAfter(table, after);
   std::size_t next = 0;
   std::vector<std::unique_ptr<SegmentCursor>> open;
   const auto earliest = [&open] {
@@ -52,17 +53,17 @@ async::Task<base::Result<>> ScanVolume(BlockDevice* device, const SegmentTable* 
   };
   for (;;) {
     // A segment is opened when the merge reaches its first LSN.
-    while (next < segments.size() &&
-           (open.empty() || (*table)[segments[next]].first_lsn <= (*earliest())->batch().lsn)) {
+    while (next < segments.size() && (open.empty() || table[segments[next]].first_lsn <= (*earliest())->batch().lsn)) {
       const std::uint32_t number = segments[next++];
-      auto cursor = std::make_unique<SegmentCursor>(device, geometry, number, (*table)[number], after, deadline);
+      auto cursor = std::make_unique<SegmentCursor>(source.device, source.geometry, number, table[number], after,
+                                                    source.deadline);
       const bool any = co_await cursor->Next();
       if (!any) damage->insert(damage->end(), cursor->damage().begin(), cursor->damage().end());
       if (any) open.push_back(std::move(cursor));
     }
     if (open.empty()) co_return base::Result<>();
     const auto cursor = earliest();
-    CO_RETURN_IF_ERROR(Visit(**cursor, *table, visit));
+    CO_RETURN_IF_ERROR(Visit(**cursor, table, visit));
     const bool more = co_await (*cursor)->Next();
     if (more) continue;
     damage->insert(damage->end(), (*cursor)->damage().begin(), (*cursor)->damage().end());

@@ -11,11 +11,19 @@
 
 namespace mffs {
 
+// What is scanned: a volume of which nothing is written meanwhile.
+struct ScanSource {
+  BlockDevice* device;
+  const SegmentTable* table;
+  Geometry geometry;
+  std::chrono::milliseconds deadline;
+};
+
 // Thread: one shard. Nothing may be written meanwhile. At any time only the cursors of segments that overlap in LSN are
 // open: about one a stream. `damage` gets a sentence for each damaged place.
 // Errors: the first that `visit` returns.
-async::Task<base::Result<>> ScanVolume(BlockDevice* device, const SegmentTable* table, Geometry geometry, Lsn after,
+async::Task<base::Result<>> ScanVolume(ScanSource source, Lsn after,
                                        std::function<base::Result<>(const RecordView&)> visit,
-                                       std::vector<std::string>* damage, std::chrono::milliseconds deadline);
+                                       std::vector<std::string>* damage);
 
 }  // namespace mffs

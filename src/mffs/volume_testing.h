@@ -93,7 +93,7 @@ struct SeenRecord {
 // One computer: an executor, a disk, perhaps a volume on it. A crash makes the next one from the image.
 class TestMachine {
  public:
-  static constexpr std::uint64_t kDiskBytes = 18 * (1u << 20);  // 16 segments of 1 MiB.
+  static constexpr std::uint64_t kDiskBytes = std::uint64_t{18} << 20;  // 16 segments of 1 MiB.
 
   explicit TestMachine(SimImage image, std::optional<std::uint64_t> reorder_seed = {})
       : device(context.get_executor(), std::move(image),

@@ -249,7 +249,9 @@ TEST_P(ConnectionContract, APeerThatStopsReadingMeetsTheDeadline) {
   FillUp(server_.get());
   std::optional<Result<>> written;
   server_->SetDeadline(10s);
-  group_.Spawn(Store(WriteText(server_.get(), std::string(20'000'000, 'x')), &written));
+  std::string more_than_fits;
+  more_than_fits.resize(20'000'000, 'x');
+  group_.Spawn(Store(WriteText(server_.get(), std::move(more_than_fits)), &written));
   Settle();
   EXPECT_FALSE(written.has_value());
   PassTime(11s);

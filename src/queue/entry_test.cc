@@ -29,7 +29,7 @@ mail::Envelope EnvelopeTo(std::vector<std::string> recipients) {
   return envelope;
 }
 
-SavedMail MailOf(std::uint64_t index, std::vector<std::string> recipients) {
+SavedMail MailOf(std::uint64_t index, const std::vector<std::string>& recipients) {
   SavedMail mail{.index = replog::Index(index),
                  .queued_at = kNow,
                  .cls = mail::Class::kNormal,

@@ -48,22 +48,29 @@ QueuedMail Describe(QueueId id, const MailState& mail, const SharedStrings& stri
   return described;
 }
 
+// When a mail was tried, and how often it may be.
+struct Trial {
+  const RetrySchedule& schedule;
+  base::WallTime queued_at;
+  base::WallTime now;
+};
+
 // What an outcome makes of a recipient: tried again later, or held with the reason.
-OutcomeEntry::Recipient Decide(const RecipientOutcome& outcome, std::uint32_t attempts, const MailState& mail,
-                               const MailQueueOptions& options, base::WallTime now, base::Random* random) {
+OutcomeEntry::Recipient Decide(const RecipientOutcome& outcome, std::uint32_t attempts, const Trial& trial,
+                               base::Random* random) {
   OutcomeEntry::Recipient decided{.recipient = outcome.recipient,
                                   .state = RecipientState::kDelivered,
-                                  .next_attempt = now,
+                                  .next_attempt = trial.now,
                                   .answer = Tidy(outcome.answer)};
   if (outcome.outcome == Outcome::kRejected) decided.state = RecipientState::kHeld;
   if (outcome.outcome != Outcome::kRetryLater) return decided;
-  const auto next = NextAttempt(options.retry, attempts, mail.queued_at(), now, random);
+  const auto next = NextAttempt(trial.schedule, attempts, trial.queued_at, trial.now, random);
   decided.state = next.has_value() ? RecipientState::kWaiting : RecipientState::kHeld;
-  decided.next_attempt = next.value_or(now);
+  decided.next_attempt = next.value_or(trial.now);
   if (!next.has_value()) {
-    decided.answer = Tidy(fmt::format("gave up after {} attempts in {} hours; the last answer: {}", attempts,
-                                      std::chrono::duration_cast<std::chrono::hours>(now - mail.queued_at()).count(),
-                                      outcome.answer));
+    decided.answer = Tidy(fmt::format(
+        "gave up after {} attempts in {} hours; the last answer: {}", attempts,
+        std::chrono::duration_cast<std::chrono::hours>(trial.now - trial.queued_at).count(), outcome.answer));
   }
   return decided;
 }
@@ -77,8 +84,9 @@ std::string QueueId::ToString() const {
 std::optional<QueueId> QueueId::Parse(std::string_view text) {
   std::uint32_t partition = 0;
   std::uint64_t index = 0;
-  const char* const end = text.data() + text.size();
-  const auto first = std::from_chars(text.data(), end, partition, 16);
+  const char* const begin = text.data();
+  const char* const end = begin + text.size();
+  const auto first = std::from_chars(begin, end, partition, 16);
   if (first.ec != std::errc() || first.ptr == end || *first.ptr != '-') return std::nullopt;
   const auto second = std::from_chars(first.ptr + 1, end, index, 16);
   if (second.ec != std::errc() || second.ptr != end) return std::nullopt;
@@ -170,7 +178,7 @@ async::Task<base::Result<>> MailQueue::Record(Claim claim, std::vector<Recipient
     CHECK(outcome.recipient < mail->recipients().size());
     const std::uint32_t attempts = mail->recipients()[outcome.recipient].attempts + 1;
     base::Random random = draw;
-    entry.recipients.push_back(Decide(outcome, attempts, *mail, state_->options, now, &random));
+    entry.recipients.push_back(Decide(outcome, attempts, {state_->options.retry, mail->queued_at(), now}, &random));
     if (entry.recipients.back().state == RecipientState::kHeld) {
       base::LogWarning("mail_held", {{"id", claim.id.ToString()},
                                      {"to", claim.envelope.recipients[outcome.recipient].address},

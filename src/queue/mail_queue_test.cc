@@ -40,7 +40,7 @@ class MailQueueTest : public ::testing::Test {
     return *id;
   }
   Claim Take() { return Run(queue().NextClaim()); }
-  void Finish(const Claim& claim, Outcome outcome, std::string answer = "answer") {
+  void Finish(const Claim& claim, Outcome outcome, const std::string& answer = "answer") {
     std::vector<RecipientOutcome> outcomes;
     for (const std::uint32_t recipient : claim.recipients) outcomes.push_back({recipient, outcome, answer});
     const auto recorded = Run(queue().Record(claim, outcomes));

@@ -58,7 +58,7 @@ MailState::MailState(const SavedMail& saved, SharedStrings* strings)
   char* at = block_.get() + slots;
   base::StoreLe(at, saved.queued_at.time_since_epoch().count());
   base::StoreLe(at + 8, static_cast<std::uint32_t>(encoded.size()));
-  std::memcpy(at + kRestFixedBytes, encoded.data(), encoded.size());
+  std::ranges::copy(encoded, at + kRestFixedBytes);
 }
 
 base::WallTime MailState::queued_at() const {

@@ -27,7 +27,7 @@ class SharedStrings {
     std::uint32_t uses = 0;
   };
   struct Hash {
-    using is_transparent = void;
+    using is_transparent = void;  // NOLINT(readability-identifier-naming): the name that std asks for.
     std::size_t operator()(std::string_view text) const { return std::hash<std::string_view>()(text); }
   };
   std::vector<Shared> texts_;

@@ -28,7 +28,7 @@ class BodyCacheTest : public ::testing::Test {
 
   asio::io_context context_;
   mffs::BufferPool pool_{context_.get_executor(), {.budget_bytes = 256u << 10}};
-  BodyCache cache_{&pool_, 4 * kSmall};
+  BodyCache cache_{&pool_, std::uint64_t{4} * kSmall};
 };
 
 TEST_F(BodyCacheTest, KeepsWhatIsPutUntilItIsDropped) {

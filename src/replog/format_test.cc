@@ -39,7 +39,8 @@ TEST(SlotMap, RangesCoverAllSlotsEvenlyAndInOrder) {
       last = partition;
       slots[partition] += 1;
     }
-    for (const std::uint32_t n : slots) EXPECT_NEAR(n, kSlotCount / count, 1) << count;
+    const std::uint32_t share = kSlotCount / count;
+    for (const std::uint32_t n : slots) EXPECT_NEAR(n, share, 1) << count;
   }
 }
 

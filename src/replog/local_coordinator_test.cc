@@ -21,7 +21,7 @@ class LocalCoordinatorTest : public ::testing::Test {
   ~LocalCoordinatorTest() override { std::filesystem::remove_all(folder_); }
 
   // A process: loads, takes an epoch for each pair of partition and own epoch.
-  std::vector<std::uint64_t> Process(std::vector<std::pair<std::uint32_t, std::uint64_t>> calls) {
+  std::vector<std::uint64_t> Process(const std::vector<std::pair<std::uint32_t, std::uint64_t>>& calls) {
     LocalCoordinator coordinator(context_.get_executor(), &worker_, path_);
     const auto loaded = async::RunTask(context_, coordinator.Load());
     EXPECT_TRUE(loaded.has_value()) << loaded.error().message();

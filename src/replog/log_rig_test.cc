@@ -93,14 +93,14 @@ async::Task<base::Result<>> KeepingMachine::Recovered() {
 }
 
 LogRig::LogRig(RigOptions in_options, MapCoordinator* in_coordinator)
-    : options(in_options),
+    : options(std::move(in_options)),
       device(context.get_executor(), mffs::SimImage(options.device_bytes), DeviceOptions()),
       pool(context.get_executor(), options.pool),
       coordinator(in_coordinator),
       is_new_(true) {}
 
 LogRig::LogRig(RigOptions in_options, MapCoordinator* in_coordinator, mffs::SimImage image)
-    : options(in_options),
+    : options(std::move(in_options)),
       device(context.get_executor(), std::move(image), DeviceOptions()),
       pool(context.get_executor(), options.pool),
       coordinator(in_coordinator),

@@ -96,7 +96,7 @@ TEST_F(LogSpace, ALogOfTwentyTimesTheVolumeRunsInItsSpace) {
     if (HasFatalFailure()) return;
     std::string error;
     std::vector<Kept> more;
-    rig->Run(Churn(rig.get(), static_cast<std::uint64_t>(life + 1), total / 4, &more, &error));
+    rig->Run(Churn(rig.get(), static_cast<std::uint64_t>(life) + 1, total / 4, &more, &error));
     ASSERT_EQ(error, "") << "life " << life;
     survivors.insert(survivors.end(), more.begin(), more.end());
     ExpectAll(rig.get(), survivors);

@@ -31,7 +31,7 @@ async::Task<void> PutManyAtOnce(LogRig* rig, int count, std::vector<Index>* orde
 class LogTest : public ::testing::Test {
  protected:
   void Start(RigOptions options = {}) {
-    options_ = options;
+    options_ = std::move(options);
     rig_ = std::make_unique<LogRig>(options_, &coordinator_);
     const auto opened = rig_->Open();
     ASSERT_TRUE(opened.has_value()) << opened.error().message();

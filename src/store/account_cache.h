@@ -42,7 +42,7 @@ class AccountCache {
 
  private:
   struct Hash {
-    using is_transparent = void;
+    using is_transparent = void;  // NOLINT(readability-identifier-naming): the name that std asks for.
     std::size_t operator()(std::string_view text) const { return std::hash<std::string_view>()(text); }
   };
   std::uint32_t entries_max_;

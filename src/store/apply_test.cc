@@ -23,12 +23,11 @@ std::vector<std::uint32_t> UidsOf(IndexRig& rig, MailboxId id) {
 }
 
 base::Result<std::string> StoreFlags(IndexRig& rig, MailboxId id, std::vector<std::uint32_t> uids, FlagsChange change,
-                                     std::uint8_t system, std::vector<std::string_view> keywords = {}) {
-  return rig.Propose(EntryType::kStoreFlags,
-                     StoreFlagsEntry{.mailbox = IndexRig::Number(id),
-                                     .change = static_cast<std::uint8_t>(change),
-                                     .flags = {.system = system, .keywords = std::move(keywords)},
-                                     .uids = std::move(uids)});
+                                     EntryFlags flags) {
+  return rig.Propose(EntryType::kStoreFlags, StoreFlagsEntry{.mailbox = IndexRig::Number(id),
+                                                             .change = static_cast<std::uint8_t>(change),
+                                                             .flags = std::move(flags),
+                                                             .uids = std::move(uids)});
 }
 
 std::vector<std::uint32_t> Expunge(IndexRig& rig, MailboxId id, std::vector<std::uint32_t> uids,
@@ -311,18 +310,19 @@ TEST(ApplyStoreFlags, ChangesFlagsCountersAndModseqsOfWhatChanged) {
   const MailboxId inbox = IndexRig::InboxOf(alice);
   for (int i = 0; i < 3; ++i) rig.DeliverTo(alice);
   const std::uint64_t before = StateOf(rig, inbox).highest_modseq;
-  const auto first = DecodeFlagsResult(*StoreFlags(rig, inbox, {1, 2, 9}, FlagsChange::kAdd, Flags::kSeen, {"B", "a"}));
+  const auto first =
+      DecodeFlagsResult(*StoreFlags(rig, inbox, {1, 2, 9}, FlagsChange::kAdd, {Flags::kSeen, {"B", "a"}}));
   ASSERT_EQ(first->size(), 2u);
   EXPECT_EQ((*first)[0].flags.keywords, (std::vector<std::string>{"a", "B"}));
   EXPECT_EQ((*first)[0].modseq, before + 1);
   EXPECT_EQ(StateOf(rig, inbox).unseen, 1u);
   // The same again changes nothing, in any case.
-  const auto again = DecodeFlagsResult(*StoreFlags(rig, inbox, {1, 2}, FlagsChange::kAdd, Flags::kSeen, {"A"}));
+  const auto again = DecodeFlagsResult(*StoreFlags(rig, inbox, {1, 2}, FlagsChange::kAdd, {Flags::kSeen, {"A"}}));
   EXPECT_EQ((*again)[0].modseq, before + 1);
   EXPECT_EQ(StateOf(rig, inbox).highest_modseq, before + 1);
   // Only one of the two is changed by this.
-  ASSERT_TRUE(StoreFlags(rig, inbox, {1}, FlagsChange::kRemove, Flags::kSeen, {"b", "unknown"}).has_value());
-  const auto replaced = DecodeFlagsResult(*StoreFlags(rig, inbox, {1, 2}, FlagsChange::kReplace, 0, {"a"}));
+  ASSERT_TRUE(StoreFlags(rig, inbox, {1}, FlagsChange::kRemove, {Flags::kSeen, {"b", "unknown"}}).has_value());
+  const auto replaced = DecodeFlagsResult(*StoreFlags(rig, inbox, {1, 2}, FlagsChange::kReplace, {0, {"a"}}));
   EXPECT_EQ((*replaced)[0].modseq, before + 2);
   EXPECT_EQ((*replaced)[1].modseq, before + 3);
   EXPECT_EQ((*replaced)[1].flags, (Flags{.system = 0, .keywords = {"a"}}));
@@ -337,8 +337,8 @@ TEST(ApplyStoreFlags, RefusesMoreKeywordsThanAMailboxMayHave) {
   std::vector<std::string> names;
   for (std::size_t i = 0; i < kKeywordsPerMailboxMax; ++i) names.push_back("k" + std::to_string(i));
   ASSERT_TRUE(
-      StoreFlags(rig, IndexRig::InboxOf(alice), {1}, FlagsChange::kAdd, 0, {names.begin(), names.end()}).has_value());
-  EXPECT_EQ(CodeOf(StoreFlags(rig, IndexRig::InboxOf(alice), {1}, FlagsChange::kAdd, Flags::kSeen, {"one-more"})),
+      StoreFlags(rig, IndexRig::InboxOf(alice), {1}, FlagsChange::kAdd, {0, {names.begin(), names.end()}}).has_value());
+  EXPECT_EQ(CodeOf(StoreFlags(rig, IndexRig::InboxOf(alice), {1}, FlagsChange::kAdd, {Flags::kSeen, {"one-more"}})),
             Errc::kNoSpace);
   EXPECT_EQ(StateOf(rig, IndexRig::InboxOf(alice)).unseen, 1u);
 }
@@ -348,7 +348,7 @@ TEST(ApplyExpunge, RemovesWhatIsDeletedAndKeepsAMark) {
   const AccountId alice = rig.AddAccount("alice@example.test");
   const MailboxId inbox = IndexRig::InboxOf(alice);
   for (int i = 0; i < 4; ++i) rig.DeliverTo(alice);
-  ASSERT_TRUE(StoreFlags(rig, inbox, {2, 3}, FlagsChange::kAdd, Flags::kDeleted).has_value());
+  ASSERT_TRUE(StoreFlags(rig, inbox, {2, 3}, FlagsChange::kAdd, {Flags::kDeleted, {}}).has_value());
   const std::uint64_t before = StateOf(rig, inbox).highest_modseq;
   EXPECT_EQ(Expunge(rig, inbox, {1, 2}, true), std::vector<std::uint32_t>{2});
   EXPECT_EQ(Expunge(rig, inbox, {4, 7}), std::vector<std::uint32_t>{4});
@@ -372,7 +372,7 @@ TEST(ApplyCopy, SharesBytesAndKeepsFlagsAndDate) {
   rig.DeliverTo(alice);
   ASSERT_TRUE(rig.CreateMailbox(alice, "A").has_value());
   const MailboxId archive = rig.MailboxOf(alice, "A").id;
-  ASSERT_TRUE(StoreFlags(rig, inbox, {2}, FlagsChange::kAdd, Flags::kFlagged, {"x", "y"}).has_value());
+  ASSERT_TRUE(StoreFlags(rig, inbox, {2}, FlagsChange::kAdd, {Flags::kFlagged, {"x", "y"}}).has_value());
   const Copied copied = Copy(rig, inbox, archive, {2, 5});
   EXPECT_EQ(copied.uids, (std::vector<std::pair<std::uint32_t, std::uint32_t>>{{2, 1}}));
   EXPECT_EQ(copied.uid_validity, rig.MailboxOf(alice, "A").uid_validity);

@@ -25,14 +25,14 @@ MailStore::Engine::Engine(async::Executor executor, replog::Log* log, const base
       waiters_(executor, kWatchedMailboxesMax),
       background_(executor, "store purge"),
       queue_(executor, index_.get(), &gate_, {.backlog_bytes_max = options_.apply_backlog_bytes_max},
-             [this](Effects effects) { Visible(std::move(effects)); }),
+             [this](const Effects& effects) { Visible(effects); }),
       readers_({.name = "store-read", .threads = kReaderThreads, .jobs_max = options_.jobs_max}) {}
 
 MailStore::Engine::~Engine() {
   gate_.Hold(false);
 }
 
-void MailStore::Engine::Visible(Effects effects) {
+void MailStore::Engine::Visible(const Effects& effects) {
   for (const Effects::AccountChange& change : effects.accounts) {
     if (change.account == 0) {
       accounts_.Remove(change.address);

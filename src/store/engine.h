@@ -48,7 +48,7 @@ class MailStore::Engine {
 
   // Proposes an entry of the store; the text is what its apply decided.
   template <class Entry>
-  async::Task<base::Result<std::string>> Propose(replog::PartitionId partition, EntryType type, Entry entry);
+  async::Task<base::Result<std::string>> Propose(replog::PartitionId partition, EntryType type, const Entry& entry);
   async::Task<base::Result<std::string>> ProposeDraft(replog::PartitionId partition, replog::Draft draft);
 
   // The account's id, from the cache or the index.
@@ -79,7 +79,7 @@ class MailStore::Engine {
     bool is_foreign = false;  // The log has another entry at the applied index.
   };
 
-  void Visible(Effects effects);
+  void Visible(const Effects& effects);
   void Forget(replog::PartitionId partition);
   async::Task<base::Result<>> RepeatReleases(replog::PartitionId partition, replog::Index snapshot);
   void StartPurging(MailboxId mailbox);
@@ -125,7 +125,7 @@ auto MailStore::Engine::Read(Query query) -> async::Task<std::invoke_result_t<Qu
 
 template <class Entry>
 async::Task<base::Result<std::string>> MailStore::Engine::Propose(replog::PartitionId partition, EntryType type,
-                                                                  Entry entry) {
+                                                                  const Entry& entry) {
   replog::Draft draft;
   draft.type = static_cast<std::uint8_t>(type);
   draft.meta = EncodeEntry(entry);

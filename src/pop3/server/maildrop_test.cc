@@ -1,5 +1,8 @@
 #include "pop3/server/maildrop.h"
 
+#include <optional>
+#include <utility>
+
 #include <gtest/gtest.h>
 
 namespace pop3::server {
@@ -36,8 +39,7 @@ TEST(MaildropLocks, OneSessionAnAccount) {
   EXPECT_FALSE(locks.TryLock(store::AccountId(1)).has_value());
   EXPECT_TRUE(locks.TryLock(store::AccountId(2)).has_value());
   {
-    const MaildropLocks::Lock moved = *std::move(first);
-    first.reset();
+    const std::optional<MaildropLocks::Lock> moved = std::exchange(first, std::nullopt);
     EXPECT_FALSE(locks.TryLock(store::AccountId(1)).has_value());
   }
   EXPECT_TRUE(locks.TryLock(store::AccountId(1)).has_value());

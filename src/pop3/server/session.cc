@@ -52,7 +52,8 @@ Task<Result<Session::InputLine>> Session::NextLine(std::size_t bytes_max) {
 Task<Session::Next> Session::HandleLine(InputLine line) {
   proto::Command command = proto::BadCommand{"the line is too long"};
   if (!line.is_too_long) command = proto::ParseCommand(line.text);
-  Task<Next> handling = std::visit([this](auto&& c) { return Handle(std::move(c)); }, std::move(command));
+  Task<Next> handling =
+      std::visit([this](auto&& c) { return Handle(std::forward<decltype(c)>(c)); }, std::move(command));
   co_return co_await std::move(handling);
 }
 

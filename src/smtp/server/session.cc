@@ -101,19 +101,19 @@ async::Task<bool> Session::Await(Next next) {
     case Next::kStartTls:
       co_return co_await UpgradeToTls();
     case Next::kAuth: {
-      auto done = co_await Authenticate();
-      if (!done) co_await SayGoodbye(std::move(done).error());
+      const auto done = co_await Authenticate();
+      if (!done) co_await SayGoodbye(done.error());
       if (done && MustShowOut()) co_return false;
       co_return done.has_value();
     }
     case Next::kData: {
-      auto done = co_await ReceiveData();
-      if (!done) co_await SayGoodbye(std::move(done).error());
+      const auto done = co_await ReceiveData();
+      if (!done) co_await SayGoodbye(done.error());
       co_return done.has_value();
     }
     case Next::kBdat: {
-      auto done = co_await ReceiveChunk();
-      if (!done) co_await SayGoodbye(std::move(done).error());
+      const auto done = co_await ReceiveChunk();
+      if (!done) co_await SayGoodbye(done.error());
       co_return done.has_value();
     }
   }
