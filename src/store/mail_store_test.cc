@@ -244,7 +244,7 @@ void ExpectAllReadable(TestNode& node) {
       for (const Message& message : node.Do(node.store().ListMessages(mailbox.id, 1, UINT32_MAX, 1000))) {
         const std::string text = ReadAll(node, mailbox.id, message.uid);
         EXPECT_EQ(text.size(), message.size_bytes);
-        EXPECT_EQ(text.find_first_not_of("m", message.prefix.size()), text.size() - 2);
+        EXPECT_EQ(text.find_first_not_of('m', message.prefix.size()), text.size() - 2);
       }
     }
   }

@@ -69,7 +69,7 @@ class ModelRun {
       case 10:
         Expunge(random_.OneIn(2));
         break;
-      case 11:
+      default:
         Disturb();
         break;
     }

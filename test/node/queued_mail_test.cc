@@ -98,7 +98,7 @@ class NodeQueuedMail : public testing::Test {
     EXPECT_TRUE(mails[0].starts_with(trace)) << mails[0].substr(0, 500);
     EXPECT_TRUE(mails[0].ends_with(MailInParts())) << mails[0].size();
   }
-  void ExpectIds(const std::string& name, std::set<QueuedIds::Id> expected) {
+  void ExpectIds(const std::string& name, const std::set<QueuedIds::Id>& expected) {
     QueuedIds ids;
     ASSERT_TRUE(rig_.Run(rig_.store().WriteSnapshot(PartitionOf(Address(name)), &ids)).has_value());
     EXPECT_EQ(ids.ids, expected) << name;
