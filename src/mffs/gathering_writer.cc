@@ -117,7 +117,7 @@ void GatheringWriter::Fill(Lane& lane) {
 bool GatheringWriter::IsNearlyFull(const Lane& lane) const {
   if (!lane.filling) return false;
   const std::uint64_t block_bytes = std::uint64_t{FreshRoom().block_sectors_max} * kSectorBytes;
-  return !lane.queue.empty() || lane.filling->builder.used_bytes() * 10 >= block_bytes * 9;
+  return !lane.queue.empty() || std::uint64_t{lane.filling->builder.used_bytes()} * 10 >= block_bytes * 9;
 }
 
 bool GatheringWriter::IsDue(const Lane& lane, bool company) const {

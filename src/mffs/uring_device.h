@@ -16,9 +16,9 @@
 namespace mffs {
 
 // Thread: one shard, that of the executor; no other thread is woken. Destroyed with nothing in flight (CHECKed: the
-// kernel still writes into the buffers of what is). A durable write is one request with RWF_DSYNC: the kernel uses FUA
-// where the disk has it, else write and flush. At most `depth` requests are with the kernel; more wait here, in order
-// (their callers' buffers are what limits them).
+// kernel still writes into the buffers of what is). A durable write is one request with RWF_DSYNC where the disk has
+// FUA or no volatile cache, else a write and then an fdatasync (docs/decisions/0008-durable-writes.md). At most `depth`
+// requests are with the kernel; more wait here, in order (their callers' buffers are what limits them).
 class UringDevice final : public BlockDevice {
  public:
   enum class DurableBy : std::uint8_t { kAuto, kDsync, kFlush };

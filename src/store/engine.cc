@@ -121,7 +121,7 @@ async::Task<base::Result<>> MailStore::Engine::MoveAll(MailboxId from, MailboxId
                     .to = static_cast<std::uint32_t>(to.value()),
                     .move = true,
                     .uids = std::vector<std::uint32_t>(begin, end)};
-    CO_RETURN_IF_ERROR(co_await Propose(store::PartitionOf(from), EntryType::kCopy, std::move(entry)));
+    CO_RETURN_IF_ERROR(co_await Propose(store::PartitionOf(from), EntryType::kCopy, entry));
   }
   co_return base::Result<>();
 }

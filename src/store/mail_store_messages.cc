@@ -99,8 +99,8 @@ async::Task<base::Result<std::vector<Message>>> MailStore::StoreFlags(MailboxId 
                           .change = static_cast<std::uint8_t>(change),
                           .flags = FlagsOfEntry(normal),
                           .uids = OneEntry(uids, at)};
-    ASSIGN_OR_CO_RETURN(const std::string applied, co_await engine_->Propose(store::PartitionOf(mailbox),
-                                                                             EntryType::kStoreFlags, std::move(entry)));
+    ASSIGN_OR_CO_RETURN(const std::string applied,
+                        co_await engine_->Propose(store::PartitionOf(mailbox), EntryType::kStoreFlags, entry));
     ASSIGN_OR_CO_RETURN(std::vector<Message> part, DecodeFlagsResult(applied));
     std::ranges::move(part, std::back_inserter(messages));
   }
@@ -117,7 +117,7 @@ async::Task<base::Result<Copied>> MailStore::Copy(MailboxId from, std::vector<st
   for (std::size_t at = 0; at == 0 || at < uids.size(); at += kUidsPerEntryMax) {
     CopyEntry entry{.from = Number(from), .to = Number(to), .move = false, .uids = OneEntry(uids, at)};
     ASSIGN_OR_CO_RETURN(const std::string applied,
-                        co_await engine_->Propose(store::PartitionOf(to), EntryType::kCopy, std::move(entry)));
+                        co_await engine_->Propose(store::PartitionOf(to), EntryType::kCopy, entry));
     ASSIGN_OR_CO_RETURN(Copied part, DecodeCopied(applied));
     copied.uid_validity = part.uid_validity;
     std::ranges::move(part.uids, std::back_inserter(copied.uids));
@@ -139,7 +139,7 @@ async::Task<base::Result<std::vector<std::uint32_t>>> MailStore::Expunge(Mailbox
   for (std::size_t at = 0; at < uids.size(); at += kUidsPerEntryMax) {
     ExpungeEntry entry{.mailbox = Number(mailbox), .only_deleted = only_deleted, .uids = OneEntry(uids, at)};
     ASSIGN_OR_CO_RETURN(const std::string applied,
-                        co_await engine_->Propose(store::PartitionOf(mailbox), EntryType::kExpunge, std::move(entry)));
+                        co_await engine_->Propose(store::PartitionOf(mailbox), EntryType::kExpunge, entry));
     ASSIGN_OR_CO_RETURN(const std::vector<std::uint32_t> part, DecodeUidsResult(applied));
     gone.insert(gone.end(), part.begin(), part.end());
   }
