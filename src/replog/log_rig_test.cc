@@ -63,15 +63,16 @@ async::Task<base::Result<Index>> KeepingMachine::WriteSnapshot(PartitionId parti
   co_return state.reached;
 }
 
-bool KeepingMachine::BeginSnapshot(PartitionId partition, Index reached) {
+bool KeepingMachine::BeginSnapshot(PartitionId partition, Index) {
   CHECK(!partitions.contains(partition));
-  partitions[partition].reached = reached;
+  partitions[partition].reached = Index(0);
   return true;
 }
 
 base::Result<> KeepingMachine::LoadSnapshotPiece(PartitionId partition, std::string_view piece) {
   base::Decoder in(piece);
-  in.U64();
+  // What this machine has seen itself, as the store counts it: the log's own entries are not among it.
+  partitions[partition].reached = std::max(partitions[partition].reached, Index(in.U64()));
   while (in.remaining() > 0) {
     const Index index(in.U64());
     Kept kept;

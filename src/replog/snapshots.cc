@@ -236,9 +236,11 @@ async::Task<base::Result<>> Snapshots::WritePieces(Partition* partition, PieceWr
   const Index applied = partition->applied;
   const Index last_told = partition->last_told;
   ASSIGN_OR_CO_RETURN(Index reached, co_await context_->MachineOf(partition->id)->WriteSnapshot(partition->id, writer));
-  // The machine does not see the log's own entries.
+  // The machine does not see the log's own entries: those that the snapshot in force covers (it has loaded that, or has
+  // its mark), and those behind the last one that it was told.
+  reached = std::max(reached, partition->in_force.reached);
   if (reached >= last_told) reached = std::max(reached, applied);
-  CHECK(reached <= applied && reached >= partition->in_force.reached);
+  CHECK(reached <= applied);
   partition->writing->reached = reached;
   // Taken after the state machine's pieces: every mail that its state at `reached` keeps is here, unless an entry
   // behind it, which will be replayed, has released it.
