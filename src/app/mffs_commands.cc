@@ -2,7 +2,6 @@
 
 #include <filesystem>
 #include <memory>
-#include <optional>
 #include <utility>
 
 #include <boost/json/array.hpp>
@@ -11,6 +10,7 @@
 #include "admin/status_command.h"
 #include "app/commands_text.h"
 #include "app/config.h"
+#include "app/run_to_end.h"
 #include "async/shard.h"
 #include "base/clock.h"
 #include "mffs/open_device.h"
@@ -33,14 +33,7 @@ Result<T> WithDevice(const std::string& path, Task<Result<T>> (*work)(mffs::Bloc
                      std::uint32_t argument) {
   async::Shard shard("mffs");
   ASSIGN_OR_RETURN(const auto device, mffs::OpenDevice(shard.executor(), path, {}));
-  std::optional<Result<T>> result;
-  asio::co_spawn(shard.context(), work(device.get(), argument), [&](const std::exception_ptr& error, Result<T> value) {
-    if (error) std::rethrow_exception(error);
-    result.emplace(std::move(value));
-    shard.Abort();
-  });
-  shard.RunHere();
-  return *std::move(result);
+  return RunToEnd<T>(&shard, work(device.get(), argument));
 }
 
 struct VolumeFacts {

@@ -3,7 +3,6 @@
 #include <chrono>
 #include <filesystem>
 #include <memory>
-#include <optional>
 #include <utility>
 
 #include <boost/json/array.hpp>
@@ -12,6 +11,7 @@
 #include "admin/json_values.h"
 #include "app/commands_text.h"
 #include "app/progress_bar.h"
+#include "app/run_to_end.h"
 #include "async/shard.h"
 #include "base/clock.h"
 #include "base/log.h"
@@ -43,14 +43,7 @@ Result<T> WithImage(const std::string& path, F make) {
                                           path));
   }
   if (!device.has_value()) return std::move(device).error();
-  std::optional<Result<T>> result;
-  asio::co_spawn(shard.context(), make(device->get()), [&](const std::exception_ptr& error, Result<T> value) {
-    if (error) std::rethrow_exception(error);
-    result.emplace(std::move(value));
-    shard.Abort();
-  });
-  shard.RunHere();
-  return *std::move(result);
+  return RunToEnd<T>(&shard, make(device->get()));
 }
 
 ProgressUnit UnitOf(std::string_view step) {

@@ -24,7 +24,7 @@
 #include "mail/header.h"
 #include "net/memory_connection.h"
 #include "smtp/server/session.h"
-#include "store/testing.h"
+#include "store/inbox_testing.h"
 
 namespace smtp {
 
@@ -195,19 +195,7 @@ class TestBed {
 
   // All mails of an account's INBOX, with their prefix, by UID.
   std::vector<std::string> Mails(std::string_view address) {
-    const store::AccountId account = std::ranges::find(accounts_, address, &Named::first)->second;
-    const store::Mailbox inbox = node_.Do(node_.store().FindMailbox(account, "INBOX"));
-    std::vector<std::string> mails;
-    for (const std::uint32_t uid : node_.Do(node_.store().ListUids(inbox.id))) {
-      std::string mail;
-      for (;;) {
-        const std::string piece = node_.Do(node_.store().ReadMessage(inbox.id, uid, mail.size(), 1u << 20));
-        if (piece.empty()) break;
-        mail += piece;
-      }
-      mails.push_back(std::move(mail));
-    }
-    return mails;
+    return store::MailsOfInbox(node_, std::ranges::find(accounts_, address, &Named::first)->second);
   }
   // The bytes behind our own trace: what the client sent.
   static std::string OwnBytes(std::string_view mail) {
