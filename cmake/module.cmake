@@ -1,7 +1,7 @@
 # posthorn_module(FOLDER DEPS targets...): src/FOLDER/*.cc is the library posthorn_FOLDER (slashes become underscores),
 # src/FOLDER/*_test.cc the test binary FOLDER_test, src/FOLDER/*_fuzz.cc one libFuzzer binary a file (POSTHORN_FUZZ).
 # TEST_DEPS are linked to the tests only. LABEL is the ctest label, "unit" unless given.
-# All libFuzzer binaries together are the target `fuzzers`.
+# All libFuzzer binaries together are the target `fuzzers`; other builds know their files (for clang-tidy) without building them.
 if(POSTHORN_FUZZ)
   add_custom_target(fuzzers)
 endif()
@@ -48,5 +48,8 @@ function(posthorn_module folder)
       add_dependencies(fuzzers ${target})
       target_link_libraries(${target} PRIVATE posthorn_${name} ${ARG_TEST_DEPS})
     endforeach()
+  elseif(fuzzers)
+    add_library(${name}_fuzzers OBJECT EXCLUDE_FROM_ALL ${fuzzers})
+    target_link_libraries(${name}_fuzzers PRIVATE posthorn_${name} ${ARG_TEST_DEPS})
   endif()
 endfunction()

@@ -17,7 +17,21 @@ mffs::DeviceChoice ChoiceOf(const std::string& io) {
   return mffs::DeviceChoice::kAuto;
 }
 
-// Only for a file that this start has made: nothing of anybody's is in it.
+// A file has this name until it is formatted: nothing of anybody's is in it.
+std::string UnfinishedName(const NodeConfig& config) {
+  return config.VolumePath() + ".unfinished";
+}
+
+// Reserves the space under the unfinished name. True: it is on the disk as zeroes.
+base::Result<bool> MakeFile(const std::string& path, std::uint64_t bytes) {
+  // What is left of a start that was cut off may have been made for another size.
+  std::error_code missing;
+  if (std::filesystem::file_size(path, missing) > bytes && !missing) std::filesystem::resize_file(path, bytes, missing);
+  base::LogInfo("volume_make", {{"path", path}, {"bytes", bytes}});
+  return mffs::PreallocateFile(path, bytes, {});
+}
+
+// Only for a file that has no name yet.
 void DeleteNewFile(const OpenedVolumeFile& file) {
   std::error_code error;
   std::filesystem::remove(file.path, error);
@@ -32,15 +46,16 @@ base::Result<OpenedVolumeFile> OpenVolumeFile(async::Executor executor, const No
   std::error_code error;
   opened.is_new = !std::filesystem::exists(opened.path, error);
   if (opened.is_new) {
-    base::LogInfo("volume_make", {{"path", opened.path}, {"bytes", config.volume_bytes}});
-    auto allocated = mffs::PreallocateFile(opened.path, config.volume_bytes, {});
-    if (!allocated) return std::move(allocated).error().In("make the volume " + opened.path);
+    opened.path = UnfinishedName(config);
+    auto allocated = MakeFile(opened.path, config.volume_bytes);
+    if (!allocated) return std::move(allocated).error().In("make the volume " + config.VolumePath());
     const bool is_written = *allocated;
     opened.may_need_zeroing = !is_written;
   }
   auto device = mffs::OpenDevice(executor, opened.path, {.choice = ChoiceOf(config.volume_io)});
   if (!device) {
-    if (opened.is_new) DeleteNewFile(opened);
+    // In use: another start is making it.
+    if (opened.is_new && device.error().code() != base::Errc::kBusy) DeleteNewFile(opened);
     return std::move(device).error();
   }
   opened.device = *std::move(device);
@@ -51,10 +66,12 @@ async::Task<base::Result<>> FormatIfNew(OpenedVolumeFile* file, const NodeConfig
   if (!file->is_new) co_return base::Result<>();
   auto formatted = co_await mffs::Volume::Format(
       file->device.get(), {.segment_bytes = static_cast<std::uint32_t>(config->volume_segment_bytes)});
+  if (formatted) formatted = mffs::NameFile(file->path, config->VolumePath());
   if (!formatted) {
     DeleteNewFile(*file);
-    co_return std::move(formatted).error().In("make the volume " + file->path);
+    co_return std::move(formatted).error().In("make the volume " + config->VolumePath());
   }
+  file->path = config->VolumePath();
   co_return base::Result<>();
 }
 

@@ -16,17 +16,18 @@ namespace app {
 struct OpenedVolumeFile {
   std::unique_ptr<mffs::BlockDevice> device;
   std::unique_ptr<mffs::BackgroundZeroer> zeroer;  // From StartZeroing on, if there is something to zero.
-  std::string path;
-  bool is_new = false;           // Made just now: it has to be formatted.
-  bool may_need_zeroing = true;  // False: made just now of zeroes that are on the disk.
+  std::string path;                                // Its name until it is formatted, then the configured one.
+  bool is_new = false;                             // Made just now: it has to be formatted.
+  bool may_need_zeroing = true;                    // False: made just now of zeroes that are on the disk.
 };
 
-// Blocks: for start-up. A missing file is allocated at volume.size, and deleted again when it cannot be opened; an
-// existing one is used as it is. Errors: one sentence each.
+// Blocks: for start-up. A missing file is allocated at volume.size under its name with ".unfinished" added, and deleted
+// again when it cannot be opened; one that a start left behind, cut off before it had formatted it, is taken up. An
+// existing file is used as it is. Errors: one sentence each.
 base::Result<OpenedVolumeFile> OpenVolumeFile(async::Executor executor, const NodeConfig& config);
 
-// Formats the volume if its file is new. A new file that cannot be formatted is deleted: the next start, with a better
-// configuration, begins anew. Both arguments outlive the task.
+// Formats the volume if its file is new, and gives the file its name. A new file that cannot be formatted is deleted:
+// the next start, with a better configuration, begins anew. Both arguments outlive the task.
 async::Task<base::Result<>> FormatIfNew(OpenedVolumeFile* file, const NodeConfig* config);
 
 // Options of a volume that asks the zeroer before it takes unused space. `file` outlives the volume.

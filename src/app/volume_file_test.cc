@@ -1,6 +1,7 @@
 #include "app/volume_file.h"
 
 #include <filesystem>
+#include <fstream>
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -35,6 +36,7 @@ class VolumeFileTest : public testing::Test {
   ~VolumeFileTest() override { std::filesystem::remove_all(folder_); }
 
   bool FileExists() const { return std::filesystem::exists(config_.volume_path); }
+  bool UnfinishedExists() const { return std::filesystem::exists(config_.volume_path + ".unfinished"); }
   // Opens or makes the file, and the volume on it.
   void Open() {
     auto opened = OpenVolumeFile(context_.get_executor(), config_);
@@ -74,12 +76,13 @@ TEST_F(VolumeFileTest, ANewFileThatCannotBeFormattedIsDeleted) {
   config_.volume_bytes = 8 * kMiB;  // Too small for 16 segments.
   auto opened = OpenVolumeFile(context_.get_executor(), config_);
   ASSERT_TRUE(opened) << opened.error().message();
-  EXPECT_TRUE(FileExists());
+  EXPECT_TRUE(UnfinishedExists());
   const auto formatted = async::RunTask(context_, FormatIfNew(&*opened, &config_));
   ASSERT_FALSE(formatted);
   EXPECT_EQ(formatted.error().code(), base::Errc::kNoSpace);
   EXPECT_THAT(formatted.error().message(), testing::HasSubstr("take smaller segments or a larger device"));
   EXPECT_FALSE(FileExists());
+  EXPECT_FALSE(UnfinishedExists());
   // With a better configuration the next start succeeds.
   opened->device.reset();
   config_.volume_bytes = 20 * kMiB;
@@ -92,10 +95,50 @@ TEST_F(VolumeFileTest, ANewFileThatCannotBeOpenedIsDeleted) {
   config_.volume_path = "/dev/shm/posthorn-volume-" + std::to_string(::getpid());
   if (!std::filesystem::exists("/dev/shm")) GTEST_SKIP() << "no tmpfs here";
   const auto opened = OpenVolumeFile(context_.get_executor(), config_);
-  const bool exists = FileExists();
+  const bool exists = FileExists() || UnfinishedExists();
   std::filesystem::remove(config_.volume_path);
+  std::filesystem::remove(config_.volume_path + ".unfinished");
   if (opened.has_value()) GTEST_SKIP() << "/dev/shm has O_DIRECT";
   EXPECT_FALSE(exists);
+}
+
+// A start can be killed anywhere: what it leaves is never taken for a volume.
+TEST_F(VolumeFileTest, AStartThatIsCutOffBeforeTheFormatIsTakenUpByTheNext) {
+  for (const std::uint64_t bytes : {20 * kMiB, 24 * kMiB, 16 * kMiB}) {
+    SCOPED_TRACE(bytes);
+    config_.volume_bytes = bytes;
+    ASSERT_TRUE(OpenVolumeFile(context_.get_executor(), config_));
+    EXPECT_FALSE(FileExists());
+    EXPECT_TRUE(UnfinishedExists());
+  }
+  config_.volume_bytes = 20 * kMiB;
+  Open();
+  EXPECT_TRUE(FileExists());
+  EXPECT_FALSE(UnfinishedExists());
+  EXPECT_EQ(std::filesystem::file_size(config_.volume_path), 20 * kMiB);
+  EXPECT_EQ(file_.path, config_.volume_path);
+  Close();
+}
+
+TEST_F(VolumeFileTest, TwoStartsAtOnceDoNotMakeTheSameVolume) {
+  auto first = OpenVolumeFile(context_.get_executor(), config_);
+  ASSERT_TRUE(first) << first.error().message();
+  const auto second = OpenVolumeFile(context_.get_executor(), config_);
+  ASSERT_FALSE(second);
+  EXPECT_EQ(second.error().code(), base::Errc::kBusy);
+  EXPECT_TRUE(async::RunTask(context_, FormatIfNew(&*first, &config_)));
+  EXPECT_TRUE(FileExists());
+}
+
+TEST_F(VolumeFileTest, AFileThatAppearsMeanwhileIsKept) {
+  auto opened = OpenVolumeFile(context_.get_executor(), config_);
+  ASSERT_TRUE(opened) << opened.error().message();
+  std::ofstream(config_.volume_path) << "somebody's";
+  const auto formatted = async::RunTask(context_, FormatIfNew(&*opened, &config_));
+  ASSERT_FALSE(formatted);
+  EXPECT_EQ(formatted.error().code(), base::Errc::kExists);
+  EXPECT_EQ(std::filesystem::file_size(config_.volume_path), 10);
+  EXPECT_FALSE(UnfinishedExists());
 }
 
 TEST_F(VolumeFileTest, AnExistingFileIsKeptWhateverIsInIt) {

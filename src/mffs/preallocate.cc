@@ -54,6 +54,14 @@ base::Result<bool> PreallocateFile(const std::string& path, std::uint64_t bytes,
   return written;
 }
 
+base::Result<> NameFile(const std::string& from, const std::string& to) {
+  if (::renameat2(AT_FDCWD, from.c_str(), AT_FDCWD, to.c_str(), RENAME_NOREPLACE) != 0) {
+    if (errno == EEXIST) return base::Error(base::Errc::kExists, to + " exists already");
+    return base::ErrnoError("name the file " + to, errno);
+  }
+  return SyncFolderOf(to);
+}
+
 base::Result<std::vector<ByteRange>> UnwrittenRanges(int fd, std::uint64_t offset, std::uint64_t size) {
   std::vector<ByteRange> ranges;
   const std::uint64_t end = offset + size;

@@ -21,6 +21,10 @@ struct PreallocateOptions {
 // kNotFound (no such folder), kUnsupported (the file system cannot reserve space), kIo.
 base::Result<bool> PreallocateFile(const std::string& path, std::uint64_t bytes, PreallocateOptions options);
 
+// Renames a file within its folder and syncs the folder: whatever happens then, `to` is there. Blocks: for start-up.
+// Errors: kExists (there is a `to`, which is kept), kIo.
+base::Result<> NameFile(const std::string& from, const std::string& to);
+
 struct ByteRange {
   std::uint64_t offset = 0;
   std::uint64_t size = 0;

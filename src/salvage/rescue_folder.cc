@@ -21,8 +21,7 @@ namespace json = boost::json;
 namespace {
 
 constexpr std::string_view kUnfinished = ".unfinished";
-// Well below the 1024 descriptors that a process has by default.
-constexpr std::size_t kPendingMax = 256;
+constexpr std::size_t kPendingMax = 1024;
 constexpr std::uint64_t kPendingBytesMax = 64u << 20;
 constexpr std::size_t kReportBytesMax = 1u << 20;
 
@@ -109,22 +108,20 @@ base::Result<> RescueFolder::Write(std::string_view bytes) {
 }
 
 base::Result<> RescueFolder::End(bool is_whole, std::string_view text) {
-  pending_.push_back(
-      {std::exchange(file_, OpenFile()), unfinished_, name_ + std::string(is_whole ? kWholeEnding : kPartlyEnding)});
+  file_ = OpenFile();
+  pending_.push_back({unfinished_, name_ + std::string(is_whole ? kWholeEnding : kPartlyEnding)});
   std::string unfinished;
-  ASSIGN_OR_RETURN(OpenFile beside, MakeUnfinished(&unfinished));
+  ASSIGN_OR_RETURN(const OpenFile beside, MakeUnfinished(&unfinished));
   RETURN_IF_ERROR(WriteAll(beside.fd(), text));
-  pending_.push_back({std::move(beside), unfinished, name_ + ".json"});
+  pending_.push_back({unfinished, name_ + ".json"});
   if (pending_.size() < kPendingMax && pending_bytes_ < kPendingBytesMax) return {};
   return NamePending();
 }
 
 base::Result<> RescueFolder::NamePending() {
-  // One flush for all; then each file says whether its own bytes arrived.
+  // One flush for all. Since Linux 5.8 it also tells of bytes that could not be written; an fsync of each file would
+  // cost a flush of the disk each.
   if (::syncfs(folder_.fd()) != 0) return Failed("write", errno);
-  for (const Pending& pending : pending_) {
-    if (::fsync(pending.file.fd()) != 0) return Failed("write", errno);
-  }
   // The mail before what stands beside it.
   for (const Pending& pending : pending_) {
     if (::renameat(folder_.fd(), pending.from.c_str(), folder_.fd(), pending.to.c_str()) != 0) {
@@ -138,11 +135,14 @@ base::Result<> RescueFolder::NamePending() {
 
 base::Result<> RescueFolder::WriteReport(std::string_view text) {
   std::string unfinished;
-  ASSIGN_OR_RETURN(OpenFile file, MakeUnfinished(&unfinished));
+  ASSIGN_OR_RETURN(const OpenFile file, MakeUnfinished(&unfinished));
   RETURN_IF_ERROR(WriteAll(file.fd(), text));
   RETURN_IF_ERROR(WriteAll(file.fd(), "\n"));
-  pending_.push_back({std::move(file), unfinished, std::string(kReport)});
-  return NamePending();
+  pending_.push_back({unfinished, std::string(kReport)});
+  RETURN_IF_ERROR(NamePending());
+  // The names too: who reads that the rescue is complete may delete the volume.
+  if (::syncfs(folder_.fd()) != 0) return Failed("write", errno);
+  return {};
 }
 
 base::Result<> RescueFolder::MakeParents(const std::string& name) {

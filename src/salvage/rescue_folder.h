@@ -77,7 +77,6 @@ class RescueFolder {
   std::set<std::string> folders_;  // Made or seen, below the top.
   // A file that is written and has no name yet.
   struct Pending {
-    OpenFile file;
     std::string from;
     std::string to;
   };
