@@ -16,6 +16,7 @@
 #include "async/testing.h"
 #include "mffs/buffer_pool.h"
 #include "mffs/sim_device.h"
+#include "queue/testing.h"
 #include "replog/local_coordinator.h"
 #include "store/testing.h"
 
@@ -36,13 +37,6 @@ class StoreDirectory final : public auth::Directory {
  private:
   store::MailStore* store_;
 };
-
-Task<Result<queue::QueueId>> EnqueueMail(queue::MailQueue* queue, mail::Envelope envelope) {
-  replog::BodyWriter writer = queue->NewBody(envelope.cls);
-  CO_RETURN_IF_ERROR(co_await writer.Write("Subject: hi\r\n\r\nhello\r\n"));
-  ASSIGN_OR_CO_RETURN(replog::Body body, co_await writer.Finish());
-  co_return co_await queue->Enqueue(std::move(envelope), std::move(body));
-}
 
 class CommandsTest : public testing::Test {
  protected:
@@ -113,7 +107,7 @@ class CommandsTest : public testing::Test {
     mail::Envelope envelope{
         .id = "m1", .sender = "s\xff@example.org", .client_ip = "192.0.2.1", .received = clock_.WallNow()};
     for (std::string& recipient : recipients) envelope.recipients.push_back({.address = std::move(recipient)});
-    return Must(Run(EnqueueMail(&*queue_, std::move(envelope)))).ToString();
+    return Must(Run(queue::EnqueueText(&*queue_, std::move(envelope), "Subject: hi\r\n\r\nhello\r\n"))).ToString();
   }
 
   store::TestFolder folder_;

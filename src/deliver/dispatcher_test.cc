@@ -7,6 +7,7 @@
 
 #include "async/notifier.h"
 #include "queue/queue_rig.h"
+#include "queue/testing.h"
 
 namespace deliver {
 namespace {

@@ -8,8 +8,9 @@
 #include <utility>
 #include <vector>
 
-#include "queue/mail_queue.h"
+#include "queue/testing.h"
 #include "store/inbox_testing.h"
+#include "store/queued_ids_testing.h"
 
 namespace deliver {
 
@@ -37,13 +38,13 @@ class TestBed {
     envelope.sender = "sender@remote.test";
     for (const std::string_view recipient : recipients)
       envelope.recipients.push_back({.address = std::string(recipient)});
-    return node_.Do(EnqueueTask(queue_, std::move(envelope), std::move(text)));
+    return node_.Do(queue::EnqueueText(queue_, std::move(envelope), std::move(text)));
   }
   // Delivery ids of queued mail that an account's partition keeps.
   std::size_t KeptIds(std::string_view address) {
-    KeptIdCounter counter;
-    node_.Do(node_.store().WriteSnapshot(node_.store().PartitionOf(address), &counter));
-    return counter.ids;
+    store::QueuedIdReader reader;
+    node_.Do(node_.store().WriteSnapshot(node_.store().PartitionOf(address), &reader));
+    return reader.ids().size();
   }
   queue::Claim NextClaim() { return node_.Run(queue_->NextClaim()); }
 
@@ -53,22 +54,6 @@ class TestBed {
   }
 
  private:
-  // Reads a snapshot, which leaves out what is forgotten.
-  class KeptIdCounter final : public replog::SnapshotWriter {
-   public:
-    async::Task<base::Result<>> Write(std::string piece) override {
-      base::Decoder in(piece);
-      in.U8();
-      while (in.remaining() > 0) {
-        const std::string_view key = in.Text();
-        in.Text();
-        ids += key.at(0) == static_cast<char>(store::RowKind::kQueuedId) ? 1 : 0;
-      }
-      co_return base::Result<>();
-    }
-    std::size_t ids = 0;
-  };
-
   using Named = std::pair<std::string, store::AccountId>;
 
   static store::TestNodeOptions WithQueue(store::TestNodeOptions options, queue::MailQueue** queue) {
@@ -81,14 +66,6 @@ class TestBed {
     };
     return options;
   }
-  static async::Task<base::Result<queue::QueueId>> EnqueueTask(queue::MailQueue* queue, mail::Envelope envelope,
-                                                               std::string text) {
-    replog::BodyWriter writer = queue->NewBody(envelope.cls);
-    CO_RETURN_IF_ERROR(co_await writer.Write(text));
-    ASSIGN_OR_CO_RETURN(replog::Body body, co_await writer.Finish());
-    co_return co_await queue->Enqueue(std::move(envelope), std::move(body));
-  }
-
   queue::MailQueue* queue_ = nullptr;  // The node's.
   store::TestNode node_;
   std::vector<Named> accounts_;

@@ -4,6 +4,7 @@
 
 #include "async/task_group.h"
 #include "queue/queue_rig.h"
+#include "queue/testing.h"
 
 namespace queue {
 namespace {

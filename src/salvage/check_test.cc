@@ -35,7 +35,7 @@ TEST(MailCheck, APowerCutAtAnyMomentIsNoDamage) {
       mail::Envelope envelope;
       envelope.recipients.push_back({.address = "x@example.test"});
       running += 1;
-      asio::co_spawn(rig.node.executor(), MailRig::EnqueueText(rig.mail_queue, envelope, MailText("cut", 9'000)),
+      asio::co_spawn(rig.node.executor(), queue::EnqueueText(rig.mail_queue, envelope, MailText("cut", 9'000)),
                      [&running](const std::exception_ptr&, const base::Result<queue::QueueId>&) { running -= 1; });
     }
     rig.node.context().restart();

@@ -17,7 +17,7 @@
 
 #include "base/log.h"
 #include "mffs/format.h"
-#include "queue/mail_queue.h"
+#include "queue/testing.h"
 #include "salvage/check.h"
 #include "salvage/rescue.h"
 #include "store/testing.h"
@@ -68,7 +68,7 @@ class MailRig {
     envelope.received = node.clock().WallNow();
     for (std::string& recipient : recipients) envelope.recipients.push_back({.address = std::move(recipient)});
     in_queue[word] = MailText(word, bytes);
-    return node.Do(EnqueueText(mail_queue, std::move(envelope), in_queue[word]));
+    return node.Do(queue::EnqueueText(mail_queue, std::move(envelope), in_queue[word]));
   }
   // Mails of all sizes and fates.
   void Fill() {
@@ -99,14 +99,6 @@ class MailRig {
   }
   // What a power cut would leave now, with everything that the disk was given kept.
   mffs::SimImage Image() { return node.device().Snapshot(); }
-
-  static async::Task<base::Result<queue::QueueId>> EnqueueText(queue::MailQueue* queue, mail::Envelope envelope,
-                                                               std::string text) {
-    replog::BodyWriter writer = queue->NewBody(envelope.cls);
-    CO_RETURN_IF_ERROR(co_await writer.Write(text));
-    ASSIGN_OR_CO_RETURN(replog::Body body, co_await writer.Finish());
-    co_return co_await queue->Enqueue(std::move(envelope), std::move(body));
-  }
 
   queue::MailQueue* mail_queue = nullptr;
   store::TestNode node;

@@ -9,7 +9,7 @@
 
 #include "node/client.h"
 #include "node/node_rig.h"
-#include "store/keys.h"
+#include "store/queued_ids_testing.h"
 
 namespace node {
 namespace {
@@ -22,30 +22,6 @@ std::string MailInParts() {
   while (mail.size() < 300u << 10) mail += "A line like all the others of this mail.\r\n";
   return mail;
 }
-
-// Reads the queued delivery ids that a mailbox partition keeps.
-class QueuedIds final : public replog::SnapshotWriter {
- public:
-  struct Id {
-    std::uint32_t partition = 0;
-    std::uint64_t index = 0;
-    std::uint32_t recipient = 0;
-    friend auto operator<=>(const Id&, const Id&) = default;
-  };
-  async::Task<base::Result<>> Write(std::string piece) override {
-    base::Decoder in(piece);
-    in.U8();
-    while (in.remaining() > 0) {
-      const std::string_view key = in.Text();
-      in.Text();
-      if (key.size() != store::kQueuedIdKeyBytes - 4 || key[0] != static_cast<char>(store::RowKind::kQueuedId))
-        continue;
-      ids.insert({store::KeyU32(key, 1), store::KeyU64(key, 5), store::KeyU32(key, 13)});
-    }
-    co_return base::Result<>();
-  }
-  std::set<Id> ids;
-};
 
 class NodeQueuedMail : public testing::Test {
  protected:
@@ -98,10 +74,10 @@ class NodeQueuedMail : public testing::Test {
     EXPECT_TRUE(mails[0].starts_with(trace)) << mails[0].substr(0, 500);
     EXPECT_TRUE(mails[0].ends_with(MailInParts())) << mails[0].size();
   }
-  void ExpectIds(const std::string& name, const std::set<QueuedIds::Id>& expected) {
-    QueuedIds ids;
-    ASSERT_TRUE(rig_.Run(rig_.store().WriteSnapshot(PartitionOf(Address(name)), &ids)).has_value());
-    EXPECT_EQ(ids.ids, expected) << name;
+  void ExpectIds(const std::string& name, const std::set<store::QueuedIdReader::Id>& expected) {
+    store::QueuedIdReader reader;
+    ASSERT_TRUE(rig_.Run(rig_.store().WriteSnapshot(PartitionOf(Address(name)), &reader)).has_value());
+    EXPECT_EQ(reader.ids(), expected) << name;
   }
 
   std::vector<std::string> names_;
@@ -148,7 +124,7 @@ TEST_F(NodeQueuedMail, EachRecipientGetsItsOwnEnd) {
   for (const std::string& name : served) ExpectOneCopy(name);
   EXPECT_TRUE(Inbox(later).empty());
   const auto id = [&](std::uint32_t recipient) {
-    return QueuedIds::Id{mail.id.partition.value(), mail.id.index.value(), recipient};
+    return store::QueuedIdReader::Id{mail.id.partition.value(), mail.id.index.value(), recipient};
   };
   ExpectIds(names_[1], {id(1)});
   ExpectIds(names_[3], {id(3)});
