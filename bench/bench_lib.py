@@ -13,7 +13,6 @@ import time
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 BIN = os.path.join(ROOT, "build/peers/bin")
 WORK = os.path.join(ROOT, "build/bench")
-POSTHORN = os.path.join(ROOT, "build/release/src/posthorn")
 ACCOUNTS = 1000
 
 

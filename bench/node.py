@@ -2,13 +2,14 @@
 
 import json
 import os
-import re
 import shutil
-import signal
 import subprocess
-import time
+import sys
 
-from bench_lib import ACCOUNTS, POSTHORN, WORK
+from bench_lib import ACCOUNTS, ROOT, WORK
+
+sys.path.insert(0, os.path.join(ROOT, "tools"))
+from node_process import POSTHORN, NodeProcess  # pylint: disable=wrong-import-position
 
 CONFIG = """
 dev = true
@@ -45,50 +46,28 @@ def written_volume():
     return path
 
 
-class BenchNode:
+class BenchNode(NodeProcess):
     def __init__(self, path="auto", extra=""):
-        self.folder = os.path.join(WORK, "node")
+        folder = os.path.join(WORK, "node")
+        shutil.rmtree(folder, ignore_errors=True)
+        os.makedirs(folder)
         self.path = path
-        self.extra = extra
+        self.volume = written_volume()
+        super().__init__(folder, CONFIG.format(folder=folder, volume=self.volume, volume_size=VOLUME_SIZE, path=path, extra=extra))
 
     def __enter__(self):
-        shutil.rmtree(self.folder, ignore_errors=True)
-        os.makedirs(self.folder)
-        volume = written_volume()
-        self.config = os.path.join(self.folder, "posthorn.toml")
-        with open(self.config, "w") as file:
-            file.write(CONFIG.format(folder=self.folder, volume=volume, volume_size=VOLUME_SIZE, path=self.path, extra=self.extra))
-        subprocess.run([POSTHORN, "mffs", "format", "--force", volume], check=True, stdout=subprocess.DEVNULL)
+        subprocess.run([POSTHORN, "mffs", "format", "--force", self.volume], check=True, stdout=subprocess.DEVNULL)
         self.start()
         self.make_accounts()
         return self
 
-    def __exit__(self, *_):
-        self.stop()
+    @property
+    def port(self):
+        return self.ports["smtp"]
 
-    def start(self):
-        """Starts the node; returns the seconds until it served."""
-        began = time.monotonic()
-        self.log = open(os.path.join(self.folder, "log"), "ab")
-        self.process = subprocess.Popen([POSTHORN, "serve", "--config", self.config], stdout=subprocess.PIPE, stderr=self.log)
-        self.pid = self.process.pid
-        self.ports = {}
-        for line in iter(self.process.stdout.readline, b""):
-            match = re.match(rb"  (\w+)\s+[\d.]+:(\d+)$", line.rstrip())
-            if match:
-                self.ports[match.group(1).decode()] = int(match.group(2))
-            if match and match.group(1) == b"http":
-                break
-        else:
-            raise RuntimeError("the node did not start; its log: " + self.log.name)
-        self.port = self.ports["smtp"]
-        return time.monotonic() - began
-
-    def stop(self, how=signal.SIGTERM):
-        self.process.send_signal(how)
-        self.process.wait(120)
-        self.process.stdout.close()
-        self.log.close()
+    def stop(self, seconds=120):
+        """Longer than a test's: there is more to flush."""
+        return super().stop(seconds)
 
     def make_accounts(self):
         """The accounts 1user@bench.test .. 1000user@bench.test, made by naming them in RCPT (auto_create_accounts)."""
@@ -103,18 +82,15 @@ class BenchNode:
                 assert code == 250, text
 
     def status(self):
-        done = subprocess.run([POSTHORN, "--config", self.config, "status", "--json"], check=True, capture_output=True, text=True)
-        return json.loads(done.stdout)
+        return json.loads(self.run("status", "--json").stdout)
 
     def queued(self):
         return self.status()["queue"]["mails"] if self.path == "queue" else 0
 
     def accounts(self):
         """The accounts, as `user list` tells them."""
-        done = subprocess.run([POSTHORN, "--config", self.config, "user", "list", "--json"], check=True, capture_output=True, text=True)
-        return [json.loads(line) for line in done.stdout.splitlines()]
+        return [json.loads(line) for line in self.run("user", "list", "--json").stdout.splitlines()]
 
     def count_mails(self):
         """Mails in all mailboxes, as the store counts them."""
         return sum(account["mails"] for account in self.accounts())
-

@@ -10,7 +10,6 @@ Usage: rebuild.py [MAILS ...]      (default: 100000 1000000)
 import argparse
 import os
 import shutil
-import signal
 import sys
 
 from bench_lib import ACCOUNTS, WORK, Results, load, memory_bytes
@@ -42,7 +41,7 @@ def measure(results, mails):
         before = node.accounts()
         if sum(account["mails"] for account in before) != mails:
             sys.exit(f"{mails} mails were acknowledged, {sum(account['mails'] for account in before)} are in mailboxes")
-        node.stop(signal.SIGKILL)
+        node.kill()
         results.add(case, "start after kill -9", start_again(node, before), "s")
         node.stop()
         results.add(case, "start after a clean stop", start_again(node, before), "s")

@@ -1,15 +1,15 @@
 """A real node for the end-to-end tests: started, stopped, killed; its ports; its ledger."""
 
 import os
-import re
-import signal
+import shutil
 import socket
-import subprocess
+import sys
 import tempfile
 import time
 
-ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-POSTHORN = os.environ.get("POSTHORN", os.path.join(ROOT, "build/release/src/posthorn"))
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../../tools"))
+from node_process import POSTHORN, ROOT, NodeProcess  # pylint: disable=wrong-import-position
+
 PEERS = os.path.join(ROOT, "build/peers/bin")
 
 CONFIG = """
@@ -49,81 +49,22 @@ password = "posthorn"
 """
 
 
-class Node:
-    """One posthorn process in a folder of its own. Use as a context manager; sections of CONFIG can be filled by keyword."""
+class Node(NodeProcess):
+    """A node in a folder of its own. Use as a context manager; sections of CONFIG can be filled by keyword."""
 
     def __init__(self, volume_size="512MiB", segment_size="16MiB", **sections):
         # Not under /tmp when that is a tmpfs: the volume needs O_DIRECT.
         base = os.path.join(ROOT, "build/e2e")
         os.makedirs(base, exist_ok=True)
-        self.folder = tempfile.mkdtemp(dir=base)
-        self.config = os.path.join(self.folder, "posthorn.toml")
-        values = {"folder": self.folder, "volume_size": volume_size, "segment_size": segment_size}
+        folder = tempfile.mkdtemp(dir=base)
+        values = {"folder": folder, "volume_size": volume_size, "segment_size": segment_size}
         for section in ("top", "volume", "mail", "smtp"):
             values[section] = sections.get(section, "")
-        with open(self.config, "w") as file:
-            file.write(CONFIG.format(**values))
-        self.log_path = os.path.join(self.folder, "log")
-        self.process = None
-        self.ports = {}
-
-    def __enter__(self):
-        self.start()
-        return self
+        super().__init__(folder, CONFIG.format(**values))
 
     def __exit__(self, *_):
-        self.stop()
-        subprocess.run(["rm", "-rf", self.folder], check=True)
-
-    def start(self, seconds=30):
-        """Starts the node and returns the seconds until it said that it is ready."""
-        began = time.monotonic()
-        log = open(self.log_path, "ab")
-        self.process = subprocess.Popen([POSTHORN, "serve", "--config", self.config], stdout=subprocess.PIPE, stderr=log,
-                                        stdin=subprocess.DEVNULL)
-        log.close()
-        self.ports = {}
-        for line in iter(self.process.stdout.readline, b""):
-            match = re.match(rb"  (\w+)\s+[\d.]+:(\d+)$", line.rstrip())
-            if match:
-                self.ports[match.group(1).decode()] = int(match.group(2))
-            if line.startswith(b"Send a mail") or (not match and self.ports):
-                break
-        if not self.ports:
-            self.process.wait(seconds)
-            raise AssertionError(f"the node did not start:\n{self.log()}")
-        return time.monotonic() - began
-
-    def stop(self):
-        """SIGTERM, and the exit code."""
-        if self.process is None:
-            return None
-        self.process.send_signal(signal.SIGTERM)
-        try:
-            code = self.process.wait(30)
-        except subprocess.TimeoutExpired:
-            self.process.kill()
-            self.process.wait()
-            raise AssertionError(f"the node did not stop within 30 s:\n{self.log()}") from None
-        self.process.stdout.close()
-        self.process = None
-        return code
-
-    def kill(self):
-        """kill -9."""
-        self.process.kill()
-        self.process.wait()
-        self.process.stdout.close()
-        self.process = None
-
-    def log(self):
-        with open(self.log_path, errors="replace") as file:
-            return file.read()
-
-    def run(self, *arguments, stdin=None, check=True):
-        """A subcommand of the program against this node."""
-        return subprocess.run([POSTHORN, "--config", self.config, *arguments], input=stdin, capture_output=True, text=True,
-                              check=check, timeout=60)
+        super().__exit__()
+        shutil.rmtree(self.folder)
 
 
 def message(subject, body="A mail.\r\n", headers=""):
