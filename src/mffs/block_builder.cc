@@ -40,13 +40,10 @@ void BlockBuilder::Add(const AppendRequest& request, std::uint8_t flags) {
   CHECK(used_bytes_ + padded <= kBlockBytesMax && request.head.size() <= kHeadBytesMax);
   std::byte* record = block() + used_bytes_;
   std::byte* out = record + RecordHeader::kEncodedSize;
-  std::memcpy(out, request.head.data(), request.head.size());
-  out += request.head.size();
-  for (const std::string_view piece : request.body) {
-    if (piece.empty()) continue;
-    std::memcpy(out, piece.data(), piece.size());
-    out += piece.size();
-  }
+  // string_view::copy, since memcpy must not be given the null pointer of an empty view.
+  const auto put = [&out](std::string_view text) { out += text.copy(reinterpret_cast<char*>(out), text.size()); };
+  put(request.head);
+  for (const std::string_view piece : request.body) put(piece);
   std::memset(out, 0, padded - size);
   RecordHeader header;
   header.flags = flags;

@@ -122,6 +122,7 @@ TEST(Gathering, TheOwnersHookRunsBetweenCompletionsAndTheNextWrite) {
   appends.Append(Stream::kTransit, 1);
   RunUntil(open.machine.context, [&] { return appends.done().size() == 2; });
   EXPECT_THAT(events, testing::ElementsAre("hook after 1", "hook after 2"));
+  appender = nullptr;  // It ends before the volume, whose closing commits once more.
 }
 
 // --- Patience ---

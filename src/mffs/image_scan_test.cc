@@ -29,9 +29,9 @@ constexpr std::uint64_t kRecords = 70;
 
 // Records 1 to kRecords in two streams and several segments.
 SimImage WriteVolume() {
+  ModelOwner owner;
   TestMachine machine{SimImage(TestMachine::kDiskBytes)};
   CHECK(machine.Format().has_value());
-  ModelOwner owner;
   CHECK(machine.Open().has_value());
   machine.Start(&owner);
   for (std::uint64_t i = 1; i <= kRecords; ++i) {

@@ -72,6 +72,7 @@ TEST(Recovery, ADamagedCheckpointIsReportedAndTheOneBeforeIsUsed) {
     // The records of the last checkpoint.
     if (image.Sector(i) != before.Sector(i)) image.FlipBit(i * kSectorBytes + kRecordsOffset + 60, 1);
   }
+  ModelOwner owner;
   TestMachine machine(image);
   ASSERT_TRUE(machine.Open());
   EXPECT_THAT(machine.volume->recovery().corruptions, testing::Not(testing::IsEmpty()));
@@ -80,7 +81,6 @@ TEST(Recovery, ADamagedCheckpointIsReportedAndTheOneBeforeIsUsed) {
   EXPECT_EQ(record->body, "kept");
   EXPECT_EQ(machine.volume->owner_state(), "state " + std::to_string(state));
   // The first checkpoint of the mount heals it.
-  ModelOwner owner;
   machine.Start(&owner);
   ASSERT_TRUE(machine.Close());
   TestMachine again(machine.device.Snapshot());
@@ -150,10 +150,10 @@ TEST(UnusedSpace, IsTakenOnlyWhenItMayBe) {
     claimed.insert(offset);
     return true;
   };
+  ModelOwner owner;  // Outlives the volume, which takes a checkpoint when it closes.
   TestMachine machine(FormattedImage());
   ASSERT_TRUE(machine.Open(options));
   EXPECT_EQ(machine.volume->UnusedSpace().size(), 16u);
-  ModelOwner owner;
   machine.Start(&owner);
   const auto location = machine.Append(Stream::kTransit, TestKey(1), "", "");
   ASSERT_TRUE(location);

@@ -263,9 +263,9 @@ class CrashTest : public testing::Test {
 
   // A volume on which few segments are free, so that those that become free are taken again at once.
   static std::pair<SimImage, ModelOwner> Crowded(std::uint64_t records) {
+    ModelOwner owner;
     TestMachine machine(Formatted());
     CHECK(machine.Open(Options()).has_value());
-    ModelOwner owner;
     machine.Start(&owner);
     for (std::uint64_t i = 1; i <= records; ++i) {
       ModelRecord& record = owner.records[i];

@@ -224,10 +224,10 @@ TEST(Superblock, AMountRepairsDamagedCopiesBeforeItsFirstUpdate) {
   image.FlipBit(SuperblockOffset(1, TestMachine::kDiskBytes) + 50, 1);
   image.FlipBit(SuperblockOffset(3, TestMachine::kDiskBytes) + 50, 1);
   for (std::uint64_t cut = 0;; ++cut) {
+    ModelOwner owner;
     TestMachine machine(image);
     ASSERT_TRUE(machine.Open());
     machine.device.CutPowerAfter(cut);
-    ModelOwner owner;
     machine.Start(&owner);
     while (!machine.device.PowerWasCut() && machine.context.poll_one() > 0) {
     }
