@@ -48,9 +48,9 @@ fuzz: install-build configure-fuzz ## run each fuzz target on its corpus for FUZ
 	@$(BUILD) build/fuzz -j $(JOBS) --target fuzzers
 	@scripts/fuzz.sh $(FUZZ_SECONDS)
 
-asan: install-test configure-asan ## run the unit tests under AddressSanitizer and UBSan
+asan: install-test configure-asan ## run the unit and node tests under AddressSanitizer and UBSan
 	@$(BUILD) build/asan -j $(JOBS)
-	$(CTEST) --test-dir build/asan -j $(TEST_JOBS) -L unit
+	$(CTEST) --test-dir build/asan -j $(TEST_JOBS) -L 'unit|sim'
 
 # The parts that run more than one thread; the others are one shard each and gain nothing from it.
 TSAN_TESTS = $(foreach module,async mffs replog,$(if $(wildcard src/$(module)/*_test.cc),$(module)_test))
