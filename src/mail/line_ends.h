@@ -1,21 +1,22 @@
-// Bare CR and bare LF made CRLF: for clients that an operator lists, since they can't be mended. Pure.
+// Line ends made CRLF, as all stored mail has them: IMAP and POP3 tell its size in the bytes that they send. Pure.
 #pragma once
 
 #include <string>
 #include <string_view>
 
-namespace smtp {
+namespace mail {
 
-// Fed the bytes that DataScanner kept. It changes what is stored, never where the mail ends.
+// Fed a message in pieces, however it is cut. Bare CR and bare LF become CRLF, and a last line without an end gets one.
 class LineEndNormalizer {
  public:
   // Appends `bytes` to `out` with every line end as CRLF.
   void Append(std::string_view bytes, std::string& out);
-  // At the end of the mail: a CR that was the last byte becomes a line end.
+  // At the end of the message.
   void Finish(std::string& out);
 
  private:
   bool after_cr_ = false;
+  bool at_line_start_ = true;
 };
 
-}  // namespace smtp
+}  // namespace mail
