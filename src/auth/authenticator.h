@@ -26,9 +26,9 @@ class Directory {
 
 struct AuthenticatorOptions {
   std::uint32_t hashing_threads = 1;
-  std::uint32_t hashing_jobs_max = 2048;            // Waiting to be verified. Past it: kBusy, a temporary failure.
-  std::uint32_t hashing_jobs_per_network_max = 64;  // Those of one client network, past which it alone gets kBusy.
-  std::uint32_t cache_entries_max = 100'000;        // Verified passwords, as keyed hashes in memory only.
+  std::uint32_t hashing_jobs_max = 4096;             // Waiting to be verified. Past it: kBusy, a temporary failure.
+  std::uint32_t hashing_jobs_per_network_max = 256;  // Those of one client network, past which it alone gets kBusy.
+  std::uint32_t cache_entries_max = 100'000;         // Verified passwords, as keyed hashes in memory only.
   std::chrono::seconds cache_ttl{600};
   std::uint32_t failures_free = 3;               // By network, by account, by both: before answers are slowed.
   std::chrono::milliseconds delay_min{500};      // Doubles with each failure ...

@@ -23,8 +23,8 @@ class HashingQueue {
  public:
   struct Options {
     std::uint32_t threads = 1;
-    std::uint32_t jobs_max = 2048;            // Waiting, of all networks.
-    std::uint32_t jobs_per_network_max = 64;  // Waiting, of one network.
+    std::uint32_t jobs_max = 4096;             // Waiting, of all networks.
+    std::uint32_t jobs_per_network_max = 256;  // Waiting, of one network.
   };
   explicit HashingQueue(Options options);
 

@@ -25,7 +25,7 @@ class HashingQueueTest : public testing::Test {
     });
     running_.get_future().wait();
   }
-  void Start(std::string network) {
+  void Start(const std::string& network) {
     Start(network, [this, network] {
       order_ += network;
       return true;
