@@ -6,9 +6,9 @@
 #include <openssl/hmac.h>
 
 #include "async/deadline.h"
-#include "async/worker_pool.h"
 #include "auth/bounded_table.h"
 #include "auth/guessing_limit.h"
+#include "auth/hashing_queue.h"
 #include "auth/password_hash.h"
 #include "base/bytes.h"
 #include "base/check.h"
@@ -52,20 +52,22 @@ struct Authenticator::State {
         clock(with),
         options(std::move(by)),
         memory(options),
-        pool({.name = "hashing", .threads = options.hashing_threads, .jobs_max = options.hashing_jobs_max}) {
+        hashing({.threads = options.hashing_threads,
+                 .jobs_max = options.hashing_jobs_max,
+                 .jobs_per_network_max = options.hashing_jobs_per_network_max}) {
     base::SecureRandom(key);
   }
 
   std::string CacheKey(const std::string& account, const std::string& password, const std::string& hash) const;
   bool IsCached(const std::string& cache_key);
-  Task<Result<bool>> Matches(std::string account, std::string password, std::optional<std::string> hash);
+  Task<Result<bool>> Matches(GuessingLimit::Attempt attempt, std::string password, std::optional<std::string> hash);
 
   Directory* directory;
   const base::Clock* clock;
   const AuthenticatorOptions options;
   std::array<std::byte, 32> key;  // Of this process only: what a core dump shows of the cache cannot be looked up.
   base::Guarded<Memory> memory;
-  async::WorkerPool pool;
+  HashingQueue hashing;
 };
 
 Authenticator::Authenticator(Directory* directory, const base::Clock* clock, AuthenticatorOptions options)
@@ -95,7 +97,7 @@ Task<Result<std::string>> Authenticator::Verify(std::string address, std::string
   } else if (hash.error().code() != Errc::kNotFound) {
     co_return std::move(hash).error().In("look up the account");
   }
-  ASSIGN_OR_CO_RETURN(const bool matches, co_await state.Matches(account, std::move(password), std::move(known_hash)));
+  ASSIGN_OR_CO_RETURN(const bool matches, co_await state.Matches(attempt, std::move(password), std::move(known_hash)));
   state.memory.With([&](State::Memory& memory) {
     if (matches) {
       memory.guessing.Succeeded(attempt, state.clock->SteadyNow());
@@ -115,20 +117,23 @@ void Authenticator::Forget(const std::string& address) {
   });
 }
 
-Task<Result<bool>> Authenticator::State::Matches(std::string account, std::string password,
+Task<Result<bool>> Authenticator::State::Matches(GuessingLimit::Attempt attempt, std::string password,
                                                  std::optional<std::string> hash) {
   if (!hash.has_value()) {
-    CO_RETURN_IF_ERROR(co_await pool.Run([password] { PretendToMatch(password); }));
-    co_return false;
+    co_return co_await hashing.Run(attempt.network, [password] {
+      PretendToMatch(password);
+      return false;
+    });
   }
   // The hash is part of the key: after a change of password the old entry matches nothing, whoever forgot to say
   // Forget().
-  const std::string cache_key = CacheKey(account, password, *hash);
+  const std::string cache_key = CacheKey(attempt.account, password, *hash);
   if (IsCached(cache_key)) co_return true;
-  ASSIGN_OR_CO_RETURN(const bool matches, co_await pool.Run([password, hash] { return MatchesHash(password, *hash); }));
+  ASSIGN_OR_CO_RETURN(const bool matches,
+                      co_await hashing.Run(attempt.network, [password, hash] { return MatchesHash(password, *hash); }));
   if (matches) {
     memory.With([&](Memory& m) {
-      m.verified.Touch(cache_key) = {.account = account, .until = clock->SteadyNow() + options.cache_ttl};
+      m.verified.Touch(cache_key) = {.account = attempt.account, .until = clock->SteadyNow() + options.cache_ttl};
     });
   }
   co_return matches;

@@ -26,10 +26,11 @@ class Directory {
 
 struct AuthenticatorOptions {
   std::uint32_t hashing_threads = 1;
-  std::uint32_t hashing_jobs_max = 256;       // Past it: kBusy, a temporary failure to the client.
-  std::uint32_t cache_entries_max = 100'000;  // Verified passwords, as keyed hashes in memory only.
+  std::uint32_t hashing_jobs_max = 4096;             // Waiting to be verified. Past it: kBusy, a temporary failure.
+  std::uint32_t hashing_jobs_per_network_max = 256;  // Those of one client network, past which it alone gets kBusy.
+  std::uint32_t cache_entries_max = 100'000;         // Verified passwords, as keyed hashes in memory only.
   std::chrono::seconds cache_ttl{600};
-  std::uint32_t failures_free = 3;               // By client network and by account, before answers are slowed.
+  std::uint32_t failures_free = 3;               // By network, by account, by both: before answers are slowed.
   std::chrono::milliseconds delay_min{500};      // Doubles with each failure ...
   std::chrono::milliseconds delay_max{15'000};   // ... up to this.
   std::chrono::seconds failures_ttl{900};        // Forgiven after so long without another one.
@@ -39,10 +40,20 @@ struct AuthenticatorOptions {
   std::function<async::Task<void>(std::chrono::milliseconds)> wait = nullptr;
 };
 
-// Who fails is slowed before the password is even looked at, so that a fast answer never says "wrong" early: an attempt
-// waits for the failures of its network (IPv4 /24, IPv6 /64) and of its account, doubling. A client that logged in
-// lately to this account from this network is judged by its own failures alone: guessing by others does not lock it
-// out.
+// Who fails is slowed before the password is even looked at, so that a fast answer never says "wrong" early. How long
+// an attempt waits is the longest of three, each doubling with the failures counted for it up to delay_max:
+//   its network (IPv4 /24, IPv6 /64), its account: a wait, however many others wait as well;
+//   its account from its network: a row. One attempt after the other, and kBusy when the row reaches past delay_max.
+// A client that logged in lately to this account from this network is judged by the row of that alone: guessing by
+// others does not hold it up. (Known in memory only: after a restart it is a stranger once.)
+//
+// So a right password is let in after delay_max at most (15 s), also from a network that guesses at other accounts;
+// from one that guesses at this very account it takes its place in the row (at most 2 x delay_max) or gets kBusy. In
+// return a network may guess at as many accounts side by side as it has connections (net::ConnectionLimitOptions), each
+// account on its own at one guess per delay_max.
+//
+// Passwords that are not cached are hashed in turns by network (HashingQueue): whoever floods one network's row, with
+// guesses or with right passwords, holds up a login from another by the hash that is being computed.
 //
 // Thread: one instance a shard or shared by all; every call may come from any shard (state is behind a short lock,
 // never held across a wait). Must outlive the tasks that called it.
@@ -54,7 +65,7 @@ class Authenticator {
 
   // Verifies, and returns the account's address in its canonical form (mail::Address::CanonicalKey, as the directory is
   // asked for it). A wrong password and an unknown account take the same time.
-  // Errors: kDenied (wrong), kBusy (also: too many guesses wait from this network), kIo: try again later.
+  // Errors: kDenied (wrong), kBusy (one of the limits above), kIo: both mean try again later.
   async::Task<base::Result<std::string>> Verify(std::string address, std::string password, std::string client_ip);
 
   // Forgets what is cached for an account whose password or existence changed.

@@ -20,7 +20,8 @@ GuessingLimit::GuessingLimit(const AuthenticatorOptions& options)
       known_ttl_(options.known_ttl),
       networks_(options.failures_tracked_max),
       accounts_(options.failures_tracked_max),
-      pairs_(options.failures_tracked_max) {}
+      pairs_(options.failures_tracked_max),
+      known_(options.failures_tracked_max) {}
 
 GuessingLimit::Attempt GuessingLimit::MakeAttempt(std::string account, const std::string& client_ip) {
   // No account has a longer name, so what is remembered of one is enough; else strangers would choose how much memory
@@ -30,40 +31,42 @@ GuessingLimit::Attempt GuessingLimit::MakeAttempt(std::string account, const std
 }
 
 base::Result<milliseconds> GuessingLimit::Reserve(const Attempt& attempt, base::SteadyTime now) {
-  Failures* const pair = Known(attempt, now);
-  Failures* const network = pair != nullptr ? pair : Live(networks_, attempt.network, now);
+  Failures* const known = Known(attempt, now);
+  Failures* const row = known != nullptr ? known : Live(pairs_, PairKey(attempt), now);
   milliseconds delay{0};
-  if (network != nullptr && network->count >= failures_free_) {
-    if (network->next_start > now + delay_max_) {
-      return base::Error(base::Errc::kBusy, "too many failed logins from your network, try again later");
+  if (row != nullptr && row->count >= failures_free_) {
+    if (row->next_start > now + delay_max_) {
+      return base::Error(base::Errc::kBusy,
+                         "too many failed logins to this account from your network, try again later");
     }
-    delay = NextPlace(*network, now);
+    delay = NextPlace(*row, now);
   }
-  if (pair != nullptr) return delay;
-  Failures* const account = Live(accounts_, attempt.account, now);
-  if (account != nullptr && account->count >= failures_free_) delay = std::max(delay, DelayOf(account->count));
-  return delay;
+  if (known != nullptr) return delay;
+  return std::max({delay, DelayFrom(networks_, attempt.network, now), DelayFrom(accounts_, attempt.account, now)});
 }
 
 void GuessingLimit::Failed(const Attempt& attempt, base::SteadyTime now) {
-  if (Failures* const pair = Known(attempt, now)) {
-    pair->count += 1;
-    pair->last = now;
+  if (Failures* const known = Known(attempt, now)) {
+    known->count += 1;
+    known->last = now;
     return;
   }
+  Count(pairs_, PairKey(attempt), now);
   Count(networks_, attempt.network, now);
   Count(accounts_, attempt.account, now);
 }
 
 void GuessingLimit::Succeeded(const Attempt& attempt, base::SteadyTime now) {
   // The network's and the account's failures stay: else a guesser who owns one account would wipe them with it.
-  pairs_.Touch(PairKey(attempt)) = {.last = now};
+  known_.Touch(PairKey(attempt)) = {.last = now};
 }
 
 void GuessingLimit::Forget(const std::string& account) {
   accounts_.EraseIf([&](const std::string& key, const Failures&) { return key == account; });
   const std::string prefix = PairKey({.account = account, .network = ""});
-  pairs_.EraseIf([&](const std::string& key, const Failures&) { return key.starts_with(prefix); });
+  for (BoundedTable<Failures>* const table : {&pairs_, &known_}) {
+    table->EraseIf([&](const std::string& key, const Failures&) { return key.starts_with(prefix); });
+  }
 }
 
 std::string GuessingLimit::PairKey(const Attempt& attempt) {
@@ -77,10 +80,15 @@ GuessingLimit::Failures* GuessingLimit::Live(BoundedTable<Failures>& table, cons
 }
 
 GuessingLimit::Failures* GuessingLimit::Known(const Attempt& attempt, base::SteadyTime now) {
-  Failures* const pair = pairs_.Find(PairKey(attempt));
-  if (pair == nullptr || now - pair->last >= known_ttl_) return nullptr;
-  if (now - pair->last >= ttl_) pair->count = 0;
-  return pair;
+  Failures* const known = known_.Find(PairKey(attempt));
+  if (known == nullptr || now - known->last >= known_ttl_) return nullptr;
+  if (now - known->last >= ttl_) known->count = 0;
+  return known;
+}
+
+milliseconds GuessingLimit::DelayFrom(BoundedTable<Failures>& table, const std::string& key, base::SteadyTime now) {
+  const Failures* const failures = Live(table, key, now);
+  return failures != nullptr && failures->count >= failures_free_ ? DelayOf(failures->count) : milliseconds(0);
 }
 
 void GuessingLimit::Count(BoundedTable<Failures>& table, const std::string& key, base::SteadyTime now) {

@@ -12,13 +12,14 @@
 
 namespace auth {
 
-// A pure state machine: time comes in with each call. Three things are counted: the client's network, the account, and
-// the two together. The pair exists after a success; from then on it alone is judged.
+// A pure state machine: time comes in with each call. Failures are counted for the client's network, for the account,
+// and for the two together (a pair).
 //
-// Attempts of one network are put in a row once it is over the free failures, so that opening many connections guesses
-// no faster than one. Those of one account only wait (capped): a botnet must not be able to lock its owner out.
+// Attempts of one pair are put in a row once it is over the free failures, so that opening many connections guesses at
+// an account no faster than one. Those of a network or an account only wait (capped): neither a neighbour nor a botnet
+// must be able to lock somebody out. From a success on, the pair is known and its own failures alone are judged.
 //
-// Thread: the owner's. Memory: 3 x failures_tracked_max entries of about 200 bytes.
+// Thread: the owner's. Memory: 4 x failures_tracked_max entries of about 200 bytes.
 class GuessingLimit {
  public:
   explicit GuessingLimit(const AuthenticatorOptions& options);
@@ -29,13 +30,13 @@ class GuessingLimit {
   };
   static Attempt MakeAttempt(std::string account, const std::string& client_ip);
 
-  // What the attempt has to wait before it is verified. Errors: kBusy (others of the network wait for longer than
-  // delay_max already).
+  // What the attempt has to wait before it is verified: at most delay_max, and 2 x delay_max in the row of a pair.
+  // Errors: kBusy (others of the pair wait for longer than delay_max already).
   base::Result<std::chrono::milliseconds> Reserve(const Attempt& attempt, base::SteadyTime now);
   void Failed(const Attempt& attempt, base::SteadyTime now);
   void Succeeded(const Attempt& attempt, base::SteadyTime now);
 
-  // The account's known networks and its failures.
+  // The account's known networks and its failures; those of the networks stay.
   void Forget(const std::string& account);
 
  private:
@@ -50,6 +51,8 @@ class GuessingLimit {
   Failures* Live(BoundedTable<Failures>& table, const std::string& key, base::SteadyTime now);
   // Null unless the account has logged in from this network lately.
   Failures* Known(const Attempt& attempt, base::SteadyTime now);
+  // What the failures of `key` make an attempt wait, whoever else waits.
+  std::chrono::milliseconds DelayFrom(BoundedTable<Failures>& table, const std::string& key, base::SteadyTime now);
   void Count(BoundedTable<Failures>& table, const std::string& key, base::SteadyTime now);
   std::chrono::milliseconds DelayOf(std::uint32_t failures) const;
   // Takes the next place in the row of `failures` and returns the time until it.
@@ -62,7 +65,8 @@ class GuessingLimit {
   const std::chrono::seconds known_ttl_;
   BoundedTable<Failures> networks_;
   BoundedTable<Failures> accounts_;
-  BoundedTable<Failures> pairs_;  // Account and network that logged in; `last` is then the success or failure since.
+  BoundedTable<Failures> pairs_;  // Without a success. Apart from `known_`, so that guesses cannot push those out.
+  BoundedTable<Failures> known_;  // Pairs that logged in; `last` is then the success or a failure since.
 };
 
 }  // namespace auth

@@ -86,6 +86,30 @@ TEST_F(GuessingLimitTest, ManyConnectionsGuessNoFasterThanOne) {
   EXPECT_EQ(third.error().code(), base::Errc::kBusy);
 }
 
+// A first login may come from a network that guesses at other accounts, however many of its guesses wait.
+TEST_F(GuessingLimitTest, AFirstLoginFromAGuessingNetworkWaitsForTheLongestDelayAtMost) {
+  for (int i = 0; i < 50; ++i) Fail(From("192.0.2.1", "victim" + std::to_string(i % 4)));
+  for (int i = 0; i < 50; ++i) Wait(From("192.0.2.2", "victim0"));
+  EXPECT_EQ(Wait(From("192.0.2.7")), 15s);
+  EXPECT_EQ(Wait(From("192.0.2.7", "bob@example.test")), 15s);
+}
+
+// The row of the account that is guessed at is the only one that can be full, and only for its own network.
+TEST_F(GuessingLimitTest, ANetworkThatFillsTheRowOfAnAccountFillsNoOther) {
+  for (int i = 0; i < 9; ++i) Fail(From("192.0.2.1"));
+  EXPECT_EQ(Wait(From("192.0.2.1")), 15s);
+  EXPECT_EQ(Wait(From("192.0.2.1")), 30s);
+  EXPECT_EQ(Wait(From("192.0.2.1")), -1ms);
+  EXPECT_EQ(Wait(From("198.51.100.1")), 15s);
+}
+
+TEST_F(GuessingLimitTest, GuessesAtManyNamesDoNotMakeAKnownClientAStranger) {
+  const auto known = From("192.0.2.1");
+  limit_.Succeeded(known, clock_.SteadyNow());
+  for (int i = 0; i < 20; ++i) Fail(From("192.0.2.9", "name" + std::to_string(i)));
+  EXPECT_EQ(Wait(known), 0ms);
+}
+
 TEST_F(GuessingLimitTest, TheOwnerIsNotLockedOutByTheGuessesOfOthers) {
   limit_.Succeeded(From("198.51.100.1"), clock_.SteadyNow());
   for (int i = 0; i < 9; ++i) Fail(From("192.0.2.1"));

@@ -41,26 +41,55 @@ spdlog::logger& Logger() {
   return *logger;
 }
 
+// How many bytes at the front of `text` are one character that may be printed as it is; 0: none, the byte is escaped.
+// What is not UTF-8 (RFC 3629 §4: overlong forms and surrogates are not) and control characters of 7 and 8 bits.
+std::size_t PrintableBytes(std::string_view text) {
+  const auto byte = [&](std::size_t at) { return at < text.size() ? static_cast<unsigned char>(text[at]) : 0u; };
+  const auto follow = [&](std::size_t first, std::size_t last) {
+    for (std::size_t at = first; at <= last; ++at) {
+      if (byte(at) < 0x80 || byte(at) > 0xbf) return false;
+    }
+    return true;
+  };
+  const unsigned lead = byte(0), second = byte(1);
+  if (lead < 0x80) return lead >= ' ' && lead != 0x7f ? 1 : 0;
+  if (lead == 0xc2) return second >= 0xa0 && second <= 0xbf ? 2 : 0;
+  if (lead >= 0xc3 && lead <= 0xdf) return follow(1, 1) ? 2 : 0;
+  if (lead >= 0xe0 && lead <= 0xef) {
+    const bool in_range = second >= (lead == 0xe0 ? 0xa0u : 0x80u) && second <= (lead == 0xed ? 0x9fu : 0xbfu);
+    return in_range && follow(2, 2) ? 3 : 0;
+  }
+  if (lead >= 0xf0 && lead <= 0xf4) {
+    const bool in_range = second >= (lead == 0xf0 ? 0x90u : 0x80u) && second <= (lead == 0xf4 ? 0x8fu : 0xbfu);
+    return in_range && follow(2, 3) ? 4 : 0;
+  }
+  return 0;
+}
+
 bool NeedsQuotes(std::string_view value) {
   if (value.empty()) return true;
-  for (const unsigned char c : value) {
-    if (c <= ' ' || c == '"' || c == '=' || c == '\\' || c == 0x7f) return true;
+  for (std::size_t at = 0; at < value.size();) {
+    const char c = value[at];
+    const std::size_t bytes = PrintableBytes(value.substr(at));
+    if (bytes == 0 || c == ' ' || c == '"' || c == '=' || c == '\\') return true;
+    at += bytes;
   }
   return false;
 }
 
-// Control bytes are escaped, so that no client can forge a line.
+// So that no client can forge a line, or tell a terminal what to do.
 void AppendQuoted(std::string& out, std::string_view value) {
   out.push_back('"');
-  for (const unsigned char c : value) {
-    if (c == '"' || c == '\\') {
-      out.push_back('\\');
-      out.push_back(static_cast<char>(c));
-    } else if (c < ' ' || c == 0x7f) {
-      fmt::format_to(std::back_inserter(out), "\\x{:02x}", c);
-    } else {
-      out.push_back(static_cast<char>(c));
+  while (!value.empty()) {
+    const std::size_t bytes = PrintableBytes(value);
+    if (bytes == 0) {
+      fmt::format_to(std::back_inserter(out), "\\x{:02x}", static_cast<unsigned char>(value.front()));
+      value.remove_prefix(1);
+      continue;
     }
+    if (value.front() == '"' || value.front() == '\\') out.push_back('\\');
+    out.append(value.substr(0, bytes));
+    value.remove_prefix(bytes);
   }
   out.push_back('"');
 }

@@ -1,6 +1,5 @@
 #include "deliver/local_courier.h"
 
-#include <algorithm>
 #include <map>
 #include <optional>
 #include <utility>
@@ -73,10 +72,6 @@ async::Task<base::Result<>> LocalCourier::DeliverTogether(const queue::Claim* cl
   delivery.cls = claim->cls;
   delivery.internal_date = clock_->WallNow();
   for (const Stop& stop : stops) {
-    // Two recipients can be one account (sub-addresses): one copy, under the first one's id.
-    const bool named_before = std::ranges::any_of(
-        delivery.targets, [&](const store::DeliveryTarget& other) { return other.address == stop.account; });
-    if (named_before) continue;
     delivery.targets.push_back(
         {.address = stop.account,
          .delivery_id = claim->DeliveryIdOf(stop.recipient),

@@ -93,15 +93,6 @@ std::string Unfold(std::string_view body) {
   return std::string(Trim(text));
 }
 
-std::uint32_t CountReceived(std::string_view header) {
-  std::uint32_t count = 0;
-  HeaderReader reader(header);
-  while (const auto field = reader.Next()) {
-    if (EqualsIgnoreCase(field->name, "received")) ++count;
-  }
-  return count;
-}
-
 namespace {
 
 std::string_view LineAt(std::string_view text, std::size_t at) {

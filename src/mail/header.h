@@ -48,7 +48,4 @@ std::vector<std::string_view> FindHeaders(std::string_view header, std::string_v
 // without white space vanishes), NUL bytes vanish, both ends are trimmed.
 std::string Unfold(std::string_view body);
 
-// How many Received fields there are: the hop count (RFC 5321 §6.3).
-std::uint32_t CountReceived(std::string_view header);
-
 }  // namespace mail

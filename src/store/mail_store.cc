@@ -1,5 +1,6 @@
 #include "store/mail_store.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "store/engine.h"
@@ -113,6 +114,8 @@ async::Task<base::Result<>> MailStore::Deliver(Delivery delivery) {
     if (store::PartitionOf(*account) != partition) {
       co_return base::Error(base::Errc::kInvalid, "the targets of a delivery lie in several partitions");
     }
+    const auto is_same = [&](const DeliverEntry::Target& other) { return other.account == Number(*account); };
+    if (std::ranges::any_of(entry.targets, is_same)) continue;
     entry.targets.push_back({.account = Number(*account), .delivery_id = target.delivery_id, .prefix = target.prefix});
   }
   for (const Settled& settled : delivery.settled) {

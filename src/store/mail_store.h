@@ -103,8 +103,9 @@ class MailStore final : public replog::StateMachine {
 
   // ---- Delivery ----
   replog::PartitionId PartitionOf(std::string_view canonical_address) const;
-  // Puts the mail into the INBOX of each target, once for each delivery id however often it is called. Returns when
-  // committed. Errors: kNotFound (an account does not exist: nothing was delivered to any).
+  // Puts the mail into the INBOX of each target, once for each delivery id however often it is called. An account that
+  // several targets name (its sub-addresses) gets one copy, that of the first. Returns when committed. Errors:
+  // kNotFound (an account does not exist: nothing was delivered to any).
   async::Task<base::Result<>> Deliver(Delivery delivery);
 
   // ---- Mailboxes (names as in store::Mailbox; INBOX in any case). ----

@@ -8,9 +8,10 @@ void TakeOver(Conversation* c, const base::Result<store::Changes>& changes, Mail
   if (not_found || (changes.has_value() && changes->mailbox_gone)) {
     c->selected->gone = true;
   } else if (changes.has_value()) {
-    c->selected->view.Apply(*changes, expunges, c->out.buffer());
-    // What this client has been told of is not recent for those who come later.
-    if (!c->selected->read_only) c->services->recent->Claim(c->selected->id, c->selected->view.last_uid() + 1);
+    RecentTracker& recent = *c->services->recent;
+    c->selected->view.Apply(*changes, expunges, recent.Peek(c->selected->id), c->out.buffer());
+    // What this client has been told of is not recent for others.
+    if (!c->selected->read_only) recent.Claim(c->selected->id, c->selected->view.last_uid() + 1);
   }
 }
 

@@ -75,6 +75,12 @@ class Fetcher {
   bool line_has_left_ = false;             // A part of the line that is being built has been sent.
 };
 
+// A literal has no NUL (RFC 3501 §9, CHAR8), and the size that it announces stays that of what is stored: mail that
+// came by SMTP may have any byte. 0x80 stands in no text of its own, and other servers send it for NUL too.
+void HideNul(std::string& bytes) {
+  std::ranges::replace(bytes, '\0', '\x80');
+}
+
 void Fetcher::SendUidOnly(std::uint32_t sequence) {
   FetchLine line(c_->out.buffer(), sequence);
   line.Uid(c_->selected->view.uid(sequence));
@@ -225,12 +231,15 @@ async::Task<Result<>> Fetcher::SendSection(const FetchSection* item, MessageRead
   }
   if (!found->built.has_value()) co_return co_await SendRange(range, reader);
   AppendLiteralMark(out, range.size);
-  out.append(*found->built, range.offset, range.size);
+  std::string built = found->built->substr(range.offset, range.size);
+  HideNul(built);
+  out += built;
   co_return Result<>();
 }
 
 async::Task<Result<>> Fetcher::SendRange(mail::Range range, MessageReader* reader) {
   ASSIGN_OR_CO_RETURN(std::string piece, co_await reader->Piece(range.offset, range.size));
+  HideNul(piece);
   AppendLiteralMark(c_->out.buffer(), range.size);
   c_->out.Add(piece);
   std::uint64_t sent = piece.size();
@@ -242,6 +251,7 @@ async::Task<Result<>> Fetcher::SendRange(mail::Range range, MessageReader* reade
     if (c_->out.failed()) co_return Error(base::Errc::kClosed, "the client is gone");
     if (c_->turn.IsOver()) co_await c_->turn.Pass();
     ASSIGN_OR_CO_RETURN(piece, co_await reader->Piece(range.offset + sent, range.size - sent));
+    HideNul(piece);
     c_->out.Add(piece);
     sent += piece.size();
   }

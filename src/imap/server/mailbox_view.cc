@@ -1,6 +1,8 @@
 #include "imap/server/mailbox_view.h"
 
 #include <algorithm>
+#include <cstddef>
+#include <iterator>
 
 #include "base/check.h"
 #include "imap/proto/response.h"
@@ -13,11 +15,9 @@ static_assert(kSeen == store::Flags::kSeen && kAnswered == store::Flags::kAnswer
 
 MailboxView::MailboxView(std::vector<std::uint32_t> uids, std::uint64_t modseq, std::uint32_t first_recent_uid,
                          std::vector<std::string> keywords)
-    : uids_(std::move(uids)),
-      modseq_(modseq),
-      first_recent_uid_(first_recent_uid),
-      flags_{.system = kAllSystemFlags, .keywords = std::move(keywords)} {
+    : uids_(std::move(uids)), modseq_(modseq), flags_{.system = kAllSystemFlags, .keywords = std::move(keywords)} {
   CHECK(std::ranges::is_sorted(uids_));
+  if (last_uid() >= first_recent_uid) recent_.push_back({first_recent_uid, last_uid()});
 }
 
 std::optional<std::uint32_t> MailboxView::SequenceOf(std::uint32_t uid) const {
@@ -26,8 +26,17 @@ std::optional<std::uint32_t> MailboxView::SequenceOf(std::uint32_t uid) const {
   return static_cast<std::uint32_t>(found - uids_.begin()) + 1;
 }
 
+bool MailboxView::IsRecent(std::uint32_t uid) const {
+  const auto after = std::ranges::upper_bound(recent_, uid, {}, &NumberRange::first);
+  return after != recent_.begin() && uid <= std::prev(after)->last;
+}
+
 std::uint32_t MailboxView::recent_count() const {
-  return static_cast<std::uint32_t>(uids_.end() - std::ranges::lower_bound(uids_, first_recent_uid_));
+  std::ptrdiff_t count = 0;
+  for (const NumberRange& range : recent_) {
+    count += std::ranges::upper_bound(uids_, range.last) - std::ranges::lower_bound(uids_, range.first);
+  }
+  return static_cast<std::uint32_t>(count);
 }
 
 std::vector<std::uint32_t> MailboxView::Numbers(const SequenceSet& set, bool by_uid) const {
@@ -44,7 +53,8 @@ std::vector<std::uint32_t> MailboxView::Numbers(const SequenceSet& set, bool by_
   return numbers;
 }
 
-void MailboxView::Apply(const store::Changes& changes, Expunges expunges, std::string& out) {
+void MailboxView::Apply(const store::Changes& changes, Expunges expunges, std::uint32_t first_recent_uid,
+                        std::string& out) {
   modseq_ = std::max(modseq_, changes.highest_modseq);
   for (const std::uint32_t uid : changes.expunged) {
     if (SequenceOf(uid).has_value()) gone_.insert(uid);
@@ -55,6 +65,7 @@ void MailboxView::Apply(const store::Changes& changes, Expunges expunges, std::s
   for (const store::Message& message : changes.changed) {
     LearnKeywords(message, out);
     if (message.uid > last_known) {
+      if (message.uid >= first_recent_uid) AddRecent(message.uid);
       uids_.push_back(message.uid);
     } else if (const auto sequence = SequenceOf(message.uid)) {
       TellChanged(message, *sequence, out);
@@ -64,6 +75,15 @@ void MailboxView::Apply(const store::Changes& changes, Expunges expunges, std::s
   if (size() == size_before) return;
   out += CountLine(size(), "EXISTS");
   out += CountLine(recent_count(), "RECENT");
+}
+
+// A message behind all that are known. Two sessions that take turns at being told make a range of each message.
+void MailboxView::AddRecent(std::uint32_t uid) {
+  if (!recent_.empty() && recent_.back().last == last_uid()) {
+    recent_.back().last = uid;
+  } else {
+    recent_.push_back({uid, uid});
+  }
 }
 
 void MailboxView::TellExpunged(std::string& out) {

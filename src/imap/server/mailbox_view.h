@@ -21,7 +21,7 @@ namespace imap {
 // told.
 class MailboxView {
  public:
-  // Messages with a UID from `first_recent_uid` on are \Recent here.
+  // Messages with a UID from `first_recent_uid` on are \Recent here (RecentTracker).
   MailboxView(std::vector<std::uint32_t> uids, std::uint64_t modseq, std::uint32_t first_recent_uid,
               std::vector<std::string> keywords);
 
@@ -29,7 +29,7 @@ class MailboxView {
   std::uint32_t uid(std::uint32_t sequence) const { return uids_[sequence - 1]; }
   std::optional<std::uint32_t> SequenceOf(std::uint32_t uid) const;
   std::uint32_t last_uid() const { return uids_.empty() ? 0 : uids_.back(); }
-  bool IsRecent(std::uint32_t uid) const { return uid >= first_recent_uid_; }
+  bool IsRecent(std::uint32_t uid) const;
   std::uint32_t recent_count() const;
   // What is known up to: ask the store for the changes since.
   std::uint64_t modseq() const { return modseq_; }
@@ -45,19 +45,20 @@ class MailboxView {
 
   enum class Expunges { kAllowed, kHeldBack };
   // Takes over what changed since modseq() and appends the untagged responses. With kHeldBack messages that are gone
-  // keep their numbers until a later call (RFC 3501 §7.4.1).
-  void Apply(const store::Changes& changes, Expunges expunges, std::string& out);
+  // keep their numbers until a later call (RFC 3501 §7.4.1). New messages from `first_recent_uid` on are \Recent here.
+  void Apply(const store::Changes& changes, Expunges expunges, std::uint32_t first_recent_uid, std::string& out);
   // Whether expunged messages still have their numbers.
   bool has_held_back() const { return !gone_.empty(); }
 
  private:
+  void AddRecent(std::uint32_t uid);
   void TellExpunged(std::string& out);
   void TellChanged(const store::Message& message, std::uint32_t sequence, std::string& out);
 
   std::vector<std::uint32_t> uids_;
   std::uint64_t modseq_;
-  std::uint32_t first_recent_uid_;
-  FlagSet flags_;  // All that FLAGS has named.
+  std::vector<NumberRange> recent_;  // Of UIDs, ascending; what no other session was told of before this one.
+  FlagSet flags_;                    // All that FLAGS has named.
   std::unordered_map<std::uint32_t, std::uint64_t> told_;
   std::unordered_set<std::uint32_t> gone_;  // Expunged, not yet told.
 };

@@ -22,7 +22,7 @@ MailboxView ViewOf(std::vector<std::uint32_t> uids) {
 std::string Apply(MailboxView& view, const store::Changes& changes,
                   MailboxView::Expunges expunges = MailboxView::Expunges::kAllowed) {
   std::string out;
-  view.Apply(changes, expunges, out);
+  view.Apply(changes, expunges, 8, out);
   return out;
 }
 
@@ -86,6 +86,31 @@ TEST(MailboxView, AnnouncesKeywordsBeforeTheyAreUsed) {
   EXPECT_EQ(Apply(view, {.highest_modseq = 11, .uid_next = 4, .changed = {message}}),
             "* FLAGS (\\Answered \\Flagged \\Deleted \\Seen \\Draft Work $Junk)\r\n"
             "* 1 FETCH (UID 3 FLAGS ($Junk work))\r\n");
+}
+
+TEST(MailboxView, KnowsWhichOfTheNewMessagesAreRecentHere) {
+  MailboxView view = ViewOf({3, 8, 9});
+  std::string out;
+  const auto add = [&](std::uint32_t uid, std::uint32_t first_recent) {
+    view.Apply({.highest_modseq = uid, .uid_next = uid + 1, .changed = {Changed(uid, uid, 0)}},
+               MailboxView::Expunges::kAllowed, first_recent, out);
+  };
+  add(11, 10);
+  add(12, 13);  // Another session was told of it first.
+  add(13, 13);
+  add(15, 14);
+  std::vector<std::uint32_t> recent;
+  for (std::uint32_t uid = 1; uid < 20; ++uid) {
+    if (view.SequenceOf(uid).has_value() && view.IsRecent(uid)) recent.push_back(uid);
+  }
+  EXPECT_EQ(recent, (std::vector<std::uint32_t>{8, 9, 11, 13, 15}));
+  EXPECT_EQ(view.recent_count(), 5u);
+  view.Apply({.highest_modseq = 20, .uid_next = 16, .expunged = {9, 15}}, MailboxView::Expunges::kAllowed, 16, out);
+  EXPECT_EQ(view.recent_count(), 3u);
+  add(16, 16);
+  EXPECT_EQ(view.recent_count(), 4u);
+  EXPECT_FALSE(view.IsRecent(12));
+  EXPECT_FALSE(view.IsRecent(17));
 }
 
 TEST(ToStoreFlags, SortsKeywordsWithoutRegardToCase) {

@@ -9,8 +9,9 @@
 
 namespace imap {
 
-// Remembers for each mailbox the UID from which on messages are recent for the next session that selects it for
-// writing. In memory only: after a restart all messages are recent once, as RFC 3501 wants where it is not known.
+// Remembers for each mailbox the UID from which on messages are recent for the next session that is told of them and
+// has it selected for writing. In memory only: after a restart all messages are recent once, as RFC 3501 wants where it
+// is not known.
 //
 // Owner: the app, one for all sessions of the shard. Thread: that shard.
 class RecentTracker {

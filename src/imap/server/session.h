@@ -7,6 +7,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 
 #include "async/asio.h"
 #include "async/notifier.h"
@@ -17,7 +18,9 @@
 #include "imap/server/conversation.h"
 #include "imap/server/reply.h"
 #include "imap/server/settings.h"
+#include "mail/line_ends.h"
 #include "net/connection.h"
+#include "replog/body.h"
 
 namespace imap {
 
@@ -34,6 +37,14 @@ class Session {
   async::Task<void> Run();
 
  private:
+  // The message of an APPEND on its way into the store's buffers.
+  struct ReceivedMessage {
+    explicit ReceivedMessage(replog::BodyWriter to) : writer(std::move(to)) {}
+    replog::BodyWriter writer;
+    mail::LineEndNormalizer normalizer;
+    std::string normalized;  // Of one piece; here so that its memory is used again.
+  };
+
   // What runs while the client idles; only the session's own task writes.
   struct Idling {
     explicit Idling(async::Executor executor) : tasks(executor, "imap idle"), wake(executor), taken(executor) {}
@@ -90,6 +101,7 @@ class Session {
   async::Task<void> HandleAppend(AppendBegins begins);
   async::Task<std::expected<store::MailboxId, Reply>> AdmitAppend(const Command* command, std::uint64_t size_bytes);
   async::Task<base::Result<replog::Body>> ReceiveMessage();
+  async::Task<base::Result<>> Keep(std::string_view piece, ReceivedMessage* message);
   async::Task<Reply> StoreMessage(store::MailboxId mailbox, Append append, replog::Body body);
 
   // ---- session_idle.cc ----

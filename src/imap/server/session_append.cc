@@ -62,7 +62,7 @@ async::Task<std::expected<store::MailboxId, Reply>> Session::AdmitAppend(const C
 
 // Whatever goes wrong in the store, the message is read to its end: only then does the client listen.
 async::Task<base::Result<replog::Body>> Session::ReceiveMessage() {
-  replog::BodyWriter writer = services_->store->NewBody();
+  ReceivedMessage message(services_->store->NewBody());
   std::optional<base::Error> failure;
   bad_message_end_ = false;
   for (;;) {
@@ -72,9 +72,9 @@ async::Task<base::Result<replog::Body>> Session::ReceiveMessage() {
       co_return std::move(event).error();
     }
     if (const auto* piece = std::get_if<AppendBytes>(&*event)) {
-      const auto written = co_await writer.Write(piece->bytes);
-      if (written.has_value()) continue;
-      failure = written.error();
+      const auto kept = co_await Keep(piece->bytes, &message);
+      if (kept.has_value()) continue;
+      failure = kept.error();
       input_.reader().DropRestOfAppend();
     } else if (const auto* end = std::get_if<AppendEnds>(&*event)) {
       bad_message_end_ = !end->complete;
@@ -85,7 +85,20 @@ async::Task<base::Result<replog::Body>> Session::ReceiveMessage() {
     }
   }
   if (failure.has_value()) co_return *std::move(failure);
-  co_return co_await writer.Finish();
+  message.normalized.clear();
+  message.normalizer.Finish(message.normalized);
+  CO_RETURN_IF_ERROR(co_await message.writer.Write(message.normalized));
+  co_return co_await message.writer.Finish();
+}
+
+// Stored mail has CRLF at every line's end (RFC 5322 §2.3), which some clients do not send: else a size told by POP3
+// would not be what it sends (RFC 1939 §11). A literal has no NUL (RFC 3501 §9, CHAR8): no client could be sent it
+// again.
+async::Task<base::Result<>> Session::Keep(std::string_view piece, ReceivedMessage* message) {
+  if (piece.contains('\0')) co_return base::Error(base::Errc::kInvalid, "a message must not have NUL bytes");
+  message->normalized.clear();
+  message->normalizer.Append(piece, message->normalized);
+  co_return co_await message->writer.Write(message->normalized);
 }
 
 async::Task<Reply> Session::StoreMessage(store::MailboxId mailbox, Append append, replog::Body body) {

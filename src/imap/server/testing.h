@@ -19,6 +19,9 @@
 namespace imap {
 
 inline constexpr std::string_view kTestAddress = "alice@example.test";
+inline constexpr std::string_view kSimple =
+    "Date: Wed, 17 Jul 1996 02:23:25 -0700\r\nFrom: Terry <terry@example.test>\r\nTo: alice@example.test\r\n"
+    "Subject: =?utf-8?q?Gr=C3=BC=C3=9Fe?=\r\n\r\nHello Alice\r\n";
 
 // The account's only password is "posthorn". Thread: the test's.
 class TestDirectory final : public auth::Directory {

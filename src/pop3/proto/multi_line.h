@@ -8,8 +8,10 @@
 namespace pop3::proto {
 
 // Pieces of a message in, pieces of a multi-line response out: a dot before each line that begins with one, CRLF at
-// each line's end (a stored message may have bare LFs, which IMAP's APPEND lets in), and the final ".". However the
-// message is cut into pieces, the response is the same.
+// each line's end, and the final ".". However the message is cut into pieces, the response is the same.
+//
+// Stored mail has CRLF at every line's end (SMTP and APPEND see to that), so its size is the octets sent but for the
+// dots (RFC 1939 §11). What does not is sent in lines all the same: a lone LF before a dot must not look like an end.
 class DotStuffer {
  public:
   void Add(std::string_view piece, std::string& out);

@@ -51,7 +51,7 @@ constexpr Verb kVerbs[] = {
 Command ParseCommand(std::string_view line) {
   for (const char c : line) {
     // RFC 5321 §4.1.2: no control bytes in commands. A NUL or a bare CR is never meant well.
-    if (static_cast<unsigned char>(c) < ' ' && c != '\t')
+    if ((static_cast<unsigned char>(c) < ' ' && c != '\t') || c == 0x7f)
       return BadCommand{500, "5.5.2 Control characters are not allowed"};
   }
   while (!line.empty() && (line.back() == ' ' || line.back() == '\t')) line.remove_suffix(1);
@@ -68,7 +68,7 @@ Command ParseCommand(std::string_view line) {
 namespace {
 
 Command ParseHelo(std::string_view arguments, bool extended) {
-  if (arguments.empty() || arguments.size() > 255) {
+  if (arguments.empty() || arguments.size() > 255 || arguments.contains('\t')) {
     return BadCommand{501, extended ? "5.5.4 Say EHLO and your host name" : "5.5.4 Say HELO and your host name"};
   }
   return Helo{extended, std::string(arguments)};
@@ -132,8 +132,9 @@ Command ParseBdat(std::string_view arguments) {
   const auto [end, error] = std::from_chars(arguments.data(), arguments.data() + arguments.size(), bdat.size_bytes);
   const std::string_view rest = arguments.substr(static_cast<std::size_t>(end - arguments.data()));
   bdat.last = mail::EqualsIgnoreCase(rest, " LAST");
-  // A wrong BDAT is followed by bytes of unknown number.
-  if (error != std::errc() || (!rest.empty() && !bdat.last)) return BadCommand{501, "5.5.4 Say BDAT and a size", true};
+  bdat.malformed = !rest.empty() && !bdat.last;
+  // Bytes of unknown number follow.
+  if (error != std::errc()) return BadCommand{501, "5.5.4 Say BDAT and a size", true};
   return bdat;
 }
 

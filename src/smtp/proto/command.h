@@ -13,7 +13,7 @@ namespace smtp {
 
 struct Helo {
   bool extended = false;  // EHLO.
-  std::string name;       // As the client said it: 1 to 255 printable bytes, not verified.
+  std::string name;       // As the client said it: 1 to 255 bytes, none of them a control byte; not verified.
 };
 
 // RFC 5321 §3.3, with the parameters of RFC 1870, 6152, 6531, 3461 and 4954.
@@ -39,6 +39,9 @@ struct Data {};
 struct Bdat {
   std::uint64_t size_bytes = 0;
   bool last = false;
+  // Something else than LAST follows the size: the chunk is read, as RFC 3030 §4.2 wants it before any refusal, and
+  // answered with 501. (A size that cannot be read is a BadCommand that ends the session.)
+  bool malformed = false;
 };
 
 struct Rset {};

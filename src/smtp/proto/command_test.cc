@@ -62,6 +62,11 @@ TEST(ParseCommand, ReadsParameters) {
   EXPECT_EQ(Parsed<Bdat>("BDAT 86 LAST").size_bytes, 86u);
   EXPECT_TRUE(Parsed<Bdat>("BDAT 0 last").last);
   EXPECT_FALSE(Parsed<Bdat>("BDAT 5").last);
+  EXPECT_FALSE(Parsed<Bdat>("BDAT 5 LAST").malformed);
+  for (const char* malformed : {"BDAT 5 FIRST", "BDAT 5LAST", "BDAT 5 LAST now"}) {
+    EXPECT_TRUE(Parsed<Bdat>(malformed).malformed) << malformed;
+    EXPECT_EQ(Parsed<Bdat>(malformed).size_bytes, 5u) << malformed;
+  }
   const Auth auth = Parsed<Auth>("AUTH plain dGVzdA==");
   EXPECT_EQ(auth.mechanism, "PLAIN");
   EXPECT_EQ(auth.initial, "dGVzdA==");
@@ -93,7 +98,10 @@ TEST(ParseCommand, AnswersBadLinesWithTheRightCode) {
                          Row{"STARTTLS x", 501},
                          Row{"BDAT", 501},
                          Row{"BDAT -1", 501},
-                         Row{"BDAT 1 FIRST", 501},
+                         Row{"BDAT x", 501},
+                         Row{"BDAT 99999999999999999999999", 501},
+                         Row{"EHLO a\tb", 501},
+                         Row{"EHLO a\x7f", 500},
                          Row{"AUTH", 501},
                          Row{std::string_view("NOOP\0x", 6), 500},
                          Row{"NOOP \r", 500},

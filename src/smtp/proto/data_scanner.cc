@@ -77,6 +77,7 @@ DataScanner::Step DataScanner::Scan(std::span<char> bytes) {
       case State::kAfterDotCr:
         if (*in == '\n') {
           ++in;
+          state_ = State::kLineStart;
           return {static_cast<std::size_t>(out - begin), static_cast<std::size_t>(in - begin), true, cr_before};
         }
         // "." CR and something else: the dot was stuffing and the CR a bare one, which is given back.

@@ -29,6 +29,8 @@ class DataScanner {
   // Takes the next bytes as they came; rewrites them in place. Not called again after at_end.
   Step Scan(std::span<char> bytes);
 
+  // All lines that were seen have ended: of kChunk, where nothing else says so.
+  bool at_line_start() const { return state_ == State::kLineStart; }
   // A CR without LF, or a LF without CR, was seen so far (or, for kChunk, ends the data: ask at the last chunk).
   bool has_bare_line_end() const { return bare_ || state_ == State::kAfterCr; }
 

@@ -5,7 +5,6 @@
 #include <gtest/gtest.h>
 
 #include "base/random.h"
-#include "smtp/proto/line_ends.h"
 
 namespace smtp {
 namespace {
@@ -97,24 +96,22 @@ TEST(DataScanner, LeavesWhatFollowsTheEndAlone) {
   EXPECT_EQ(ScanInPieces("a\r\n.\r\nQUIT\r\n", {}, DataScanner::Framing::kDots).rest, "QUIT\r\n");
 }
 
+TEST(DataScanner, KnowsWhetherTheLastLineOfAChunkHasEnded) {
+  const std::pair<const char*, bool> rows[] = {{"", true}, {"a", false}, {"a\r\n", true}, {"a\r\n.", false}};
+  for (const auto& [text, at_line_start] : rows) {
+    std::string bytes(text);
+    DataScanner scanner(DataScanner::Framing::kChunk);
+    scanner.Scan(bytes);
+    EXPECT_EQ(scanner.at_line_start(), at_line_start) << text;
+  }
+}
+
 TEST(DataScanner, TakesDotsOfAChunkAsTheyAre) {
   const Scanned scanned = ScanInPieces(".\r\n..a\r\n", {}, DataScanner::Framing::kChunk);
   EXPECT_EQ(scanned.mail, ".\r\n..a\r\n");
   EXPECT_FALSE(scanned.at_end);
   EXPECT_FALSE(scanned.bare);
   EXPECT_TRUE(ScanInPieces("a\nb\r\n", {}, DataScanner::Framing::kChunk).bare);
-}
-
-TEST(LineEndNormalizer, MakesEveryLineEndCrlfHoweverTheBytesArrive) {
-  const std::string wire = "a\nb\rc\r\nd\r\r\n\n\re\r";
-  for (std::size_t cut = 0; cut <= wire.size(); ++cut) {
-    LineEndNormalizer normalizer;
-    std::string out;
-    normalizer.Append(std::string_view(wire).substr(0, cut), out);
-    normalizer.Append(std::string_view(wire).substr(cut), out);
-    normalizer.Finish(out);
-    EXPECT_EQ(out, "a\r\nb\r\nc\r\nd\r\n\r\n\r\n\r\ne\r\n") << cut;
-  }
 }
 
 }  // namespace

@@ -41,6 +41,7 @@ DataScanner::Step IncomingBody::TakeAtOnce(std::size_t bytes) {
   const DataScanner::Step step = scanner_.Scan(space.first(bytes));
   Count(step, {space.data(), step.kept});
   if (!refusal_) {
+    header_.Add({space.data(), step.kept});
     writer_.Commit(step.kept);
     if (received_bytes_ > options_.bytes_max) Refuse({552, "5.3.4 The mail is larger than this server accepts"});
   }
@@ -56,6 +57,7 @@ async::Task<DataScanner::Step> IncomingBody::Take(std::size_t bytes) {
     std::string normalized;
     if (step.cr_before) normalizer_->Append("\r", normalized);
     normalizer_->Append({scratch_.data(), step.kept}, normalized);
+    header_.Add(normalized);
     const auto written = co_await writer_.Write(normalized);
     if (!written) Refuse(RefusalOf(written.error()));
   }
@@ -74,11 +76,13 @@ void IncomingBody::Refuse(Refusal refusal) {
 }
 
 async::Task<base::Result<replog::Body>> IncomingBody::Finish() {
+  std::string end;
   if (normalizer_) {
-    std::string end;
     normalizer_->Finish(end);
-    CO_RETURN_IF_ERROR(co_await writer_.Write(end));
+  } else if (!scanner_.at_line_start()) {
+    end = "\r\n";
   }
+  if (!end.empty()) CO_RETURN_IF_ERROR(co_await writer_.Write(end));
   co_return co_await writer_.Finish();
 }
 

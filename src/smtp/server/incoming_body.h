@@ -9,9 +9,10 @@
 #include "async/asio.h"
 #include "base/result.h"
 #include "mail/digest.h"
+#include "mail/header_watch.h"
+#include "mail/line_ends.h"
 #include "replog/body.h"
 #include "smtp/proto/data_scanner.h"
-#include "smtp/proto/line_ends.h"
 
 namespace smtp {
 
@@ -50,12 +51,15 @@ class IncomingBody {
   void Refuse(Refusal refusal);
   const std::optional<Refusal>& refusal() const { return refusal_; }
   std::uint64_t received_bytes() const { return received_bytes_; }
+  // What the mail's own header says, without our trace.
+  const mail::HeaderWatch& header() const { return header_; }
   // After the last byte: a line ended in a bare CR or LF and that is not normalised.
   bool has_bare_line_end() const { return !normalizer_.has_value() && scanner_.has_bare_line_end(); }
 
-  // Ends the body. Small bodies: FinishSmall() without waiting.
+  // Ends the body, and its last line if the client did not (in BDAT it may). Small bodies whose last line has ended:
+  // FinishSmall() without waiting.
   async::Task<base::Result<replog::Body>> Finish();
-  bool is_small() const { return writer_.is_small() && !normalizer_.has_value(); }
+  bool is_small() const { return writer_.is_small() && !normalizer_.has_value() && scanner_.at_line_start(); }
   replog::Body FinishSmall() { return writer_.FinishSmall(); }
 
  private:
@@ -65,7 +69,8 @@ class IncomingBody {
   replog::BodyWriter writer_;
   Options options_;
   DataScanner scanner_;
-  std::optional<LineEndNormalizer> normalizer_;
+  std::optional<mail::LineEndNormalizer> normalizer_;
+  mail::HeaderWatch header_;
   std::optional<Refusal> refusal_;
   std::string scratch_;
   std::uint64_t received_bytes_ = 0;

@@ -114,6 +114,7 @@ async::Task<bool> Session::Await(Next next) {
     case Next::kBdat: {
       const auto done = co_await ReceiveChunk();
       if (!done) co_await SayGoodbye(done.error());
+      if (done && MustShowOut()) co_return false;
       co_return done.has_value();
     }
   }
@@ -235,7 +236,10 @@ Session::Next Session::Handle(BadCommand&& bad) {
   bad_commands_ += 1;
   if (MustShowOut()) return Next::kClose;
   Reply(bad.code, bad.text);
-  return bad.ends_session ? Next::kClose : Next::kNothing;
+  if (!bad.ends_session) return Next::kNothing;
+  // RFC 5321 §3.8: nobody is left without a 421.
+  Reply(421, "4.7.0 What follows cannot be told from commands, closing");
+  return Next::kClose;
 }
 
 // After too many bad commands or wrong passwords: says so.

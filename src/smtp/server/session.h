@@ -72,7 +72,7 @@ class Session {
   async::Task<base::Result<>> ReceiveChunk();
   async::Task<base::Result<std::size_t>> ReadInto(std::span<char> space);
   async::Task<void> Complete();
-  void CheckHeader(std::string_view head);
+  void CheckHeader();
   async::Task<base::Result<>> Store(replog::Body body);
   async::Task<base::Result<>> DeliverDirectly(replog::Body body);
   async::Task<base::Result<>> EnqueueMail(replog::Body body);
@@ -105,7 +105,6 @@ class Session {
   std::optional<Transaction> transaction_;
   std::optional<Accepted> pending_recipient_;  // Its account is being looked up.
   std::optional<IncomingBody> body_;
-  bool has_message_id_ = false;
   std::optional<mail::Digest> digest_;  // Since the first mail on the direct path: only delivery ids need it.
 };
 

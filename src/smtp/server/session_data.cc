@@ -5,7 +5,6 @@
 #include <fmt/format.h>
 
 #include "base/log.h"
-#include "mail/header.h"
 #include "mail/trace.h"
 #include "smtp/server/session.h"
 
@@ -65,7 +64,7 @@ async::Task<base::Result<>> Session::ReceiveData() {
 }
 
 async::Task<base::Result<>> Session::ReceiveChunk() {
-  const bool in_order = transaction_ && !transaction_->recipients().empty();
+  const bool in_order = !chunk_.malformed && transaction_ && !transaction_->recipients().empty();
   if (in_order && !body_) {
     BeginBody(DataScanner::Framing::kChunk);
     const auto traced = co_await body_->WriteTrace(TraceHeader());
@@ -83,7 +82,12 @@ async::Task<base::Result<>> Session::ReceiveChunk() {
     left -= bytes;
     if (in_order) co_await body_->Take(bytes);
   }
-  if (!in_order) {
+  if (chunk_.malformed) {
+    // Whatever of the mail came before: it must not be ended without this chunk.
+    ResetTransaction();
+    Reply(501, "5.5.4 Say BDAT, a size, and LAST or nothing");
+    bad_commands_ += 1;
+  } else if (!in_order) {
     Reply(503, "5.5.1 Say MAIL and RCPT first");
   } else if (chunk_.last) {
     co_await Complete();
@@ -122,7 +126,7 @@ async::Task<void> Session::Complete() {
       body = co_await body_->Finish();
     }
     if (body) {
-      CheckHeader(body->head());
+      CheckHeader();
     } else {
       body_->Refuse(RefusalOf(body.error()));
     }
@@ -153,13 +157,9 @@ async::Task<void> Session::Complete() {
   ResetTransaction();
 }
 
-// Looks at the header of the mail: `head` begins with our own Received field.
-void Session::CheckHeader(std::string_view head) {
-  const std::string_view header = head.substr(0, mail::HeaderSize(head));
-  if (mail::CountReceived(header) > settings_->hops_max) {
-    body_->Refuse({554, "5.4.6 Too many hops: the mail goes in circles"});
-  }
-  has_message_id_ = mail::FindHeader(header, "Message-ID").has_value();
+void Session::CheckHeader() {
+  const std::uint32_t hops = body_->header().received_count() + 1;  // Ours is counted too.
+  if (hops > settings_->hops_max) body_->Refuse({554, "5.4.6 Too many hops: the mail goes in circles"});
 }
 
 async::Task<base::Result<>> Session::Store(replog::Body body) {
@@ -193,7 +193,7 @@ async::Task<base::Result<>> Session::DeliverDirectly(replog::Body body) {
     store::DeliveryTarget target;
     target.address = accepted.account;
     target.prefix = mail::DeliveryPrefix(transaction_->sender(), accepted.recipient.address);
-    if (has_message_id_) {
+    if (body_->header().has_message_id()) {
       digest_->Update({reinterpret_cast<const char*>(content.data()), content.size()});
       digest_->Update(target.prefix);
       target.delivery_id.bytes = digest_->Finish();

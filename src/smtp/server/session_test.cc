@@ -347,12 +347,13 @@ TEST(Session, TheQueuedEnvelopeIsTheClients) {
   EXPECT_EQ(envelope.helo, "client.remote.test");
   EXPECT_EQ(envelope.protocol, "UTF8SMTP");
   EXPECT_EQ(envelope.received, bed.node().clock().WallNow());
-  // A mailbox that was named twice is there once.
-  ASSERT_THAT(envelope.recipients, SizeIs(2));
+  // A mailbox that was named twice is there twice, each with what its RCPT asked for.
+  ASSERT_THAT(envelope.recipients, SizeIs(3));
   EXPECT_EQ(envelope.recipients[0],
             (mail::Recipient{
                 .address = "alice+x@example.test", .notify = mail::kNotifySuccess, .original = "rfc822;a@b.test"}));
   EXPECT_EQ(envelope.recipients[1].address, "bob@example.test");
+  EXPECT_EQ(envelope.recipients[2].address, "Bob@example.test");
 }
 
 TEST(Session, CountsWhatItDoes) {

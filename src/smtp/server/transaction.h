@@ -1,7 +1,6 @@
 // Transaction: one mail between MAIL FROM and the answer to its last byte, as data. Pure but for the clock it is given.
 #pragma once
 
-#include <algorithm>
 #include <optional>
 #include <string>
 #include <vector>
@@ -25,11 +24,8 @@ class Transaction {
     if (!from_.null_path) sender_ = from_.sender.ToString();
   }
 
-  // A mailbox that was named before, if by another sub-address, gets one copy.
-  void Add(Accepted accepted) {
-    const auto same = [&](const Accepted& other) { return other.account == accepted.account; };
-    if (std::ranges::none_of(recipients_, same)) recipients_.push_back(std::move(accepted));
-  }
+  // Each RCPT counts, also one that names a mailbox again: store::MailStore::Deliver sees to one copy of the mail.
+  void Add(Accepted accepted) { recipients_.push_back(std::move(accepted)); }
 
   // The one mailbox partition that all recipients lie in.
   std::optional<replog::PartitionId> CommonPartition() const {
