@@ -8,6 +8,7 @@
 
 #include "async/asio.h"
 #include "mffs/block_walker.h"
+#include "mffs/segment_summary.h"
 #include "mffs/segment_table.h"
 
 namespace mffs {
@@ -45,7 +46,6 @@ class SegmentCursor {
  private:
   async::Task<void> LoadSummary();
   bool NextFromSummary();
-  bool NextEntry(RecordBatch::Entry& entry, Lsn& lsn, std::string_view& head);
   async::Task<bool> NextFromBlocks();
   void AddEntry(const RecordHeader& header, const Location& location, std::string_view head, bool body_is_readable);
 
@@ -60,9 +60,8 @@ class SegmentCursor {
   Lsn after_;
   IoDeadline deadline_;
   bool started_ = false;
-  std::optional<std::string> summary_;  // Without a value: blocks are read.
-  std::size_t summary_at_ = 0;
-  SegmentSeed seed_;
+  std::optional<SegmentSummary> summary_;       // Without a value: blocks are read.
+  std::optional<SegmentSummary::Entry> entry_;  // The next of it.
   SegmentReader reader_;
   std::optional<BlockWalker> walker_;
   RecordBatch batch_;

@@ -1,4 +1,4 @@
-// SegmentSummary: the summary of a sealed segment, verified, for comparing it with the blocks that it sums up.
+// SegmentSummary: the summary of a sealed segment, verified: its records in order without reading its blocks.
 #pragma once
 
 #include <optional>
@@ -33,6 +33,7 @@ class SegmentSummary {
   // The entries in their order; nothing at the end, or where one is not valid (IsAtEnd tells).
   std::optional<Entry> Next();
   bool IsAtEnd() const { return at_ == text_.size(); }
+  void Rewind() { at_ = 0; }
 
  private:
   async::Task<void> LoadEntries(BlockDevice* device, Geometry geometry, IoDeadline deadline);
