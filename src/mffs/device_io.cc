@@ -3,6 +3,7 @@
 #include <cstdlib>
 #include <cstring>
 #include <optional>
+#include <utility>
 
 #include <boost/asio/error.hpp>
 #include <boost/system/system_error.hpp>
@@ -11,19 +12,20 @@
 #include "base/check.h"
 
 namespace mffs {
-namespace {
 
-// One operation under way. Owners: the waiting coroutine and the device's callback, whichever lives longer: an overdue
+// One operation under way. Owners: whoever waits for it and the device's callback, whichever lives longer: an overdue
 // operation still uses the memory.
-struct Operation {
-  explicit Operation(async::Executor executor, IoDeadline deadline) : timer(executor, deadline) {}
+struct DeviceOperation {
+  explicit DeviceOperation(async::Executor executor, IoDeadline deadline) : timer(executor, deadline) {}
   IoMemory memory;
   std::size_t parts_left = 1;
   std::optional<base::Result<>> result;
   async::SteadyTimer timer;  // Its expiry is the deadline; its cancellation, the end of the operation.
 };
 
-IoDone EndOf(std::shared_ptr<Operation> operation) {
+namespace {
+
+IoDone EndOf(std::shared_ptr<DeviceOperation> operation) {
   return [operation = std::move(operation)](base::Result<> result) {
     if (--operation->parts_left > 0) return;
     operation->result.emplace(std::move(result));
@@ -31,8 +33,9 @@ IoDone EndOf(std::shared_ptr<Operation> operation) {
   };
 }
 
-async::Task<base::Result<>> Await(std::shared_ptr<Operation> operation, std::string what) {
-  co_await operation->timer.async_wait(async::as_result);
+async::Task<base::Result<>> Await(std::shared_ptr<DeviceOperation> operation, std::string what) {
+  // A cancellation of the timer before the wait would be missed.
+  if (!operation->result.has_value()) co_await operation->timer.async_wait(async::as_result);
   // A caller that gave up unwinds: that says nothing of the device.
   const auto state = co_await asio::this_coro::cancellation_state;
   if (state.cancelled() != asio::cancellation_type::none) {
@@ -45,31 +48,44 @@ async::Task<base::Result<>> Await(std::shared_ptr<Operation> operation, std::str
 
 }  // namespace
 
-IoMemory::IoMemory(std::size_t bytes) : bytes_(bytes) {
+IoMemory::IoMemory(std::size_t bytes, Content content) : bytes_(bytes) {
   CHECK(bytes > 0 && bytes % kSectorBytes == 0);
   memory_.reset(static_cast<std::byte*>(std::aligned_alloc(kSectorBytes, bytes)));
   CHECK(memory_ != nullptr);
-  std::memset(memory_.get(), 0, bytes);
+  if (content == Content::kZeroes) std::memset(memory_.get(), 0, bytes);
 }
 
 void IoMemory::Free::operator()(std::byte* memory) const {
   std::free(memory);
 }
 
+async::Task<PendingRead> PendingRead::Begin(BlockDevice* device, std::uint64_t offset, IoMemory memory,
+                                            std::size_t skip, IoDeadline deadline) {
+  PendingRead read;
+  read.operation_ = std::make_shared<DeviceOperation>(co_await asio::this_coro::executor, deadline);
+  read.operation_->memory = std::move(memory);
+  const base::MutableByteSpan into = read.operation_->memory.span().subspan(skip);
+  read.what_ = fmt::format("read {} bytes at {} of {}", into.size(), offset, device->name());
+  device->Read(offset, into, EndOf(read.operation_));
+  device->Submit();
+  co_return read;
+}
+
+async::Task<base::Result<IoMemory>> PendingRead::Finish() {
+  const auto operation = std::exchange(operation_, nullptr);
+  CO_RETURN_IF_ERROR(co_await Await(operation, std::move(what_)));
+  co_return std::move(operation->memory);
+}
+
 async::Task<base::Result<IoMemory>> ReadSectors(BlockDevice* device, std::uint64_t offset, std::uint64_t bytes,
                                                 IoDeadline deadline) {
-  auto operation = std::make_shared<Operation>(co_await asio::this_coro::executor, deadline);
-  operation->memory = IoMemory(bytes);
-  device->Read(offset, operation->memory.span(), EndOf(operation));
-  device->Submit();
-  CO_RETURN_IF_ERROR(
-      co_await Await(operation, fmt::format("read {} bytes at {} of {}", bytes, offset, device->name())));
-  co_return std::move(operation->memory);
+  PendingRead read = co_await PendingRead::Begin(device, offset, IoMemory(bytes, IoMemory::Content::kAny), 0, deadline);
+  co_return co_await read.Finish();
 }
 
 async::Task<IoMemory> ReadMany(BlockDevice* device, std::vector<std::uint64_t> offsets, std::uint64_t bytes_each,
                                IoDeadline deadline) {
-  auto operation = std::make_shared<Operation>(co_await asio::this_coro::executor, deadline);
+  auto operation = std::make_shared<DeviceOperation>(co_await asio::this_coro::executor, deadline);
   operation->memory = IoMemory(offsets.size() * bytes_each);
   operation->parts_left = offsets.size();
   for (std::size_t i = 0; i < offsets.size(); ++i) {
@@ -86,7 +102,7 @@ async::Task<IoMemory> ReadMany(BlockDevice* device, std::vector<std::uint64_t> o
 
 async::Task<base::Result<>> WriteDurably(BlockDevice* device, std::uint64_t offset, IoMemory memory,
                                          IoDeadline deadline) {
-  auto operation = std::make_shared<Operation>(co_await asio::this_coro::executor, deadline);
+  auto operation = std::make_shared<DeviceOperation>(co_await asio::this_coro::executor, deadline);
   operation->memory = std::move(memory);
   const std::string what = fmt::format("write {} bytes at {} of {}", operation->memory.size(), offset, device->name());
   device->Write(offset, operation->memory.span(), Sync::kYes, EndOf(operation));
@@ -95,7 +111,7 @@ async::Task<base::Result<>> WriteDurably(BlockDevice* device, std::uint64_t offs
 }
 
 async::Task<base::Result<>> FlushDevice(BlockDevice* device, IoDeadline deadline) {
-  auto operation = std::make_shared<Operation>(co_await asio::this_coro::executor, deadline);
+  auto operation = std::make_shared<DeviceOperation>(co_await asio::this_coro::executor, deadline);
   device->Flush(EndOf(operation));
   device->Submit();
   co_return co_await Await(std::move(operation), "flush " + device->name());

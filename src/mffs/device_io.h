@@ -6,6 +6,7 @@
 
 #include <chrono>
 #include <memory>
+#include <string>
 #include <vector>
 
 #include "async/asio.h"
@@ -15,11 +16,13 @@
 
 namespace mffs {
 
-// Memory that a device can use: aligned to a sector, zeroed. Movable; an empty one has no memory.
+// Memory that a device can use: aligned to a sector. Movable; an empty one has no memory.
 class IoMemory {
  public:
+  enum class Content : std::uint8_t { kZeroes, kAny };
+
   IoMemory() = default;
-  explicit IoMemory(std::size_t bytes);
+  explicit IoMemory(std::size_t bytes, Content content = Content::kZeroes);
 
   std::byte* data() { return memory_.get(); }
   const std::byte* data() const { return memory_.get(); }
@@ -36,6 +39,22 @@ class IoMemory {
 };
 
 using IoDeadline = std::chrono::steady_clock::duration;
+
+// A read that was begun, so that others can be begun before it is waited for. A default one was not. Movable.
+class PendingRead {
+ public:
+  // Reads whole sectors into `memory` from its byte `skip` to its end.
+  static async::Task<PendingRead> Begin(BlockDevice* device, std::uint64_t offset, IoMemory memory, std::size_t skip,
+                                        IoDeadline deadline);
+  bool is_begun() const { return operation_ != nullptr; }
+  // Waits for the end, and gives the memory back. Errors: as ReadSectors. It must be awaited before the device's end:
+  // who loses interest waits all the same.
+  async::Task<base::Result<IoMemory>> Finish();
+
+ private:
+  std::shared_ptr<struct DeviceOperation> operation_;  // Other owners: see there.
+  std::string what_;
+};
 
 // Reads whole sectors. Errors: kIo, kTimeout (the operation goes on; its memory lives until it ends).
 async::Task<base::Result<IoMemory>> ReadSectors(BlockDevice* device, std::uint64_t offset, std::uint64_t bytes,

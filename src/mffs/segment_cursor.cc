@@ -1,5 +1,7 @@
 #include "mffs/segment_cursor.h"
 
+#include <utility>
+
 #include <fmt/format.h>
 
 namespace mffs {
@@ -18,10 +20,31 @@ SegmentCursor::SegmentCursor(BlockDevice* device, const Geometry& geometry, std:
       deadline_(deadline),
       reader_(device, geometry, number, deadline) {}
 
+async::Task<void> SegmentCursor::Begin() {
+  reads_ahead_ = true;
+  if (is_sealed_) summary_ = co_await SegmentSummary::Begin(device_, geometry_, number_, generation_, deadline_);
+}
+
+async::Task<void> SegmentCursor::Prepare() {
+  if (std::exchange(is_prepared_, true)) co_return;
+  if (summary_.has_value()) {
+    co_await summary_->BeginEntries();
+    if (HasFittingSummary()) co_return;
+    co_await summary_->Finish();
+    summary_.reset();
+  }
+  co_await reader_.ReadAhead(1, end_sector_);
+}
+
+async::Task<void> SegmentCursor::Stop() {
+  if (summary_.has_value()) co_await summary_->Finish();
+  co_await reader_.Stop();
+}
+
 async::Task<bool> SegmentCursor::Next() {
   if (!started_) {
     started_ = true;
-    if (is_sealed_) co_await LoadSummary();
+    co_await LoadSummary();
     walker_.emplace(&reader_,
                     BlockWalker::Range{.generation = generation_, .end_sector = end_sector_, .end_is_known = true});
   }
@@ -29,36 +52,47 @@ async::Task<bool> SegmentCursor::Next() {
   co_return co_await NextFromBlocks();
 }
 
+bool SegmentCursor::HasFittingSummary() const {
+  if (!summary_->has_entries()) return false;
+  const Footer& footer = *summary_->footer();
+  return footer.end_sector == end_sector_ && footer.records == records_ && footer.first_lsn == first_lsn_ &&
+         footer.summary_sector >= end_sector_;
+}
+
 async::Task<void> SegmentCursor::LoadSummary() {
-  SegmentSummary summary = co_await SegmentSummary::Load(device_, geometry_, number_, generation_, deadline_);
-  if (!summary.has_entries()) co_return;
-  const Footer& footer = *summary.footer();
-  const bool fits = footer.end_sector == end_sector_ && footer.records == records_ && footer.first_lsn == first_lsn_ &&
-                    footer.summary_sector >= end_sector_;
-  if (!fits) co_return;
+  if (reads_ahead_) {
+    co_await Prepare();
+  } else if (is_sealed_) {
+    summary_ = co_await SegmentSummary::Begin(device_, geometry_, number_, generation_, deadline_);
+  }
+  if (!summary_.has_value()) co_return;
+  co_await summary_->Finish();
   // Each entry proves itself; a single bad one makes the blocks the better source.
   std::uint32_t records = 0;
-  while (summary.Next().has_value()) ++records;
-  if (records != records_ || !summary.IsAtEnd()) co_return;
-  summary.Rewind();
-  summary_ = std::move(summary);
+  while (HasFittingSummary() && summary_->Next().has_value()) ++records;
+  if (!HasFittingSummary() || records != records_ || !summary_->IsAtEnd()) {
+    summary_.reset();
+    if (reads_ahead_) co_await reader_.ReadAhead(1, end_sector_);
+    co_return;
+  }
+  summary_->Rewind();
   entry_ = summary_->Next();
 }
 
 bool SegmentCursor::NextFromSummary() {
-  batch_ = {};
+  batch_.entries.clear();
   for (; entry_.has_value(); entry_ = summary_->Next()) {
     if (entry_->lsn <= after_) continue;
     if (!batch_.entries.empty() && entry_->lsn != batch_.lsn) break;
     batch_.lsn = entry_->lsn;
-    AddEntry(entry_->header, entry_->location, entry_->head, true);
+    batch_.entries.push_back({entry_->header, entry_->location, entry_->head, true});
   }
   return !batch_.entries.empty();
 }
 
 async::Task<bool> SegmentCursor::NextFromBlocks() {
   for (;;) {
-    batch_ = {};
+    batch_.entries.clear();
     const auto block = co_await walker_->Next();
     if (!block.has_value()) co_return false;
     if (block->header.has_value() && block->header->lsn <= after_) continue;
@@ -68,16 +102,10 @@ async::Task<bool> SegmentCursor::NextFromBlocks() {
     }
     batch_.lsn = block->header.has_value() ? block->header->lsn : block->after_lsn.Next();
     ForEachRecord(*block, geometry_, number_, generation_, [this](const WalkedRecord& record) {
-      AddEntry(record.header, record.location, record.head, record.body_is_readable);
+      batch_.entries.push_back({record.header, record.location, record.head, record.body_is_readable});
     });
     if (!batch_.entries.empty()) co_return true;
   }
-}
-
-void SegmentCursor::AddEntry(const RecordHeader& header, const Location& location, std::string_view head,
-                             bool body_is_readable) {
-  batch_.entries.push_back({header, location, static_cast<std::uint32_t>(batch_.heads.size()), body_is_readable});
-  batch_.heads += head;
 }
 
 }  // namespace mffs

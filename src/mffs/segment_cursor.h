@@ -18,16 +18,11 @@ struct RecordBatch {
   struct Entry {
     RecordHeader header;
     Location location;
-    std::uint32_t head_at = 0;  // In `heads`.
+    std::string_view head;
     bool body_is_readable = true;
   };
   Lsn lsn;
   std::vector<Entry> entries;
-  std::string heads;
-
-  std::string_view head(const Entry& entry) const {
-    return std::string_view(heads).substr(entry.head_at, entry.header.head_bytes);
-  }
 };
 
 // Thread: one shard. Borrows the device. Reads what was durable when it was made.
@@ -35,6 +30,12 @@ class SegmentCursor {
  public:
   SegmentCursor(BlockDevice* device, const Geometry& geometry, std::uint32_t number, const Segment& segment, Lsn after,
                 IoDeadline deadline);
+
+  // Reads ahead from now on: Begin() begins with what tells where the records are, Prepare() waits for that and begins
+  // to read them. Neither is needed before Next(). Stop() must be awaited after Begin().
+  async::Task<void> Begin();
+  async::Task<void> Prepare();
+  async::Task<void> Stop();
 
   // Moves to the next block that has records; false at the end.
   async::Task<bool> Next();
@@ -44,11 +45,10 @@ class SegmentCursor {
   const std::vector<std::string>& damage() const { return damage_; }
 
  private:
+  bool HasFittingSummary() const;
   async::Task<void> LoadSummary();
   bool NextFromSummary();
   async::Task<bool> NextFromBlocks();
-  void AddEntry(const RecordHeader& header, const Location& location, std::string_view head, bool body_is_readable);
-
   BlockDevice* device_;
   Geometry geometry_;
   std::uint32_t number_;
@@ -60,6 +60,8 @@ class SegmentCursor {
   Lsn after_;
   IoDeadline deadline_;
   bool started_ = false;
+  bool reads_ahead_ = false;
+  bool is_prepared_ = false;
   std::optional<SegmentSummary> summary_;       // Without a value: blocks are read.
   std::optional<SegmentSummary::Entry> entry_;  // The next of it.
   SegmentReader reader_;

@@ -19,35 +19,52 @@ bool ResemblesFooter(base::ByteSpan sector, std::uint32_t segment, std::uint32_t
 
 async::Task<SegmentSummary> SegmentSummary::Load(BlockDevice* device, Geometry geometry, std::uint32_t segment,
                                                  std::uint32_t generation, IoDeadline deadline) {
-  SegmentSummary summary;
-  summary.segment_ = segment;
-  summary.generation_ = generation;
-  summary.seed_ = SegmentSeed(geometry.uuid, segment, generation);
-  const auto sector =
-      co_await ReadSectors(device, geometry.SectorOffset(segment, geometry.footer_sector()), kSectorBytes, deadline);
-  if (!sector.has_value()) {
-    summary.damage_ = "its footer cannot be read";
-    co_return summary;
-  }
-  summary.footer_ = DecodeFooter(sector->span(), geometry, segment, generation);
-  if (!summary.footer_.has_value()) {
-    if (ResemblesFooter(sector->span(), segment, generation)) summary.damage_ = "the checksum of its footer is wrong";
-    co_return summary;
-  }
-  if (summary.footer_->summary_sector != 0) co_await summary.LoadEntries(device, geometry, deadline);
+  SegmentSummary summary = co_await Begin(device, geometry, segment, generation, deadline);
+  co_await summary.Finish();
   co_return summary;
 }
 
-async::Task<void> SegmentSummary::LoadEntries(BlockDevice* device, Geometry geometry, IoDeadline deadline) {
+async::Task<SegmentSummary> SegmentSummary::Begin(BlockDevice* device, Geometry geometry, std::uint32_t segment,
+                                                  std::uint32_t generation, IoDeadline deadline) {
+  SegmentSummary summary;
+  summary.device_ = device;
+  summary.geometry_ = geometry;
+  summary.deadline_ = deadline;
+  summary.segment_ = segment;
+  summary.generation_ = generation;
+  summary.seed_ = SegmentSeed(geometry.uuid, segment, generation);
+  summary.footer_read_ = co_await PendingRead::Begin(device, geometry.SectorOffset(segment, geometry.footer_sector()),
+                                                     IoMemory(kSectorBytes, IoMemory::Content::kAny), 0, deadline);
+  co_return summary;
+}
+
+async::Task<void> SegmentSummary::BeginEntries() {
+  const auto sector = co_await footer_read_.Finish();
+  if (!sector.has_value()) {
+    damage_ = "its footer cannot be read";
+    co_return;
+  }
+  footer_ = DecodeFooter(sector->span(), geometry_, segment_, generation_);
+  if (!footer_.has_value()) {
+    if (ResemblesFooter(sector->span(), segment_, generation_)) damage_ = "the checksum of its footer is wrong";
+    co_return;
+  }
+  if (footer_->summary_sector == 0) co_return;
   const std::uint64_t bytes = AlignUp(footer_->summary_bytes, kSectorBytes);
-  const bool fits = bytes > 0 && footer_->summary_bytes <= geometry.summary_bytes_max() &&
-                    footer_->summary_sector + bytes / kSectorBytes <= geometry.footer_sector();
+  const bool fits = bytes > 0 && footer_->summary_bytes <= geometry_.summary_bytes_max() &&
+                    footer_->summary_sector + bytes / kSectorBytes <= geometry_.footer_sector();
   if (!fits) {
     damage_ = "its footer names an impossible place";
     co_return;
   }
-  const auto read =
-      co_await ReadSectors(device, geometry.SectorOffset(segment_, footer_->summary_sector), bytes, deadline);
+  entries_read_ = co_await PendingRead::Begin(device_, geometry_.SectorOffset(segment_, footer_->summary_sector),
+                                              IoMemory(bytes, IoMemory::Content::kAny), 0, deadline_);
+}
+
+async::Task<void> SegmentSummary::Finish() {
+  if (footer_read_.is_begun()) co_await BeginEntries();
+  if (!entries_read_.is_begun()) co_return;
+  auto read = co_await entries_read_.Finish();
   if (!read.has_value()) {
     damage_ = "it cannot be read";
     co_return;
@@ -57,11 +74,12 @@ async::Task<void> SegmentSummary::LoadEntries(BlockDevice* device, Geometry geom
     damage_ = "its checksum is wrong";
     co_return;
   }
-  text_ = std::string(base::AsText(text));
+  text_bytes_ = text.size();
+  text_ = *std::move(read);
 }
 
 std::optional<SegmentSummary::Entry> SegmentSummary::Next() {
-  const std::string_view rest = std::string_view(text_).substr(at_);
+  const std::string_view rest = base::AsText(base::ByteSpan(text_.span()).first(text_bytes_)).substr(at_);
   if (rest.size() < kSummaryEntryFixedBytes) return std::nullopt;
   const auto offset = base::LoadLe<std::uint32_t>(rest.data());
   const auto lsn_delta = base::LoadLe<std::uint32_t>(rest.data() + 4);
