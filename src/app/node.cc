@@ -87,6 +87,7 @@ async::Task<base::Result<>> OpenVolume(Node::Parts* parts) {
     parts->world.device = std::move(parts->volume_file.device);
     options = WithClaims(&parts->volume_file, std::move(options));
   }
+  options.progress = [parts](const mffs::Progress& progress) { parts->progress.Tell(progress); };
   mffs::BlockDevice* const device = parts->world.device.get();
   auto volume = co_await mffs::Volume::Open(device, parts->world.clock, std::move(options));
   if (!volume) co_return std::move(volume).error().In("open the volume " + device->name());
@@ -133,8 +134,10 @@ async::Task<base::Result<>> RecoverState(Node::Parts* parts, StartTimes* times) 
   parts->coordinator = std::make_unique<replog::LocalCoordinator>(parts->executor(), &parts->file_worker,
                                                                   config.data_folder + "/epochs");
   CO_RETURN_IF_ERROR(co_await parts->coordinator->Load());
+  replog::LogOptions log_options;
+  log_options.progress = [parts](const mffs::Progress& progress) { parts->progress.Tell(progress); };
   parts->log = std::make_unique<replog::Log>(parts->executor(), parts->volume.get(), parts->buffers.get(),
-                                             parts->coordinator.get(), replog::LogOptions{});
+                                             parts->coordinator.get(), std::move(log_options));
   store::MailStoreOptions store_options;
   store_options.index_folder = config.data_folder + "/index";
   store_options.index_memory_bytes = config.index_bytes;

@@ -11,6 +11,7 @@
 #include "admin/http_server.h"
 #include "app/listeners.h"
 #include "app/node.h"
+#include "app/start_progress.h"
 #include "app/store_directory.h"
 #include "app/volume_file.h"
 #include "async/worker_pool.h"
@@ -39,6 +40,7 @@ struct Node::Parts {
 
   NodeConfig config;
   NodeWorld world;
+  StartProgress progress{world.clock};
   base::MetricsRegistry metrics;
   base::Random random{base::SecureRandom64()};
 

@@ -85,7 +85,7 @@ std::vector<std::pair<std::uint64_t, std::uint64_t>> Volume::Engine::UnusedSpace
 async::Task<base::Result<>> Volume::Engine::Scan(Lsn after, std::function<base::Result<>(const RecordView&)> visit) {
   CHECK(!is_started_);
   std::vector<std::string> damage;
-  const ScanSource source{device_, &table_, geometry_, options_.write_deadline};
+  const ScanSource source{device_, &table_, geometry_, options_.write_deadline, options_.progress};
   auto result = co_await ScanVolume(source, after, std::move(visit), &damage);
   for (std::string& place : damage) {
     base::LogError("mffs_corrupt", {{"what", place}});

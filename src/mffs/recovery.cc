@@ -19,6 +19,7 @@ constexpr std::uint32_t kUnlimited = 0xffffffff;
 struct Job {
   BlockDevice* device;
   IoDeadline deadline;
+  ProgressHook progress;
   Recovered result;
   std::vector<SegmentStart> starts;
   std::vector<SegmentScan> scans;
@@ -114,10 +115,16 @@ async::Task<void> ScanSegments(Job* job, bool thorough) {
     whole.salvage_before = job->order.durable().Next();
   }
   job->scans.clear();
+  std::vector<std::pair<std::uint32_t, BlockWalker::Range>> ranges;
   for (std::uint32_t i = 0; i < job->geometry().segment_count; ++i) {
     const auto range = RangeToScan(job->result.base.table[i], job->starts[i], whole);
-    if (!range.has_value()) continue;
-    SegmentScan scan = co_await ScanSegment(job->device, job->geometry(), i, *range, job->deadline);
+    if (range.has_value()) ranges.emplace_back(i, *range);
+  }
+  for (const auto& [segment, range] : ranges) {
+    if (job->progress) {
+      job->progress({.what = "segments after the checkpoint", .done = job->scans.size(), .total = ranges.size()});
+    }
+    SegmentScan scan = co_await ScanSegment(job->device, job->geometry(), segment, range, job->deadline);
     job->scans.push_back(std::move(scan));
   }
 }
@@ -237,8 +244,9 @@ void DescribeTail(Job* job) {
 
 }  // namespace
 
-async::Task<base::Result<Recovered>> Recover(BlockDevice* device, IoDeadline deadline, RecoveryBase from) {
-  Job job{.device = device, .deadline = deadline};
+async::Task<base::Result<Recovered>> Recover(BlockDevice* device, IoDeadline deadline, RecoveryBase from,
+                                             ProgressHook progress) {
+  Job job{.device = device, .deadline = deadline, .progress = std::move(progress)};
   ASSIGN_OR_CO_RETURN(job.result.superblock, co_await LoadSuperblock(device, deadline));
   job.starts = co_await ReadSegmentStarts(device, job.geometry(), deadline);
   co_await ChooseBase(&job, from);

@@ -23,6 +23,7 @@ struct Recovered {
 };
 
 // Errors: those of LoadSuperblock.
-async::Task<base::Result<Recovered>> Recover(BlockDevice* device, IoDeadline deadline, RecoveryBase from);
+async::Task<base::Result<Recovered>> Recover(BlockDevice* device, IoDeadline deadline, RecoveryBase from,
+                                             ProgressHook progress = {});
 
 }  // namespace mffs

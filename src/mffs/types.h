@@ -3,6 +3,7 @@
 
 #include <compare>
 #include <cstdint>
+#include <functional>
 #include <string_view>
 
 #include "base/bytes.h"
@@ -68,6 +69,15 @@ struct Location {
     return location;
   }
 };
+
+// How far a step of a start has come. `what` says what is counted: a literal.
+struct Progress {
+  std::string_view what;
+  std::uint64_t done = 0;
+  std::uint64_t total = 0;
+};
+// Called often, on the shard: whoever tells it to somebody decides how often.
+using ProgressHook = std::function<void(const Progress&)>;
 
 // A record as recovery and scans hand it out. `head` is a view, valid during the call only.
 struct RecordView {

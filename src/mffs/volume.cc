@@ -54,7 +54,7 @@ async::Task<base::Result<std::unique_ptr<Volume>>> Volume::Open(BlockDevice* dev
   // A process that was killed may have left writes that can be read but are not durable; what is built on them is.
   auto flushed = co_await FlushDevice(device, options.write_deadline);
   if (!flushed.has_value()) co_return std::move(flushed).error().In("open the volume");
-  auto recovered = co_await Recover(device, options.write_deadline, options.recover_from);
+  auto recovered = co_await Recover(device, options.write_deadline, options.recover_from, options.progress);
   if (!recovered.has_value()) co_return std::move(recovered).error().In("open the volume");
   recovered->report.took = std::chrono::duration_cast<std::chrono::milliseconds>(clock->SteadyNow() - begun);
   auto engine = std::make_unique<Engine>(co_await asio::this_coro::executor, device, clock, std::move(options),

@@ -44,6 +44,7 @@ struct VolumeOptions {
   bool gathering = true;                             // Off only in the benchmark that measures its gain.
   bool prefetching = true;                           // The same.
   RecoveryBase recover_from = RecoveryBase::kSuperblock;
+  ProgressHook progress;  // Told by Open() ("segments after the checkpoint") and Scan() ("segments"); may be empty.
   // Asked before the first write to space that was never used: false passes it over for now. For
   // BackgroundZeroer::TryClaim. Call Volume::ClaimRetry() when a refused claim may succeed.
   std::function<bool(std::uint64_t offset, std::uint64_t size)> claim_unused;

@@ -55,6 +55,8 @@ class CursorQueue {
     co_await ReadAhead();
     auto cursor = std::move(ahead_.front());
     ahead_.pop_front();
+    const std::size_t done = next_ - ahead_.size() - 1;
+    if (source_.progress) source_.progress({.what = "segments", .done = done, .total = segments_.size()});
     co_return cursor;
   }
   async::Task<void> Stop() {

@@ -17,6 +17,7 @@ struct ScanSource {
   const SegmentTable* table;
   Geometry geometry;
   std::chrono::milliseconds deadline;
+  ProgressHook progress{};
 };
 
 // Thread: one shard. Nothing may be written meanwhile. At any time only the cursors of segments that overlap in LSN are

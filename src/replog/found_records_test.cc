@@ -11,14 +11,44 @@ mffs::Location At(std::uint32_t n) {
   return {.segment = n, .generation = 1, .offset = 8, .size = 50, .ordinal = 0};
 }
 
-FoundEntry Entry(std::uint64_t epoch, std::uint64_t index, std::uint32_t place, std::uint64_t committed = 0) {
-  FoundEntry entry{Epoch(epoch), Index(index), At(place), mffs::Lsn(place), {}, false};
+// A record of an entry, as a scan hands it out.
+struct EntryRecord {
+  std::uint64_t epoch;
+  std::uint64_t index;
+  std::uint32_t place;
+  std::string head;
+  bool is_copy = false;
+
+  mffs::RecordView View() const {
+    mffs::RecordView view;
+    view.key = {.type = static_cast<std::uint8_t>(RecordType::kEntry),
+                .partition = static_cast<std::uint32_t>(kPartition.value()),
+                .epoch = epoch,
+                .index = index};
+    view.location = At(place);
+    view.lsn = mffs::Lsn(place);
+    view.head = head;
+    view.is_live = true;
+    view.is_copy = is_copy;
+    return view;
+  }
+};
+
+EntryRecord Entry(std::uint64_t epoch, std::uint64_t index, std::uint32_t place, std::uint64_t committed = 0) {
+  EntryRecord entry{epoch, index, place, {}};
   // The meta makes entries of one epoch and index equal, others different.
   const std::string meta = std::to_string(epoch) + "/" + std::to_string(index);
   EntryHead{
       .type = 1, .meta_bytes = static_cast<std::uint32_t>(meta.size()), .committed = Index(committed), .meta = meta}
       .EncodeTo(entry.head);
   return entry;
+}
+
+FoundRecords Found(const std::vector<EntryRecord>& entries, std::uint64_t snapshot = 0) {
+  FoundRecords found;
+  found.entries[kPartition].snapshot_reached = Index(snapshot);
+  for (const EntryRecord& entry : entries) EXPECT_TRUE(found.Add(entry.View()).has_value());
+  return found;
 }
 
 std::string Describe(const ChosenEntries& chosen) {
@@ -35,7 +65,7 @@ std::string Describe(const ChosenEntries& chosen) {
 TEST(ChooseEntries, TakesWhatCountsAndNothingElse) {
   const struct {
     const char* label;
-    std::vector<FoundEntry> found;
+    std::vector<EntryRecord> found;
     std::uint64_t snapshot, committed;
     std::vector<std::pair<std::uint32_t, std::uint32_t>> moves;
     std::string expected;  // Empty: kCorrupt.
@@ -68,7 +98,8 @@ TEST(ChooseEntries, TakesWhatCountsAndNothingElse) {
   for (const auto& row : rows) {
     MovedPlaces moved;
     for (const auto& [from, to] : row.moves) moved.Add(At(from), At(to));
-    const auto chosen = ChooseEntries(kPartition, row.found, Index(row.snapshot), Index(row.committed), moved);
+    const FoundRecords found = Found(row.found, row.snapshot);
+    const auto chosen = ChooseEntries(kPartition, found.entries.at(kPartition), Index(row.committed), moved);
     if (row.expected.empty()) {
       ASSERT_FALSE(chosen.has_value()) << row.label;
       EXPECT_EQ(chosen.error().code(), base::Errc::kCorrupt) << row.label;
@@ -82,11 +113,53 @@ TEST(ChooseEntries, TakesWhatCountsAndNothingElse) {
 }
 
 TEST(ChooseEntries, RefusesTwoDifferentEntriesOfOneEpochAndIndex) {
-  FoundEntry other = Entry(1, 2, 7);
-  other.index = Index(1);
-  const auto chosen = ChooseEntries(kPartition, {Entry(1, 1, 1), other}, Index(0), Index(0), MovedPlaces());
+  EntryRecord other = Entry(1, 2, 7);
+  other.index = 1;
+  const FoundRecords found = Found({Entry(1, 1, 1), other});
+  const auto chosen = ChooseEntries(kPartition, found.entries.at(kPartition), Index(0), MovedPlaces());
   ASSERT_FALSE(chosen.has_value());
   EXPECT_EQ(chosen.error().code(), base::Errc::kCorrupt);
+}
+
+TEST(FoundRecords, KeepsOfWhatASnapshotKnowsOnlyCopiesThatAreNotSettled) {
+  EntryRecord copy = Entry(2, 3, 9);
+  copy.is_copy = true;
+  EntryRecord settled = Entry(2, 2, 4);
+  settled.is_copy = true;
+  FoundRecords found;
+  found.settled_lsn = mffs::Lsn(4);
+  found.entries[kPartition].snapshot_reached = Index(3);
+  for (const auto& entry : {Entry(1, 1, 1), settled, Entry(2, 3, 8), copy, Entry(1, 4, 10, 4)}) {
+    ASSERT_TRUE(found.Add(entry.View()));
+  }
+  const FoundEntries& entries = found.entries[kPartition];
+  ASSERT_EQ(entries.below.size(), 1u);
+  EXPECT_EQ(entries.below[0].place, At(9));
+  ASSERT_EQ(entries.entries.size(), 1u);
+  EXPECT_EQ(entries.entries[0].head.meta, "1/4");
+  EXPECT_EQ(entries.last_epoch, Epoch(2));
+  EXPECT_EQ(entries.last_index, Index(4));
+  EXPECT_EQ(entries.committed, Index(4));
+}
+
+TEST(FoundRecords, RefusesADamagedHead) {
+  EntryRecord damaged = Entry(1, 1, 1);
+  damaged.head.pop_back();
+  FoundRecords found;
+  const auto added = found.Add(damaged.View());
+  ASSERT_FALSE(added);
+  EXPECT_EQ(added.error().code(), base::Errc::kCorrupt);
+}
+
+TEST(HeadStore, KeepsHeadsWhereTheyAre) {
+  HeadStore heads;
+  std::vector<std::string> texts;
+  std::vector<std::string_view> kept;
+  for (std::size_t i = 0; i < 5000; ++i) {
+    texts.emplace_back(i % (mffs::kHeadBytesMax + 1), static_cast<char>('a' + i % 26));
+    kept.push_back(heads.Keep(texts.back()));
+  }
+  for (std::size_t i = 0; i < texts.size(); ++i) ASSERT_EQ(kept[i], texts[i]);
 }
 
 TEST(MovedPlaces, FollowsChainsAndForgets) {

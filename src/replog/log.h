@@ -62,6 +62,7 @@ struct LogOptions {
   std::uint64_t tail_entries_max = 1'000'000;     // All partitions: past it the longest tails are cut by snapshots.
   std::uint64_t releasable_bytes_max = 256u << 20;  // All partitions: records that only the log itself still needs; at
                                                     // most 1/16 of the volume.
+  mffs::ProgressHook progress;                      // Told by Recover() ("partitions", then "entries"); may be empty.
   std::uint64_t body_cache_bytes_max = 128u << 20;  // Of the pool, for queued mail that is in memory and on disk.
 };
 

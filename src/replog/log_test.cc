@@ -154,6 +154,28 @@ TEST_F(LogTest, EachStartLeadsInANewEpochBeginningWithAnEmptyEntry) {
   EXPECT_FALSE(coordinator_.epochs.contains(kBox1));
 }
 
+TEST_F(LogTest, AStartTellsHowFarItHasCome) {
+  Start();
+  for (int n = 0; n < 5; ++n) ASSERT_TRUE(rig_->Put(kBox0, "a", "1").has_value());
+  ASSERT_TRUE(rig_->Run(rig_->log->SnapshotNow(kBox0)).has_value());
+  ASSERT_TRUE(rig_->Put(kBox0, "b", "2").has_value());
+  std::vector<std::string> told;
+  const auto tell = [&told](const mffs::Progress& progress) {
+    told.push_back(std::string(progress.what) + " " + std::to_string(progress.done) + "/" +
+                   std::to_string(progress.total));
+  };
+  options_.log.progress = tell;
+  options_.volume.progress = tell;
+  Restart(true);
+  const std::vector<std::string> expected{"segments after the checkpoint 0/2",
+                                          "segments after the checkpoint 1/2",
+                                          "segments 0/2",
+                                          "segments 1/2",
+                                          "partitions 0/1",
+                                          "entries 1/1"};
+  EXPECT_EQ(told, expected);
+}
+
 TEST_F(LogTest, ALostCoordinatorDoesNotReuseAnEpoch) {
   Start();
   ASSERT_TRUE(rig_->Put(kBox0, "a", "1").has_value());

@@ -16,6 +16,11 @@ namespace {
 constexpr std::uint32_t kReplaysRunningMax = 8192;
 constexpr std::size_t kEntriesAtOnce = 512;
 
+// The record holds more than its head: a large meta, the extents of a mail in parts.
+bool HasMore(const FoundEntry& entry) {
+  return entry.head.mail_in_parts() || entry.head.meta_in_body();
+}
+
 async::Task<void> LetOthersRun() {
   co_await asio::post(co_await asio::this_coro::executor, async::use_task);
 }
@@ -40,11 +45,8 @@ async::Task<base::Result<>> Recovery::Run() {
 }
 
 Epoch Recovery::LastEpochOf(const Partition& partition) const {
-  Epoch last = partition.epoch;
   const auto found = found_.entries.find(partition.id);
-  if (found == found_.entries.end()) return last;
-  for (const FoundEntry& entry : found->second) last = std::max(last, entry.epoch);
-  return last;
+  return found == found_.entries.end() ? partition.epoch : std::max(partition.epoch, found->second.last_epoch);
 }
 
 async::Task<void> Recovery::ReserveEpoch(Partition* partition, Epoch last) {
@@ -60,6 +62,7 @@ async::Task<base::Result<>> Recovery::Restore() {
   CO_RETURN_IF_ERROR(co_await LoadSnapshots());
   TellMoves();
   context_->times.snapshots = watch.Lap();
+  for (const auto& [id, found] : found_.entries) entries_found_ += found.entries.size();
   for (Partition* partition : context_->partitions.All()) {
     CO_RETURN_IF_ERROR(co_await ReplayEntries(partition));
   }
@@ -77,9 +80,7 @@ void Recovery::TellEnds() {
   for (Partition* partition : context_->partitions.All()) {
     Index last = partition->in_force.reached;
     const auto found = found_.entries.find(partition->id);
-    if (found != found_.entries.end()) {
-      for (const FoundEntry& entry : found->second) last = std::max(last, entry.index);
-    }
+    if (found != found_.entries.end()) last = std::max(last, found->second.last_index);
     if (last != Index(0)) context_->MachineOf(partition->id)->BeginReplay(partition->id, last);
   }
 }
@@ -108,7 +109,9 @@ base::Result<> Recovery::LoadState() {
     partition->in_force.reached = saved.snapshot_reached;
     partition->in_force.epoch = saved.snapshot_epoch;
     partition->in_force.end = saved.snapshot_end;
+    found_.entries[partition->id].snapshot_reached = saved.snapshot_reached;
   }
+  found_.settled_lsn = state_.settled_lsn;
   return {};
 }
 
@@ -181,6 +184,7 @@ async::Task<base::Result<>> Recovery::LoadSnapshots() {
     for (const Partition* partition : batch) places.push_back(partition->in_force.end);
     const std::vector<base::Result<mffs::Record>> ends = co_await ReadAll(context_, std::move(places));
     for (std::size_t i = 0; i < batch.size(); ++i) {
+      Tell("partitions", with_snapshot.size() - rest.size() - batch.size() + i, with_snapshot.size());
       CO_RETURN_IF_ERROR(co_await LoadSnapshot(batch[i], &ends[i]));
     }
   }
@@ -258,72 +262,72 @@ void Recovery::TellMoves() {
 }
 
 async::Task<base::Result<>> Recovery::ReplayEntries(Partition* partition) {
-  ASSIGN_OR_CO_RETURN(ChosenEntries chosen,
-                      ChooseEntries(partition->id, std::move(found_.entries[partition->id]),
-                                    partition->in_force.reached, partition->committed, context_->moved));
-  for (const mffs::Location& orphan : chosen.orphans) context_->volume->Release(orphan);
-  for (const FoundEntry& entry : chosen.below) {
+  FoundEntries found = std::move(found_.entries[partition->id]);
+  for (const FoundEntry& entry : found.below) {
     if (IsUnsettled(entry.is_copy, entry.lsn, entry.place)) context_->volume->Release(entry.place);
   }
-  for (std::span<FoundEntry> rest(chosen.entries); !rest.empty();) {
-    ASSIGN_OR_CO_RETURN(ReplayBatch batch, TakeBatch(&rest));
+  ASSIGN_OR_CO_RETURN(ChosenEntries chosen,
+                      ChooseEntries(partition->id, std::move(found), partition->committed, context_->moved));
+  for (const mffs::Location& orphan : chosen.orphans) context_->volume->Release(orphan);
+  for (std::span<const FoundEntry> rest(chosen.entries); !rest.empty();) {
+    const std::span<const FoundEntry> batch = TakeBatch(&rest);
     std::vector<mffs::Location> places;
-    for (const Replayed& replayed : batch) {
-      if (replayed.has_more()) places.push_back(replayed.entry->place);
+    for (const FoundEntry& entry : batch) {
+      if (HasMore(entry)) places.push_back(entry.place);
     }
     const std::vector<base::Result<mffs::Record>> records = co_await ReadAll(context_, std::move(places));
     auto record = records.begin();
-    for (const Replayed& replayed : batch) {
-      const base::Result<mffs::Record>* const more = replayed.has_more() ? &*record++ : nullptr;
-      CO_RETURN_IF_ERROR(ReplayOne(partition, replayed, more));
+    for (const FoundEntry& entry : batch) {
+      const base::Result<mffs::Record>* const more = HasMore(entry) ? &*record++ : nullptr;
+      CO_RETURN_IF_ERROR(ReplayOne(partition, entry, more));
     }
     while (replays_running_ >= kReplaysRunningMax) co_await replayed_.Wait();
+    entries_replayed_ += batch.size();
+    Tell("entries", entries_replayed_, entries_found_);
     co_await LetOthersRun();
   }
   for (MoveRecord& move : partition->moves) move.settled_at = partition->applied;
   co_return base::Result<>();
 }
 
-base::Result<Recovery::ReplayBatch> Recovery::TakeBatch(std::span<FoundEntry>* entries) {
-  ReplayBatch batch;
+std::span<const FoundEntry> Recovery::TakeBatch(std::span<const FoundEntry>* entries) {
+  std::size_t count = 0;
   std::size_t reads = 0;
-  while (!entries->empty() && batch.size() < kEntriesAtOnce && reads < kReadsAtOnce) {
-    FoundEntry& entry = entries->front();
-    *entries = entries->subspan(1);
-    ASSIGN_OR_RETURN(const EntryHead head, EntryHead::Decode(entry.head));
-    batch.push_back({&entry, head});
-    reads += batch.back().has_more() ? 1 : 0;
+  while (count < std::min(entries->size(), kEntriesAtOnce) && reads < kReadsAtOnce) {
+    reads += HasMore((*entries)[count++]) ? 1 : 0;
   }
+  const auto batch = entries->first(count);
+  *entries = entries->subspan(count);
   return batch;
 }
 
-base::Result<> Recovery::ReplayOne(Partition* partition, const Replayed& replayed,
+base::Result<> Recovery::ReplayOne(Partition* partition, const FoundEntry& entry,
                                    const base::Result<mffs::Record>* record) {
-  const auto& [entry, head] = replayed;
+  const EntryHead& head = entry.head;
   BodyRef body{.id = head.body, .size_bytes = head.mail_bytes, .extents = {}, .extent_bytes = {}};
   std::string_view meta = head.meta;
   if (record != nullptr) {
     if (!record->has_value()) {
       return base::Error(record->error())
-          .In("read entry " + std::to_string(entry->index.value()) + " of " + NameOf(partition->id));
+          .In("read entry " + std::to_string(entry.index.value()) + " of " + NameOf(partition->id));
     }
-    RETURN_IF_ERROR(TakeRest(partition, replayed, (*record)->body, &body));
+    RETURN_IF_ERROR(TakeRest(partition, entry, (*record)->body, &body));
     if (head.meta_in_body()) meta = std::string_view((*record)->body).substr((*record)->body.size() - head.meta_bytes);
   }
   if (head.has_mail() && !head.mail_in_parts()) {
-    body.extents.push_back(entry->place);
+    body.extents.push_back(entry.place);
     body.extent_bytes.push_back(static_cast<std::uint32_t>(head.mail_bytes));
   }
-  Replay(partition, *entry, head, meta, std::move(body));
+  Replay(partition, entry, meta, std::move(body));
   return {};
 }
 
-base::Result<> Recovery::TakeRest(Partition* partition, const Replayed& replayed, std::string_view record_body,
+base::Result<> Recovery::TakeRest(Partition* partition, const FoundEntry& entry, std::string_view record_body,
                                   BodyRef* body) {
-  const auto& [entry, head] = replayed;
+  const EntryHead& head = entry.head;
   const std::uint64_t front = head.mail_in_parts() ? std::uint64_t{head.parts} * Extent::kEncodedSize : head.mail_bytes;
   if (record_body.size() != front + (head.meta_in_body() ? head.meta_bytes : 0)) {
-    return base::Error(base::Errc::kCorrupt, "entry " + std::to_string(entry->index.value()) + " of " +
+    return base::Error(base::Errc::kCorrupt, "entry " + std::to_string(entry.index.value()) + " of " +
                                                  NameOf(partition->id) + " has the wrong size");
   }
   if (!head.mail_in_parts()) return {};
@@ -334,14 +338,14 @@ base::Result<> Recovery::TakeRest(Partition* partition, const Replayed& replayed
     known_places_.insert(body->extents.back());
   }
   replayed_bodies_.insert(body->id);
-  context_->part_bodies[body->id] = {partition->id, entry->index};
+  context_->part_bodies[body->id] = {partition->id, entry.index};
   return {};
 }
 
-void Recovery::Replay(Partition* partition, const FoundEntry& entry, const EntryHead& head, std::string_view meta,
-                      BodyRef body) {
+void Recovery::Replay(Partition* partition, const FoundEntry& entry, std::string_view meta, BodyRef body) {
+  const EntryHead& head = entry.head;
   partition->tail.Append(entry.index, {.location = entry.place,
-                                       .head_bytes = static_cast<std::uint32_t>(entry.head.size()),
+                                       .head_bytes = static_cast<std::uint32_t>(entry.head_bytes.size()),
                                        .after = mffs::Lsn(entry.lsn.value() - 1)});
   partition->tail.MarkApplied(entry.index, head.has_mail() && !head.mail_in_parts());
   partition->epoch = std::max(partition->epoch, entry.epoch);
@@ -365,6 +369,10 @@ void Recovery::Replay(Partition* partition, const FoundEntry& entry, const Entry
   context_->MachineOf(partition->id)->Apply(view, [this](const base::Result<std::string>& result) {
     ReplayDone(result);
   });
+}
+
+void Recovery::Tell(std::string_view what, std::uint64_t done, std::uint64_t total) const {
+  if (context_->options.progress) context_->options.progress({.what = what, .done = done, .total = total});
 }
 
 void Recovery::ReplayDone(const base::Result<std::string>& result) {

@@ -25,15 +25,6 @@ class Recovery {
   async::Task<base::Result<>> Run();
 
  private:
-  // An entry to replay; its head's views point into it.
-  struct Replayed {
-    FoundEntry* entry = nullptr;
-    EntryHead head;
-    // The record holds more than its head: a large meta, the extents of a mail in parts.
-    bool has_more() const { return head.mail_in_parts() || head.meta_in_body(); }
-  };
-  using ReplayBatch = std::vector<Replayed>;
-
   base::Result<> LoadState();
   async::Task<base::Result<>> Scan();
   Epoch LastEpochOf(const Partition& partition) const;
@@ -50,12 +41,12 @@ class Recovery {
   void TellMoves();
   async::Task<base::Result<>> ReplayEntries(Partition* partition);
   // The next entries, with no more reads among them than may be made at once.
-  static base::Result<ReplayBatch> TakeBatch(std::span<FoundEntry>* entries);
+  static std::span<const FoundEntry> TakeBatch(std::span<const FoundEntry>* entries);
   // `record`: nullptr when the head is all.
-  base::Result<> ReplayOne(Partition* partition, const Replayed& replayed, const base::Result<mffs::Record>* record);
-  base::Result<> TakeRest(Partition* partition, const Replayed& replayed, std::string_view record_body, BodyRef* body);
-  void Replay(Partition* partition, const FoundEntry& entry, const EntryHead& head, std::string_view meta,
-              BodyRef body);
+  base::Result<> ReplayOne(Partition* partition, const FoundEntry& entry, const base::Result<mffs::Record>* record);
+  base::Result<> TakeRest(Partition* partition, const FoundEntry& entry, std::string_view record_body, BodyRef* body);
+  void Replay(Partition* partition, const FoundEntry& entry, std::string_view meta, BodyRef body);
+  void Tell(std::string_view what, std::uint64_t done, std::uint64_t total) const;
   void ReplayDone(const base::Result<std::string>& result);
   // A copy whose move was never noted: cleaning was cut short, and the original counts.
   bool IsUnsettled(bool is_copy, mffs::Lsn lsn, const mffs::Location& place) const;
@@ -68,6 +59,8 @@ class Recovery {
   std::unordered_set<mffs::Location, PlaceHash> move_targets_;
   std::unordered_set<mffs::Location, PlaceHash> known_places_;  // Snapshots in force, parts of replayed entries.
   std::unordered_set<BodyId> replayed_bodies_;                  // In parts.
+  std::uint64_t entries_found_ = 0;
+  std::uint64_t entries_replayed_ = 0;
   std::uint32_t replays_running_ = 0;
   std::optional<base::Error> replay_error_;
   async::Notifier replayed_;

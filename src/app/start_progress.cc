@@ -1,0 +1,14 @@
+#include "app/start_progress.h"
+
+#include "base/log.h"
+
+namespace app {
+
+void StartProgress::Tell(const mffs::Progress& progress) {
+  const base::SteadyTime now = clock_->SteadyNow();
+  if (now - told_ < kInterval) return;
+  told_ = now;
+  base::LogInfo("recovering", {{"what", progress.what}, {"done", progress.done}, {"total", progress.total}});
+}
+
+}  // namespace app

@@ -1,0 +1,41 @@
+#include "app/start_progress.h"
+
+#include <string>
+#include <vector>
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "base/log.h"
+
+namespace app {
+namespace {
+
+// What was logged; the sink is a plain function.
+std::vector<std::string>& Lines() {
+  static std::vector<std::string> lines;
+  return lines;
+}
+
+TEST(StartProgress, TellsOnceAnInterval) {
+  const std::vector<std::string>& lines = Lines();
+  base::SetLogSink([](std::string_view line) { Lines().emplace_back(line); });
+  base::SimClock clock;
+  StartProgress progress(&clock);
+  progress.Tell({.what = "segments", .done = 1, .total = 9});
+  clock.Advance(std::chrono::milliseconds(4999));
+  progress.Tell({.what = "segments", .done = 2, .total = 9});
+  EXPECT_THAT(lines, testing::IsEmpty());
+  clock.Advance(std::chrono::milliseconds(1));
+  progress.Tell({.what = "segments", .done = 3, .total = 9});
+  progress.Tell({.what = "entries", .done = 4, .total = 10});
+  clock.Advance(StartProgress::kInterval);
+  progress.Tell({.what = "entries", .done = 5, .total = 10});
+  ASSERT_EQ(lines.size(), 2u);
+  EXPECT_THAT(lines[0], testing::HasSubstr("recovering what=segments done=3 total=9"));
+  EXPECT_THAT(lines[1], testing::HasSubstr("recovering what=entries done=5 total=10"));
+  base::SetLogSink(nullptr);
+}
+
+}  // namespace
+}  // namespace app
