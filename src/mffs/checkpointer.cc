@@ -69,7 +69,7 @@ async::Task<base::Result<>> Checkpointer::Run(RecordOwner* owner) {
   }
   Finish(image, *root);
   if (owner != nullptr) owner->CheckpointDurable();
-  writer_->Kick();
+  writer_->FirstCheckpointDone();
   co_return base::Result<>();
 }
 

@@ -277,7 +277,7 @@ void Volume::Engine::OnSpaceWanted() {
   // Only checkpoints free segments: one whose own records find no room would wait for ever.
   if (writer_.CheckpointIsStalled()) {
     asio::post(executor_, [this, alive = std::weak_ptr(alive_)] {
-      if (alive.lock()) writer_.FailStalled(Stream::kMeta);
+      if (alive.lock()) writer_.FailStalledCheckpoint();
     });
   }
 }

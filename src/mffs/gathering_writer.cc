@@ -17,7 +17,7 @@ GatheringWriter::GatheringWriter(async::Executor executor, Target target, MountL
       lsns_(lsns),
       hooks_(std::move(hooks)),
       // One being filled and one in flight a stream.
-      buffers_(device_, 2 * kStreamCount, VolumeSeed(geometry_.uuid)),
+      buffers_(device_, 2 * std::tuple_size_v<decltype(lanes_)>, VolumeSeed(geometry_.uuid)),
       next_lsn_(lsns.first),
       durable_lsn_(lsns.cut),
       deadline_timer_(executor),
@@ -26,6 +26,7 @@ GatheringWriter::GatheringWriter(async::Executor executor, Target target, MountL
       drained_(executor),
       self_(std::make_shared<GatheringWriter*>(this)) {
   for (std::size_t i = 0; i < kStreamCount; ++i) lanes_[i].stream = static_cast<Stream>(i);
+  lanes_[kCheckpointLane].stream = Stream::kMeta;
 }
 
 GatheringWriter::~GatheringWriter() {
@@ -38,14 +39,10 @@ GatheringWriter::~GatheringWriter() {
 
 void GatheringWriter::Append(AppendRequest* request) {
   CHECK(request->head.size() <= kHeadBytesMax);
-  Lane& lane = LaneOf(request->stream);
+  Lane& lane = LaneOf(*request);
   pending_bytes_ += PaddedRecordBytes(RecordBytes(*request));
   lane.queue.PushBack(request);
   if (!request->patient) lane.has_impatient = true;
-  if (request->key.type >= kOwnTypesFirst) {
-    lane.has_own = true;
-    lane.stalled = false;  // It may have what the others may not.
-  }
   // Copying now, while a write is in flight, costs the device nothing.
   if (!read_only_) Fill(lane);
   if (!InFlight() && !handing_out_) SchedulePump();
@@ -54,6 +51,11 @@ void GatheringWriter::Append(AppendRequest* request) {
 void GatheringWriter::Kick() {
   for (Lane& lane : lanes_) lane.stalled = false;
   if (!InFlight()) SchedulePump();
+}
+
+void GatheringWriter::FirstCheckpointDone() {
+  first_checkpoint_done_ = true;
+  Kick();
 }
 
 bool GatheringWriter::IsStalled() const {
@@ -173,15 +175,20 @@ bool GatheringWriter::EnsureSegment(Lane& lane) {
   const bool fits =
       lane.segment.has_value() && !lane.wants_fresh && RoomOf(lane).Fits(builder.used_bytes(), builder.summary_bytes());
   if (fits) return true;
-  std::uint32_t reserve = kReserveForMeta + kReserveForCleaning;
-  if (lane.stream == Stream::kCold) reserve = kReserveForMeta;
-  if (lane.stream == Stream::kMeta) reserve = lane.has_own ? 0 : kReserveForCheckpoint;
-  const auto opened = OpenSegment(lane, next_lsn_, reserve);
+  const auto opened = OpenSegment(lane, next_lsn_, ReserveFor(lane));
   if (opened.has_value()) return true;
   lane.stalled = true;
   lane.awaits_claim = opened.error() == SegmentTable::Refusal::kUnclaimed;
   hooks_.space_wanted();
   return false;
+}
+
+std::uint32_t GatheringWriter::ReserveFor(const Lane& lane) const {
+  if (&lane == &lanes_[kCheckpointLane]) return 0;
+  const std::uint32_t more = first_checkpoint_done_ ? 0 : 1;
+  if (lane.stream == Stream::kMeta) return kReserveForCheckpoint + more;
+  if (lane.stream == Stream::kCold) return kReserveForMeta + more;
+  return kReserveForMeta + kReserveForCleaning + more;
 }
 
 std::expected<void, SegmentTable::Refusal> GatheringWriter::OpenSegment(Lane& lane, Lsn first_lsn,
@@ -218,10 +225,8 @@ void GatheringWriter::AddToRound(Lane& lane, std::uint16_t flags) {
   block.flags = flags;
   next_lsn_ = next_lsn_.Next();
   lane.has_impatient = false;
-  lane.has_own = false;
   for (AppendRequest* request = lane.queue.front(); request != nullptr; request = request->next) {
     if (!request->patient) lane.has_impatient = true;
-    if (request->key.type >= kOwnTypesFirst) lane.has_own = true;
   }
   last_lane_ = &lane;
   round_.push_back(std::move(block));

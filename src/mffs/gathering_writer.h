@@ -41,11 +41,12 @@ struct SealedSegment {
 // Errors: a failed or overdue write is tried once more, in a fresh segment; if that fails, the writer is read-only.
 class GatheringWriter {
  public:
-  // Free segments that lanes leave untouched: two each for checkpoints and for cleaning.
-  static constexpr std::uint32_t kReserveForMeta = 2;
+  // Free segments that lanes leave untouched: three for meta, two for cleaning.
+  static constexpr std::uint32_t kReserveForMeta = 3;
   static constexpr std::uint32_t kReserveForCleaning = 2;
-  // Of those for meta: only checkpoints free segments, so their records alone take the last one.
-  static constexpr std::uint32_t kReserveForCheckpoint = 1;
+  // Of those for meta: only checkpoints free segments, so their records alone take the last ones. Two, since a mount
+  // that is cut short during its first checkpoint leaves one that only the mount after the next may take again.
+  static constexpr std::uint32_t kReserveForCheckpoint = 2;
 
   struct Hooks {
     std::function<void(SealedSegment)> sealed;
@@ -71,9 +72,13 @@ class GatheringWriter {
   void Append(AppendRequest* request);
   // Free segments appeared.
   void Kick();
+  // The first checkpoint of the mount is in the superblock. Before it other records leave one segment more: one that
+  // follows the checkpoint's keeps their segment from being taken again if the mount is cut short.
+  void FirstCheckpointDone();
   // The records of a stream that wait for a segment that will not come get kNoSpace. Those that wait for a claim go on:
   // there is a segment for them.
-  void FailStalled(Stream stream);
+  void FailStalled(Stream stream) { FailStalled(LaneOf(stream)); }
+  void FailStalledCheckpoint() { FailStalled(lanes_[kCheckpointLane]); }
   // Returns when nothing is queued or in flight.
   async::Task<void> Drain();
   // Seals all open segments. Only when drained.
@@ -92,9 +97,12 @@ class GatheringWriter {
   bool HasOpenSegment(Stream stream) const { return lanes_[static_cast<std::size_t>(stream)].segment.has_value(); }
   bool IsStalled() const;
   // Records of a checkpoint wait for a free segment.
-  bool CheckpointIsStalled() const { return lanes_[0].stalled && lanes_[0].has_own; }
+  bool CheckpointIsStalled() const { return lanes_[kCheckpointLane].stalled; }
 
  private:
+  // Checkpoints have a lane of their own beside those of the streams, so that nothing fills the segment that they need.
+  static constexpr std::size_t kCheckpointLane = kStreamCount;
+
   struct Lane {
     Stream stream = Stream::kMeta;
     std::optional<std::uint32_t> segment;
@@ -106,7 +114,6 @@ class GatheringWriter {
     RequestList filled;          // The records in `filling`.
     RequestList queue;           // What found no room there.
     bool has_impatient = false;  // Among both.
-    bool has_own = false;        // Among both: records of a checkpoint.
     bool wants_fresh = false;    // The block being filled does not fit into the rest of the segment.
     bool stalled = false;
     bool awaits_claim = false;  // Stalled, and segments are free: they are being zeroed.
@@ -132,6 +139,11 @@ class GatheringWriter {
   using FinishedBlocks = std::vector<Block>;
 
   Lane& LaneOf(Stream stream) { return lanes_[static_cast<std::size_t>(stream)]; }
+  Lane& LaneOf(const AppendRequest& request) {
+    return request.key.type >= kOwnTypesFirst ? lanes_[kCheckpointLane] : LaneOf(request.stream);
+  }
+  std::uint32_t ReserveFor(const Lane& lane) const;
+  void FailStalled(Lane& lane);
   bool InFlight() const { return !round_.empty(); }
   BlockRoom RoomOf(const Lane& lane) const;
   BlockRoom FreshRoom() const;
@@ -171,7 +183,7 @@ class GatheringWriter {
   MountLsns lsns_;
   Hooks hooks_;
   WriteBuffers buffers_;
-  std::array<Lane, kStreamCount> lanes_;
+  std::array<Lane, kStreamCount + 1> lanes_;
   std::vector<Block> round_;        // In LSN order. Empty: idle.
   std::size_t round_finished_ = 0;  // Blocks of the round that are handed out.
   std::vector<std::shared_ptr<WriteOperation>> overdue_;
@@ -179,7 +191,8 @@ class GatheringWriter {
   Lsn next_lsn_;
   Lsn durable_lsn_;
   Lane* last_lane_ = nullptr;  // Of the last block: a covering block goes there.
-  bool covered_ = true;        // Nothing was written, or the last block was a covering one.
+  bool first_checkpoint_done_ = false;
+  bool covered_ = true;  // Nothing was written, or the last block was a covering one.
   bool patience_over_ = false;
   bool pump_scheduled_ = false;
   bool handing_out_ = false;

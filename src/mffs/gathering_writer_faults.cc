@@ -58,7 +58,6 @@ void GatheringWriter::FailEverything(base::Errc code, const std::string& reason)
     lists.push_back(std::move(lane.queue));
     if (lane.filling) lane.filling->builder.Clear();
     lane.has_impatient = false;
-    lane.has_own = false;
     lane.stalled = false;
   }
   pending_bytes_ = 0;
@@ -73,12 +72,10 @@ void GatheringWriter::FailList(RequestList list, base::Errc code, const std::str
   }
 }
 
-void GatheringWriter::FailStalled(Stream stream) {
-  Lane& lane = LaneOf(stream);
+void GatheringWriter::FailStalled(Lane& lane) {
   if (!lane.stalled || lane.awaits_claim) return;
   lane.stalled = false;
   lane.has_impatient = false;
-  lane.has_own = false;
   lane.wants_fresh = false;
   RequestList filled = std::move(lane.filled);
   RequestList queue = std::move(lane.queue);

@@ -198,23 +198,29 @@ void AddScan(Job* job, SegmentScan& scan) {
   }
   segment.state = SegmentState::kSealed;
   bool dropped = false;
+  bool settled = true;
   std::size_t stretch = 0;
   const auto add_stretches_before = [&](std::uint32_t sector) {
     while (stretch < scan.stretches.size() && scan.stretches[stretch].first_sector < sector) {
-      AddStretch(segment, scan.stretches[stretch++], result.lsns.cut);
+      AddStretch(segment, scan.stretches[stretch++], job->order.cut());
     }
   };
   for (const ScannedBlock& block : scan.blocks) {
     add_stretches_before(block.first_sector);
     dropped |= !job->order.IsAccepted(block.header, scan.segment);
+    settled &= !dropped || job->order.IsSettled(block.header);
     if (dropped) break;
     AddBlock(segment, block);
     ++result.report.blocks_scanned;
     result.report.records_found += block.is_damaged ? block.ordinals.size() : block.header.record_count;
   }
   if (!dropped) add_stretches_before(kUnlimited);
-  // What was dropped keeps its bytes for this mount.
-  segment.holds = dropped || scan.tail_resembles_block ? 1 : 0;
+  // What was dropped keeps its bytes for this mount; what an earlier mount dropped has kept them long enough.
+  segment.holds = !settled || scan.tail_resembles_block ? 1 : 0;
+  const bool has_nothing = segment.end_sector == 1 && known.live.live() == 0 && job->order.missing().empty();
+  // Else it would be free only after a checkpoint, for which it may be the last place.
+  if (has_nothing && segment.holds == 0) segment.state = SegmentState::kFree;
+  segment.is_leftover = has_nothing && segment.holds > 0;
   result.table.Restore(scan.segment, std::move(segment));
 }
 
@@ -227,6 +233,26 @@ void ReleaseUnfinishedCheckpoints(Job* job) {
       if (std::ranges::find(kept, record.location) == kept.end()) result.table.Release(record.location);
     }
   }
+}
+
+// The last LSN that the new mount takes over. What comes after it are blocks of a checkpoint that was never finished:
+// void from now on, so that their segments can be taken again by a mount that finds this said, without a checkpoint.
+Lsn CutOf(const Job& job) {
+  const Recovered& result = job.result;
+  const bool is_sound = job.order.missing().empty() && result.report.corruptions.empty();
+  if (!is_sound || result.base.ref.root != result.superblock.newest.root) return job.order.cut();
+  Lsn cut = result.base.ref.base_lsn;
+  for (const SegmentScan& scan : job.scans) {
+    if (!scan.stretches.empty()) return job.order.cut();
+    for (const ScannedBlock& block : scan.blocks) {
+      if (!block.is_own && job.order.IsAccepted(block.header, scan.segment)) cut = std::max(cut, block.header.lsn);
+    }
+    for (const OwnRecord& record : scan.own_records) {
+      const auto& kept = result.checkpoint_records;
+      if (std::ranges::find(kept, record.location) != kept.end()) cut = std::max(cut, record.lsn);
+    }
+  }
+  return std::min(cut, job.order.cut());
 }
 
 void DescribeTail(Job* job) {
@@ -268,7 +294,7 @@ async::Task<base::Result<Recovered>> Recover(BlockDevice* device, IoDeadline dea
   }
   co_await ListCheckpointRecords(&job);
   const std::uint64_t highest = job.order.highest().value();
-  result.lsns = {.first = Lsn(highest == 0 ? 1 : highest + kLsnGap), .cut = job.order.cut()};
+  result.lsns = {.first = Lsn(highest == 0 ? 1 : highest + kLsnGap), .cut = CutOf(job)};
   result.table = result.base.table;
   for (SegmentScan& scan : job.scans) {
     ReportCorruption(&job, scan);

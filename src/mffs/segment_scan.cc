@@ -43,7 +43,9 @@ async::Task<SegmentScan> ScanSegment(BlockDevice* device, Geometry geometry, std
     if (walked->header.has_value()) {
       ScannedBlock block{.header = *walked->header, .first_sector = walked->first_sector};
       block.is_damaged = walked->IsDamaged();
+      const std::size_t own_before = scan.own_records.size();
       NoteRecords(*walked, geometry, scan, block.padded_bytes, block.ordinals);
+      block.is_own = !block.is_damaged && scan.own_records.size() - own_before == block.header.record_count;
       scan.blocks.push_back(std::move(block));
     } else {
       ScannedStretch stretch{.first_sector = walked->first_sector,

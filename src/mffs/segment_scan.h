@@ -14,6 +14,7 @@ struct ScannedBlock {
   std::uint32_t first_sector = 0;
   std::uint32_t padded_bytes = 0;  // Of the records that can be read.
   bool is_damaged = false;
+  bool is_own = false;                  // Whole, and without a record of the owner's.
   std::vector<std::uint32_t> ordinals;  // Of the readable records, if it is damaged.
 };
 

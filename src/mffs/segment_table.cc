@@ -12,27 +12,34 @@ SegmentTable::SegmentTable(const Geometry& geometry)
 
 std::expected<std::uint32_t, SegmentTable::Refusal> SegmentTable::Take(Stream stream, Lsn first_lsn,
                                                                        std::uint32_t reserve) {
-  if (free_count_ <= reserve) return std::unexpected(Refusal::kNoneFree);
+  const bool takes_leftovers = reserve == 0 && free_count_ == 0;
+  if (free_count_ <= reserve && !takes_leftovers) return std::unexpected(Refusal::kNoneFree);
   for (std::uint32_t looked = 0; looked < size(); ++looked) {
     const std::uint32_t number = next_;
     next_ = (next_ + 1) % size();
-    Segment& segment = segments_[number];
-    if (segment.state != SegmentState::kFree || segment.holds > 0) continue;
+    const Segment& segment = segments_[number];
+    const bool is_free = segment.state == SegmentState::kFree && segment.holds == 0;
+    if (!is_free && !(takes_leftovers && segment.is_leftover)) continue;
     if (segment.generation == 0 && claim_ && !claim_(number)) continue;
-    // An earlier mount may have begun to write the next generation before its power was cut, and left no header of it.
-    const std::uint32_t step = segment.taken_in_this_mount ? 1 : 2;
-    const std::uint32_t generation = segment.generation + step;
-    segment = Segment{.generation = generation,
-                      .state = SegmentState::kOpen,
-                      .stream = stream,
-                      .taken_in_this_mount = true,
-                      .changed_since_full = true,
-                      .first_lsn = first_lsn,
-                      .last_lsn = first_lsn};
-    --free_count_;
+    TakeOne(number, stream, first_lsn);
     return number;
   }
-  return std::unexpected(Refusal::kUnclaimed);
+  return std::unexpected(takes_leftovers ? Refusal::kNoneFree : Refusal::kUnclaimed);
+}
+
+void SegmentTable::TakeOne(std::uint32_t number, Stream stream, Lsn first_lsn) {
+  Segment& segment = segments_[number];
+  CountOut(segment);
+  // An earlier mount may have begun to write the next generation before its power was cut, and left no header of it.
+  const std::uint32_t step = segment.taken_in_this_mount ? 1 : 2;
+  const std::uint32_t generation = segment.generation + step;
+  segment = Segment{.generation = generation,
+                    .state = SegmentState::kOpen,
+                    .stream = stream,
+                    .taken_in_this_mount = true,
+                    .changed_since_full = true,
+                    .first_lsn = first_lsn,
+                    .last_lsn = first_lsn};
 }
 
 void SegmentTable::BlockDurable(std::uint32_t number, Lsn lsn, std::uint32_t end_sector, std::uint32_t records,

@@ -31,7 +31,9 @@ struct Segment {
   Stream stream = Stream::kMeta;
   bool taken_in_this_mount = false;
   bool changed_since_full = false;  // Since the last full checkpoint.
-  std::uint16_t holds = 0;       // While above zero it is not reused: something may still be written to it, or is kept.
+  std::uint16_t holds = 0;  // While above zero it is not reused: something may still be written to it, or is kept.
+  // Nothing in it counts, and it may be taken though it is held: it only keeps what a power cut left of a write.
+  bool is_leftover = false;
   std::uint32_t end_sector = 1;  // After the last block.
   std::uint32_t live_bytes = 0;  // Padded.
   Lsn first_lsn;
@@ -58,7 +60,7 @@ class SegmentTable {
     kUnclaimed,  // All that are free were passed over: the end of a claim's refusal changes that.
   };
   // Takes a free segment for a stream, in ascending order round the volume, and raises its generation. Leaves at least
-  // `reserve` free ones.
+  // `reserve` free ones. Without a reserve a leftover is taken when none is free.
   std::expected<std::uint32_t, Refusal> Take(Stream stream, Lsn first_lsn, std::uint32_t reserve);
   // A block of an open segment became durable. Its records are live.
   void BlockDurable(std::uint32_t segment, Lsn lsn, std::uint32_t end_sector, std::uint32_t records,
@@ -97,6 +99,7 @@ class SegmentTable {
   void Restore(std::uint32_t segment, Segment value);
 
  private:
+  void TakeOne(std::uint32_t number, Stream stream, Lsn first_lsn);
   void CountOut(const Segment& segment);
   void CountIn(const Segment& segment);
   void EmptyIfDead(Segment& segment);

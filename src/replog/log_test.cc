@@ -159,21 +159,20 @@ TEST_F(LogTest, AStartTellsHowFarItHasCome) {
   for (int n = 0; n < 5; ++n) ASSERT_TRUE(rig_->Put(kBox0, "a", "1").has_value());
   ASSERT_TRUE(rig_->Run(rig_->log->SnapshotNow(kBox0)).has_value());
   ASSERT_TRUE(rig_->Put(kBox0, "b", "2").has_value());
-  std::vector<std::string> told;
+  // What was counted, and how often; done rises to the total.
+  std::vector<std::pair<std::string, std::uint64_t>> told;
   const auto tell = [&told](const mffs::Progress& progress) {
-    told.push_back(std::string(progress.what) + " " + std::to_string(progress.done) + "/" +
-                   std::to_string(progress.total));
+    if (told.empty() || told.back().first != progress.what) told.emplace_back(progress.what, 0);
+    EXPECT_LE(told.back().second++, progress.done);
+    EXPECT_LE(progress.done, progress.total);
   };
   options_.log.progress = tell;
   options_.volume.progress = tell;
   Restart(true);
-  const std::vector<std::string> expected{"segments after the checkpoint 0/2",
-                                          "segments after the checkpoint 1/2",
-                                          "segments 0/2",
-                                          "segments 1/2",
-                                          "partitions 0/1",
-                                          "entries 1/1"};
-  EXPECT_EQ(told, expected);
+  std::vector<std::string> steps;
+  for (const auto& [what, times] : told) steps.push_back(what);
+  EXPECT_EQ(steps, (std::vector<std::string>{"segments after the checkpoint", "segments", "partitions", "entries"}));
+  EXPECT_GE(told.front().second, 2u);
 }
 
 TEST_F(LogTest, ALostCoordinatorDoesNotReuseAnEpoch) {
