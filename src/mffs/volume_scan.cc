@@ -45,7 +45,7 @@ base::Result<> Visit(const SegmentCursor& cursor, const SegmentTable& table,
 class CursorQueue {
  public:
   CursorQueue(ScanSource source, Lsn after, std::vector<std::uint32_t> segments)
-      : source_(source), after_(after), segments_(std::move(segments)) {}
+      : source_(std::move(source)), after_(after), segments_(std::move(segments)) {}
 
   bool empty() const { return ahead_.empty() && next_ == segments_.size(); }
   Lsn first_lsn() const {
