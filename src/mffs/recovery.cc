@@ -37,6 +37,10 @@ async::Task<bool> TryBase(Job* job, Location root) {
     job->result.report.corruptions.push_back(checkpoint.error().message() + "; an older one is used");
     co_return false;
   }
+  // What the superblock says beyond the root itself.
+  for (const CheckpointRef& ref : {job->result.superblock.previous, job->result.superblock.newest}) {
+    if (ref.root == root) checkpoint->ref.durable_lsn = ref.durable_lsn;
+  }
   job->result.base = std::move(*checkpoint);
   co_return true;
 }

@@ -94,6 +94,36 @@ TEST(Recovery, ADamagedCheckpointIsReportedAndTheOneBeforeIsUsed) {
   EXPECT_THAT(live, testing::ElementsAre("kept"));
 }
 
+// What stood in a segment was acknowledged and is gone: a write went astray, or the disk gave back another time's
+// sectors.
+TEST(Recovery, ASegmentInsteadOfTheOneThatTheCheckpointKnowsIsReported) {
+  OpenVolume open;
+  std::uint64_t next = 1;
+  const auto append = [&] {
+    return *open.machine.Append(Stream::kTransit, TestKey(next++), "", std::string(400'000, 'x'));
+  };
+  const Location lost = append();
+  ASSERT_TRUE(open.machine.Checkpoint());
+  SimImage image = open.machine.device.Snapshot();
+  open.machine.volume->Release(lost);
+  bool is_reused = false;
+  for (int i = 0; i < 100 && !is_reused; ++i) {
+    const Location location = append();
+    is_reused = location.segment == lost.segment && location.generation != lost.generation;
+    open.machine.volume->Release(location);
+    if (i % 4 == 0) ASSERT_TRUE(open.machine.Checkpoint());
+  }
+  ASSERT_TRUE(is_reused);
+  EXPECT_THAT(Recover(image, RecoveryBase::kSuperblock).corruptions, testing::IsEmpty());
+  const SimImage later = open.machine.device.Snapshot();
+  for (std::uint64_t i = 0; i < kMiB / kSectorBytes; ++i) {
+    const std::uint64_t sector = (lost.segment + 1) * kMiB / kSectorBytes + i;
+    image.SetSector(sector, later.Sector(sector));
+  }
+  EXPECT_THAT(Recover(image, RecoveryBase::kSuperblock).corruptions,
+              testing::Contains(testing::HasSubstr("but the checkpoint knows live records of generation")));
+}
+
 // Sealed segments of small and large records, cleanly closed, so that each has a summary.
 SimImage Sealed() {
   VolumeOptions options = TestMachine::Options();
