@@ -261,6 +261,23 @@ class LiveVolumeTest(Folder):
         self.assertEqual(self.compare(volume)[:2], (150, 0))
         copies = [record for record in read(volume, "--records")[1]["records"] if record["copy"]]
         self.assertGreater(len(copies), 0)
+        self.dump_agrees(volume, next(record for record in copies if record["type"] == 1))
+
+    def dump_agrees(self, volume, copy):
+        """`mffs dump` tells of a copy's life what this reader found, and which note of the cleaner names it."""
+        name = f"{copy['partition']:08x}-{copy['index']:x}"
+        done = subprocess.run([POSTHORN, "mffs", "dump", volume, "--mail", name, "--json"], capture_output=True, text=True, check=False)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        records = json.loads(done.stdout)["records"]
+        same = [record for record in records if record["type"] == 1 and (record["segment"], record["offset"]) == (copy["segment"], copy["offset"])]
+        self.assertEqual([(record["copy"], record["live"], record["lsn"]) for record in same], [(True, True, copy["lsn"])])
+        notes = [record["meaning"] for record in records if record["type"] == 5]
+        self.assertTrue(any(f"is now at segment {copy['segment']} offset {copy['offset']}" in note for note in notes), notes)
+        done = subprocess.run([POSTHORN, "mffs", "dump", volume, "--mail", name], capture_output=True, text=True, check=False)
+        self.assertIn("live, a copy made by the cleaner", done.stdout)
+        info = json.loads(subprocess.run([POSTHORN, "mffs", "info", volume, "--json"], capture_output=True, check=True).stdout)
+        cold = [record for record in read(volume, "--records")[1]["records"] if record["stream"] == "cold"]
+        self.assertEqual(info["space"]["streams"]["cold"]["live_records"], len(cold))
 
 
 def read_rescued(folder):
