@@ -1,6 +1,6 @@
 """tools/mffs_reader.py, the reader written from docs/format/: on the golden image, on volumes of a real node, and on hostile images.
 
-READER_SEED=N replays one hostile image.
+READER_SEED=N replays one hostile image. WRITE_GOLDEN=1 writes the golden volume of mail anew, for a new format version.
 """
 
 import contextlib
@@ -28,6 +28,7 @@ from mffs_read.wire import crc32c, u32
 
 READER = os.path.join(ROOT, "tools/mffs_reader.py")
 GOLDEN = os.path.join(ROOT, "test/golden/mffs-1.image")
+GOLDEN_MAIL = os.path.join(ROOT, "test/golden/posthorn-1.image")
 ALICE = "alice@example.test"
 BOB = "bob@example.test"
 SUPERBLOCKS = (0, 512 << 10, -(1 << 20), -(512 << 10))
@@ -65,9 +66,9 @@ def body_of(size, word):
     return line * (size // len(line) + 1)
 
 
-def expand_golden(path):
-    """The golden image is lines of `offset hex`, both hexadecimal, behind its size."""
-    with open(GOLDEN) as lines:
+def expand_golden(path, golden=GOLDEN):
+    """A golden image is lines of `offset hex`, both hexadecimal, behind its size."""
+    with open(golden) as lines:
         image = bytearray(int(next(lines).split()[1], 16))
         for line in lines:
             offset, text = line.split()
@@ -75,6 +76,19 @@ def expand_golden(path):
             image[int(offset, 16):int(offset, 16) + len(data)] = data
     with open(path, "wb") as file:
         file.write(image)
+
+
+def write_golden(image):
+    """What expand_golden reads, without the zeroes, and beside it what this reader says of the mails."""
+    with open(image, "rb") as file, open(GOLDEN_MAIL, "w") as golden:
+        text = file.read()
+        golden.write(f"size {len(text):x}\n")
+        for at in range(0, len(text), 32):
+            if any(text[at:at + 32]):
+                golden.write(f"{at:x} {text[at:at + 32].hex()}\n")
+    with open(GOLDEN_MAIL + ".json", "w") as file:
+        json.dump(read(image)[1]["mails"], file, indent=1)
+        file.write("\n")
 
 
 class Folder(unittest.TestCase):
@@ -172,7 +186,9 @@ def make_volume(node, keep, large=1 << 20, queued=40):
     shutil.copyfile(os.path.join(node.folder, "volume.mffs"), keep)
 
 
-class LiveVolumeTest(Folder):
+class Comparison(Folder):
+    """Of this reader and `mffs rescue`."""
+
     def compare(self, image, *arguments):
         """Both must give the same mails, byte for byte, and say the same of them. The number of mails in mailboxes and in the queue."""
         target, mine = os.path.join(self.folder, "rescued"), os.path.join(self.folder, "mine")
@@ -203,6 +219,26 @@ class LiveVolumeTest(Folder):
             self.assertEqual([(one["address"], one["state"], one["attempts"]) for one in mail["recipients"]],
                              [(one["address"], one["state"], one["attempts"]) for one in where["recipients"]])
 
+
+class GoldenMailTest(Comparison):
+    def test_a_volume_that_an_earlier_build_wrote(self):
+        if "WRITE_GOLDEN" in os.environ:
+            node = Node(volume_size="24MiB", segment_size="1MiB")
+            self.addCleanup(shutil.rmtree, node.folder)
+            make_volume(node, self.image, large=3000, queued=8)
+            write_golden(self.image)
+        expand_golden(self.image, GOLDEN_MAIL)
+        with open(GOLDEN_MAIL + ".json") as file:
+            expected = json.load(file)
+        in_mailboxes, in_queue, result = self.compare(self.image)
+        self.assertEqual(result["mails"], expected)
+        self.assertGreater(in_mailboxes, 0)
+        self.assertGreater(in_queue, 0)
+        for ignored in ("superblocks", "checkpoints"):
+            self.assertEqual(read(self.image, "--ignore", ignored)[1]["mails"], expected)
+
+
+class LiveVolumeTest(Comparison):
     def node(self, **options):
         node = Node(**options)
         self.addCleanup(shutil.rmtree, node.folder)
