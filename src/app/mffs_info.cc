@@ -1,5 +1,6 @@
 #include "app/mffs_info.h"
 
+#include <chrono>
 #include <filesystem>
 #include <fstream>
 #include <utility>
@@ -12,6 +13,7 @@
 #include "app/commands_text.h"
 #include "app/mffs_image.h"
 #include "app/space_drawing.h"
+#include "base/clock.h"
 
 namespace app {
 
@@ -111,10 +113,10 @@ void PrintFacts(const Invocation& invocation, const VolumeFacts& facts) {
   invocation.out() << fmt::format(
       "volume    {} ({})\n"
       "space     {} of {} used, {} of {} segments free\n"
-      "recovery  {} records in {} blocks since the last checkpoint{}{}\n",
+      "recovery  {} records in {} blocks since the last checkpoint, {} ms{}{}\n",
       Printable(facts.name), ReadableBytes(facts.device_bytes), ReadableBytes(facts.map.total.counts.live_bytes),
       ReadableBytes(facts.capacity_bytes()), facts.map.free.segments, facts.map.segments.size(), recovery.records_found,
-      recovery.blocks_scanned, recovery.torn_tail ? "; the last write was incomplete" : "",
+      recovery.blocks_scanned, recovery.took.count(), recovery.torn_tail ? "; the last write was incomplete" : "",
       recovery.ambiguous_tail ? "; THE LAST BLOCK IS DAMAGED" : "");
   PrintSpace(invocation, facts.map);
   for (const std::string& sentence : recovery.corruptions) {
@@ -139,7 +141,10 @@ std::string_view ToString(mffs::SegmentState state) {
 }
 
 async::Task<base::Result<VolumeFacts>> ReadVolumeFacts(mffs::BlockDevice* device) {
+  const base::SystemClock clock;
+  const base::SteadyTime began = clock.SteadyNow();
   ASSIGN_OR_CO_RETURN(mffs::SpaceMap map, co_await mffs::ReadSpaceMap(device));
+  map.recovery.took = std::chrono::duration_cast<std::chrono::milliseconds>(clock.SteadyNow() - began);
   co_return VolumeFacts{.name = device->name(), .device_bytes = device->size_bytes(), .map = std::move(map)};
 }
 
