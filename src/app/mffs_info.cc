@@ -140,14 +140,6 @@ std::string_view ToString(mffs::SegmentState state) {
   return "unknown";
 }
 
-async::Task<base::Result<VolumeFacts>> ReadVolumeFacts(mffs::BlockDevice* device) {
-  const base::SystemClock clock;
-  const base::SteadyTime began = clock.SteadyNow();
-  ASSIGN_OR_CO_RETURN(mffs::SpaceMap map, co_await mffs::ReadSpaceMap(device));
-  map.recovery.took = std::chrono::duration_cast<std::chrono::milliseconds>(clock.SteadyNow() - began);
-  co_return VolumeFacts{.name = device->name(), .device_bytes = device->size_bytes(), .map = std::move(map)};
-}
-
 json::object ToJson(const VolumeFacts& facts) {
   json::object out;
   out["path"] = admin::JsonText(facts.name);
@@ -159,18 +151,27 @@ json::object ToJson(const VolumeFacts& facts) {
 }
 
 int MffsInfo(const Invocation& invocation, const MffsInfoOptions& options) {
-  const auto facts = WithImage<VolumeFacts>(options.path, ReadVolumeFacts);
-  if (!facts) return invocation.Fail(facts.error());
+  const base::SystemClock clock;
+  const base::SteadyTime began = clock.SteadyNow();
+  VolumeFacts facts;
+  auto map = WithImage<mffs::SpaceMap>(options.path, [&facts](mffs::BlockDevice* device) {
+    facts.name = device->name();
+    facts.device_bytes = device->size_bytes();
+    return mffs::ReadSpaceMap(device);
+  });
+  if (!map) return invocation.Fail(map.error());
+  facts.map = *std::move(map);
+  facts.map.recovery.took = std::chrono::duration_cast<std::chrono::milliseconds>(clock.SteadyNow() - began);
   if (!options.svg.empty()) {
-    const auto written = WriteSvg(*facts, options);
+    const auto written = WriteSvg(facts, options);
     if (!written) return invocation.Fail(written.error());
   }
   if (invocation.is_json()) {
-    invocation.PrintJson(ToJson(*facts));
+    invocation.PrintJson(ToJson(facts));
   } else {
-    PrintFacts(invocation, *facts);
+    PrintFacts(invocation, facts);
   }
-  return facts->map.recovery.corruptions.empty() ? kExitOk : kExitFailed;
+  return facts.map.recovery.corruptions.empty() ? kExitOk : kExitFailed;
 }
 
 }  // namespace app

@@ -23,9 +23,6 @@ struct VolumeFacts {
   std::uint64_t capacity_bytes() const { return std::uint64_t{map.geometry.segment_bytes} * map.segments.size(); }
 };
 
-// Writes nothing. Borrows the device. Errors: those of mffs::Volume::Open.
-async::Task<base::Result<VolumeFacts>> ReadVolumeFacts(mffs::BlockDevice* device);
-
 boost::json::object ToJson(const VolumeFacts& facts);
 
 struct MffsInfoOptions {

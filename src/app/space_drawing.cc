@@ -70,28 +70,35 @@ std::string CountsInWords(const mffs::SpaceCounts& counts) {
   return words.empty() ? "nothing" : words;
 }
 
-void AddBar(std::string* svg, std::size_t row, std::string_view name, std::string_view colour,
-            const mffs::StreamSpace& space, std::uint64_t scale_bytes) {
+struct BarLook {
+  std::string_view name;
+  std::string_view colour;
+};
+
+// `scale_bytes` take the whole width.
+void AddBar(std::string* svg, std::size_t row, BarLook look, const mffs::SpaceCounts& counts,
+            std::uint64_t scale_bytes) {
   const std::size_t y = kBarTop + row * kRowHeight;
   const auto width = [scale_bytes](std::uint64_t bytes) {
     return scale_bytes == 0 ? 0.0 : static_cast<double>(bytes) * kBarWidth / static_cast<double>(scale_bytes);
   };
-  const double live = width(space.counts.live_bytes);
-  const double dead = width(space.counts.dead_bytes);
-  const double free = width(space.counts.free_bytes);
+  const double live = width(counts.live_bytes);
+  const double dead = width(counts.dead_bytes);
+  const double free = width(counts.free_bytes);
   auto out = std::back_inserter(*svg);
-  fmt::format_to(out, "<text x=\"{}\" y=\"{}\" text-anchor=\"end\">{}</text>\n", kLeft + kNameWidth - 36, y + 12, name);
+  fmt::format_to(out, "<text x=\"{}\" y=\"{}\" text-anchor=\"end\">{}</text>\n", kLeft + kNameWidth - 36, y + 12,
+                 look.name);
   const double x = kLeft + kNameWidth - 24;
-  fmt::format_to(out, "<rect x=\"{}\" y=\"{}\" width=\"{:.1f}\" height=\"14\" fill=\"{}\"/>\n", x, y, live, colour);
+  fmt::format_to(out, "<rect x=\"{}\" y=\"{}\" width=\"{:.1f}\" height=\"14\" fill=\"{}\"/>\n", x, y, live,
+                 look.colour);
   fmt::format_to(out,
                  "<rect x=\"{:.1f}\" y=\"{}\" width=\"{:.1f}\" height=\"14\" fill=\"{}\" fill-opacity=\"0.25\"/>\n",
-                 x + live, y, dead, colour);
+                 x + live, y, dead, look.colour);
   fmt::format_to(out,
                  "<rect x=\"{:.1f}\" y=\"{}\" width=\"{:.1f}\" height=\"14\" fill=\"#f1f1ee\" stroke=\"#ccccc6\" "
                  "stroke-width=\"0.5\"/>\n",
                  x + live + dead, y, free);
-  fmt::format_to(out, "<text x=\"{:.1f}\" y=\"{}\">{}</text>\n", x + kBarWidth + 12, y + 12,
-                 CountsInWords(space.counts));
+  fmt::format_to(out, "<text x=\"{:.1f}\" y=\"{}\">{}</text>\n", x + kBarWidth + 12, y + 12, CountsInWords(counts));
 }
 
 void AddCell(std::string* svg, const mffs::SpaceMap& map, std::size_t index, std::size_t top) {
@@ -184,9 +191,9 @@ std::string SvgMap(const mffs::SpaceMap& map, const std::string& title) {
     scale = std::max(scale, stream.segments * map.geometry.segment_bytes);
   }
   for (std::size_t i = 0; i < mffs::kStreamCount; ++i) {
-    AddBar(&svg, i, StreamName(i), kLooks[i].colour, map.streams[i], scale);
+    AddBar(&svg, i, {StreamName(i), kLooks[i].colour}, map.streams[i].counts, scale);
   }
-  AddBar(&svg, mffs::kStreamCount, "free", "#f1f1ee", map.free, scale);
+  AddBar(&svg, mffs::kStreamCount, {"free", "#f1f1ee"}, map.free.counts, scale);
   svg += fmt::format(
       "<text x=\"{}\" y=\"{}\">One square a segment, in the order of the disk; strong colour: the live share, light: "
       "dead, grey: free, framed: open</text>\n",
