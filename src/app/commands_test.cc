@@ -17,6 +17,7 @@
 
 #include "admin/control_server.h"
 #include "app/commands_text.h"
+#include "app/mffs_dump.h"
 #include "app/version.h"
 #include "async/shard.h"
 #include "async/testing.h"
@@ -287,10 +288,57 @@ TEST(CommandLine, FormatsAVolumeOnceAndTellsOfIt) {
   EXPECT_EQ(facts.at("device_bytes").to_number<std::uint64_t>(), 64u << 20);
   EXPECT_EQ(facts.at("volume").at("free_segments").to_number<std::uint64_t>(),
             facts.at("volume").at("segments").to_number<std::uint64_t>());
-  EXPECT_THAT(RunPosthorn({"mffs", "info", path.c_str()}).out, HasSubstr("segments free"));
+  EXPECT_EQ(facts.at("space").at("total").at("free_bytes").to_number<std::uint64_t>(), 62u << 20);
+  EXPECT_EQ(facts.at("space").at("segments").as_array().size(), 62u);
+  const std::string svg = folder + "/map.svg";
+  EXPECT_THAT(RunPosthorn({"mffs", "info", path.c_str(), "--svg", svg.c_str()}).out,
+              AllOf(HasSubstr("segments free"), HasSubstr("       0  " + std::string(62, '.') + "\n")));
+  EXPECT_GT(std::filesystem::file_size(svg), 1000u);
+  const Ran over = RunPosthorn({"mffs", "info", path.c_str(), "--svg", path.c_str()});
+  EXPECT_EQ(over.exit_code, 1);
+  EXPECT_THAT(over.err, HasSubstr("the volume itself"));
+  EXPECT_EQ(std::filesystem::file_size(path), 64u << 20);
   EXPECT_EQ(RunPosthorn({"mffs", "format", path.c_str(), "--size", "much", "--force"}).exit_code, 2);
   EXPECT_EQ(RunPosthorn({"mffs", "info", (folder + "/none").c_str()}).exit_code, 1);
   std::filesystem::remove_all(folder);
+}
+
+TEST(CommandLine, DumpsAVolume) {
+  char name[] = "/var/tmp/posthorn-dump-XXXXXX";
+  const std::string folder = ::mkdtemp(name);
+  const std::string path = folder + "/volume.mffs";
+  EXPECT_EQ(RunPosthorn({"mffs", "format", path.c_str(), "--size", "64MiB", "--segment-size", "1MiB"}).exit_code, 0);
+  EXPECT_THAT(RunPosthorn({"mffs", "dump", path.c_str()}).out, HasSubstr("superblock 3 at 66584576: sequence 1"));
+  const Ran segment = RunPosthorn({"mffs", "dump", path.c_str(), "--segment", "3", "--json"});
+  EXPECT_EQ(segment.exit_code, 0) << segment.err;
+  EXPECT_EQ(json::parse(segment.out).at("segment").at("generation").to_number<int>(), 0);
+  struct Row {
+    std::vector<const char*> arguments;
+    int exit_code;
+    std::string error;
+  };
+  const Row rows[] = {{{"--segment", "62"}, 2, "segments 0 to 61"},
+                      {{"--lsn", "7"}, 1, "no block of LSN 7"},
+                      {{"--mail", "80000000-1"}, 1, "no record of mail 80000000-1"},
+                      {{"--mail", "../x"}, 2, "--mail takes an id"},
+                      {{"--mail", "80000000-1", "--lsn", "1"}, 2, "excludes"}};
+  for (const Row& row : rows) {
+    std::vector<const char*> arguments{"mffs", "dump", path.c_str()};
+    arguments.insert(arguments.end(), row.arguments.begin(), row.arguments.end());
+    const Ran ran = RunPosthorn(arguments);
+    EXPECT_EQ(ran.exit_code, row.exit_code) << row.error;
+    EXPECT_THAT(ran.err, HasSubstr(row.error));
+  }
+  EXPECT_EQ(RunPosthorn({"mffs", "dump", (folder + "/none").c_str()}).exit_code, 2);
+  std::filesystem::remove_all(folder);
+}
+
+TEST(CommandLine, HexLinesShowWhatIsPrintableAndHowMuchIsMissing) {
+  EXPECT_EQ(HexLines(std::string_view("ab\x1b[31m\0\x7f\xc3\xa4 0123456", 19), 40, "  "),
+            "  0000  61 62 1b 5b 33 31 6d 00 7f c3 a4 20 30 31 32 33  ab.[31m.... 0123\n"
+            "  0010  34 35 36                                         456\n"
+            "  ...   21 bytes more\n");
+  EXPECT_EQ(HexLines("", 0, "  "), "");
 }
 
 TEST(CommandLine, AVolumeThatCannotBeMadeLeavesNoFile) {

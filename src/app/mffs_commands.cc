@@ -4,22 +4,18 @@
 #include <memory>
 #include <utility>
 
-#include <boost/json/array.hpp>
 #include <fmt/format.h>
 
-#include "admin/status_command.h"
 #include "app/commands_text.h"
 #include "app/config.h"
 #include "app/run_to_end.h"
 #include "async/shard.h"
-#include "base/clock.h"
 #include "mffs/open_device.h"
 #include "mffs/preallocate.h"
 #include "mffs/volume.h"
 
 namespace app {
 
-namespace json = boost::json;
 using async::Task;
 using base::Errc;
 using base::Error;
@@ -36,26 +32,10 @@ Result<T> WithDevice(const std::string& path, Task<Result<T>> (*work)(mffs::Bloc
   return RunToEnd<T>(&shard, work(device.get(), argument));
 }
 
-struct VolumeFacts {
-  std::string name;
-  std::uint64_t device_bytes = 0;
-  mffs::VolumeStatus status;
-  mffs::RecoveryReport recovery;
-};
-
-// Opens without Start(): nothing is written.
-Task<Result<VolumeFacts>> ReadFacts(mffs::BlockDevice* device, std::uint32_t) {
-  const base::SystemClock clock;
-  ASSIGN_OR_CO_RETURN(const auto volume, co_await mffs::Volume::Open(device, &clock, {}));
-  co_return VolumeFacts{.name = device->name(),
-                        .device_bytes = device->size_bytes(),
-                        .status = volume->Status(),
-                        .recovery = volume->recovery()};
-}
-
 Task<Result<VolumeFacts>> FormatDevice(mffs::BlockDevice* device, std::uint32_t segment_bytes) {
   CO_RETURN_IF_ERROR(co_await mffs::Volume::Format(device, {.segment_bytes = segment_bytes}));
-  co_return co_await ReadFacts(device, 0);
+  ASSIGN_OR_CO_RETURN(mffs::SpaceMap map, co_await mffs::ReadSpaceMap(device));
+  co_return VolumeFacts{.name = device->name(), .device_bytes = device->size_bytes(), .map = std::move(map)};
 }
 
 // Makes the file and answers true, or makes sure that what exists may be destroyed.
@@ -69,27 +49,11 @@ Result<bool> PrepareFormat(const MffsFormatOptions& options) {
   return Error(Errc::kExists, fmt::format("{} exists; give --force to destroy what is on it", options.path));
 }
 
-void PrintStreams(const Invocation& invocation, const mffs::VolumeStatus& status) {
-  TextTable table({{"STREAM"}, {"LIVE", TextTable::Align::kRight}});
-  for (std::size_t i = 0; i < mffs::kStreamCount; ++i) {
-    table.AddRow({std::string(ToString(static_cast<mffs::Stream>(i))), ReadableBytes(status.live_bytes_by_stream[i])});
-  }
-  invocation.out() << '\n' << table.ToString();
-}
-
-json::object ToJson(const VolumeFacts& facts) {
-  json::object out;
-  out["path"] = facts.name;
-  out["device_bytes"] = facts.device_bytes;
-  out["volume"] = admin::ToJson(facts.status);
-  out["recovery"] = admin::ToJson(facts.recovery);
-  return out;
-}
-
 }  // namespace
 
 MffsSubcommands::MffsSubcommands(CLI::App* root, Invocation* invocation) : invocation_(invocation) {
-  CLI::App* const group = root->add_subcommand("mffs", "Volumes that no node has open: format, info, check, rescue");
+  CLI::App* const group =
+      root->add_subcommand("mffs", "Volumes that no node has open: format, info, check, dump, rescue");
   group->require_subcommand(1);
   group->footer("Example:\n  posthorn mffs info /var/lib/posthorn/volume.mffs");
   CLI::App* const format = group->add_subcommand("format", "Make an empty volume in a file or on a block device");
@@ -102,14 +66,21 @@ MffsSubcommands::MffsSubcommands(CLI::App* root, Invocation* invocation) : invoc
       "Examples:\n  posthorn mffs format /var/lib/posthorn/volume.mffs --size 64GiB\n"
       "  posthorn mffs format /dev/sdb --force");
   invocation->SetAction(format, [this] { return Format(); });
-  CLI::App* const info =
-      group->add_subcommand("info", "Show the space of a volume and what recovery finds; writes nothing");
-  info->add_option("PATH", info_.path, "File or block device")->required()->type_name("");
-  info->footer(
-      "Examples:\n  posthorn mffs info /var/lib/posthorn/volume.mffs\n"
-      "  posthorn mffs info /var/lib/posthorn/volume.mffs --json");
-  invocation->SetAction(info, [this] { return MffsInfo(*invocation_, info_); });
+  AddInfo(group);
+  AddMffsDump(group, invocation, &dump_);
   tools_.emplace(group, invocation);
+}
+
+void MffsSubcommands::AddInfo(CLI::App* group) {
+  CLI::App* const info = group->add_subcommand(
+      "info", "Show how the space of a volume is used, a map of its segments, what recovery finds; writes nothing");
+  info->add_option("PATH", info_.path, "File or block device")->required()->type_name("");
+  info->add_option("--svg", info_.svg, "Also write the map as a picture")->type_name("FILE");
+  info->footer(
+      "Exit codes: 0 nothing is damaged, 1 acknowledged data is, or it could not be read.\n"
+      "Examples:\n  posthorn mffs info /var/lib/posthorn/volume.mffs\n"
+      "  posthorn mffs info /var/lib/posthorn/volume.mffs --svg map.svg --json");
+  invocation_->SetAction(info, [this] { return MffsInfo(*invocation_, info_); });
 }
 
 int MffsSubcommands::Format() {
@@ -145,29 +116,9 @@ int MffsFormat(const Invocation& invocation, const MffsFormatOptions& options) {
   }
   if (invocation.is_json()) return invocation.PrintJson(ToJson(*facts));
   invocation.out() << fmt::format("formatted {}: {} in {} segments of {}\n", facts->name,
-                                  ReadableBytes(facts->status.space.capacity_bytes), facts->status.space.segments,
+                                  ReadableBytes(facts->capacity_bytes()), facts->map.segments.size(),
                                   ReadableBytes(options.segment_bytes));
   return kExitOk;
-}
-
-int MffsInfo(const Invocation& invocation, const MffsInfoOptions& options) {
-  const auto facts = WithDevice<VolumeFacts>(options.path, ReadFacts, 0);
-  if (!facts) return invocation.Fail(facts.error());
-  if (invocation.is_json()) return invocation.PrintJson(ToJson(*facts));
-  const mffs::SpaceStatus& space = facts->status.space;
-  const mffs::RecoveryReport& recovery = facts->recovery;
-  invocation.out() << fmt::format(
-      "volume    {} ({})\n"
-      "space     {} of {} used, {} of {} segments free\n"
-      "recovery  {} records in {} blocks since the last checkpoint, {} ms{}{}\n",
-      facts->name, ReadableBytes(facts->device_bytes), ReadableBytes(space.live_bytes),
-      ReadableBytes(space.capacity_bytes), space.free_segments, space.segments, recovery.records_found,
-      recovery.blocks_scanned, recovery.took.count(), recovery.torn_tail ? "; the last write was incomplete" : "",
-      recovery.ambiguous_tail ? "; THE LAST BLOCK IS DAMAGED" : "");
-  PrintStreams(invocation, facts->status);
-  for (const std::string& sentence : recovery.corruptions)
-    invocation.out() << "damaged: " << Printable(sentence) << '\n';
-  return recovery.corruptions.empty() ? kExitOk : kExitFailed;
 }
 
 }  // namespace app

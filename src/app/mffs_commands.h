@@ -1,4 +1,4 @@
-// posthorn mffs format|info|check|rescue: work on a volume that no node has open.
+// posthorn mffs format|info|check|dump|rescue: work on a volume that no node has open.
 #pragma once
 
 #include <cstdint>
@@ -8,6 +8,8 @@
 #include <CLI/App.hpp>
 
 #include "app/commands_invocation.h"
+#include "app/mffs_dump.h"
+#include "app/mffs_info.h"
 #include "app/mffs_tools.h"
 
 namespace app {
@@ -19,13 +21,8 @@ struct MffsFormatOptions {
   bool force = false;  // Format what exists, whatever is on it.
 };
 
-struct MffsInfoOptions {
-  std::string path;
-};
-
-// Both return the exit code.
+// Returns the exit code.
 int MffsFormat(const Invocation& invocation, const MffsFormatOptions& options);
-int MffsInfo(const Invocation& invocation, const MffsInfoOptions& options);
 
 // Holds what the options of these commands are parsed into. Borrows root and invocation, which outlive it.
 class MffsSubcommands {
@@ -35,6 +32,7 @@ class MffsSubcommands {
   MffsSubcommands& operator=(const MffsSubcommands&) = delete;
 
  private:
+  void AddInfo(CLI::App* group);
   int Format();
 
   Invocation* invocation_;
@@ -42,6 +40,7 @@ class MffsSubcommands {
   std::string size_text_;
   std::string segment_text_;
   MffsInfoOptions info_;
+  MffsDumpOptions dump_;
   std::optional<MffsToolSubcommands> tools_;
 };
 

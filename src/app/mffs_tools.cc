@@ -10,13 +10,10 @@
 
 #include "admin/json_values.h"
 #include "app/commands_text.h"
+#include "app/mffs_image.h"
 #include "app/progress_bar.h"
-#include "app/run_to_end.h"
-#include "async/shard.h"
 #include "base/clock.h"
-#include "base/log.h"
 #include "base/random.h"
-#include "mffs/image_device.h"
 #include "salvage/check.h"
 #include "salvage/rescue.h"
 
@@ -29,22 +26,6 @@ using base::Error;
 using base::Result;
 
 namespace {
-
-// Runs what `make` makes for the image at `path`, on a loop of its own.
-template <class T, class F>
-Result<T> WithImage(const std::string& path, F make) {
-  // What goes wrong is in the findings; log lines would only repeat it.
-  base::SetLogLevel(base::LogLevel::kError);
-  async::Shard shard("mffs");
-  auto device = mffs::OpenImage(shard.executor(), path);
-  if (!device.has_value() && device.error().code() == Errc::kBusy) {
-    return Error(Errc::kBusy, fmt::format("{0} is open in a running node, and would change while it is read: stop the "
-                                          "node first (`fuser -v {0}` names it), then run this again",
-                                          path));
-  }
-  if (!device.has_value()) return std::move(device).error();
-  return RunToEnd<T>(&shard, make(device->get()));
-}
 
 ProgressUnit UnitOf(std::string_view step) {
   return step == "blocks" || step == "segments" ? ProgressUnit::kBytes : ProgressUnit::kThings;

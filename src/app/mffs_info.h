@@ -1,0 +1,36 @@
+// posthorn mffs info: how the space of a volume is used. docs/cli.md, "posthorn mffs info"
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+#include <boost/json/object.hpp>
+
+#include "app/commands_invocation.h"
+#include "mffs/space_map.h"
+
+namespace app {
+
+// "free", "open", "sealed", "empty".
+std::string_view ToString(mffs::SegmentState state);
+
+struct VolumeFacts {
+  std::string name;
+  std::uint64_t device_bytes = 0;
+  mffs::SpaceMap map;
+
+  std::uint64_t capacity_bytes() const { return std::uint64_t{map.geometry.segment_bytes} * map.segments.size(); }
+};
+
+boost::json::object ToJson(const VolumeFacts& facts);
+
+struct MffsInfoOptions {
+  std::string path;
+  std::string svg;  // Where the map is drawn; empty: nowhere.
+};
+
+// Returns the exit code.
+int MffsInfo(const Invocation& invocation, const MffsInfoOptions& options);
+
+}  // namespace app

@@ -1,0 +1,82 @@
+#include "mffs/space_map.h"
+
+#include <gtest/gtest.h>
+
+#include "mffs/volume_testing.h"
+
+namespace mffs {
+namespace {
+
+std::uint64_t SumOf(const SpaceCounts& counts) {
+  return counts.live_bytes + counts.dead_bytes + counts.free_bytes;
+}
+
+void ExpectAddsUp(const SpaceMap& map) {
+  const std::uint64_t segment_bytes = map.geometry.segment_bytes;
+  for (const SegmentSpace& segment : map.segments) EXPECT_EQ(SumOf(segment.counts), segment_bytes);
+  std::uint64_t bytes = SumOf(map.free.counts);
+  std::uint64_t segments = map.free.segments;
+  for (const StreamSpace& stream : map.streams) {
+    EXPECT_EQ(SumOf(stream.counts), stream.segments * segment_bytes);
+    bytes += SumOf(stream.counts);
+    segments += stream.segments;
+  }
+  EXPECT_EQ(segments, map.segments.size());
+  EXPECT_EQ(bytes, segments * segment_bytes);
+  EXPECT_EQ(SumOf(map.total.counts), bytes);
+}
+
+TEST(SpaceMap, AnEmptyVolumeIsFree) {
+  TestMachine machine{SimImage(TestMachine::kDiskBytes)};
+  ASSERT_TRUE(machine.Format());
+  const auto map = async::RunTask(machine.context, ReadSpaceMap(&machine.device));
+  ASSERT_TRUE(map) << map.error().message();
+  EXPECT_EQ(map->segments.size(), 16u);
+  EXPECT_EQ(map->free.segments, 16u);
+  EXPECT_EQ(map->total.counts.free_bytes, 16u << 20);
+  ExpectAddsUp(*map);
+}
+
+TEST(SpaceMap, WhatTheStreamsHoldIsCountedAndNothingIsWritten) {
+  TestMachine machine{SimImage(TestMachine::kDiskBytes)};
+  ASSERT_TRUE(machine.Format());
+  ASSERT_TRUE(machine.Open());
+  ModelOwner owner;
+  machine.Start(&owner);
+  ASSERT_TRUE(machine.Append(Stream::kTransit, TestKey(1), "head", std::string(1000, 'a')));
+  const auto released = machine.Append(Stream::kTransit, TestKey(2), "head", std::string(3000, 'b'));
+  ASSERT_TRUE(released);
+  ASSERT_TRUE(machine.Append(Stream::kMailbox, TestKey(3), "", std::string(100'000, 'c')));
+  machine.volume->Release(*released);
+  ASSERT_TRUE(machine.Close());
+  const SimImage image = machine.device.Snapshot();
+
+  TestMachine reader(image);
+  const auto map = async::RunTask(reader.context, ReadSpaceMap(&reader.device));
+  ASSERT_TRUE(map) << map.error().message();
+  EXPECT_EQ(reader.device.counters().writes, 0u);
+  ExpectAddsUp(*map);
+  const SpaceCounts& transit = map->streams[static_cast<std::size_t>(Stream::kTransit)].counts;
+  EXPECT_EQ(transit.records, 2u);
+  EXPECT_EQ(transit.live_records, 1u);
+  EXPECT_EQ(transit.live_bytes, PaddedRecordBytes(48 + 4 + 1000));
+  const SpaceCounts& mailbox = map->streams[static_cast<std::size_t>(Stream::kMailbox)].counts;
+  EXPECT_EQ(mailbox.live_records, 1u);
+  EXPECT_EQ(mailbox.live_bytes, PaddedRecordBytes(48 + 100'000));
+}
+
+TEST(SpaceMap, AnOpenSegmentStillHasRoomAndAnEmptyOneIsDead) {
+  SegmentTable table(Geometry{.uuid = {}, .segment_bytes = 1u << 20, .segment_count = 16, .end = 18u << 20});
+  Segment open{.generation = 2, .state = SegmentState::kOpen, .stream = Stream::kParked};
+  open.end_sector = 3;
+  table.Restore(0, open);
+  table.Restore(1, {.generation = 4, .state = SegmentState::kEmpty, .stream = Stream::kCold});
+  const SpaceMap map = MapSpace({.uuid = {}, .segment_bytes = 1u << 20, .segment_count = 16, .end = 18u << 20}, table);
+  ExpectAddsUp(map);
+  EXPECT_EQ(map.segments[0].counts.free_bytes, (1u << 20) - 3 * kSectorBytes);
+  EXPECT_EQ(map.segments[1].counts.dead_bytes, 1u << 20);
+  EXPECT_EQ(map.free.segments, 14u);
+}
+
+}  // namespace
+}  // namespace mffs

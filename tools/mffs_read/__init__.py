@@ -1,0 +1,1 @@
+"""An independent reader of MFFS volumes, written from docs/format/ alone: one module for each document."""
