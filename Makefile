@@ -13,7 +13,7 @@ CTEST := ctest --output-on-failure --no-tests=error
 SOURCES = $(shell git ls-files --cached --others --exclude-standard '*.cc' '*.h')
 
 .NOTPARALLEL:
-.PHONY: help run test build bench format lint lint-all fuzz asan tsan soak clean \
+.PHONY: help run test build bench format lint lint-all fuzz asan tsan soak mutants clean \
         install-build install-test install-lint install-bench peers configure-release configure-asan configure-tsan configure-fuzz
 
 help: ## list the targets
@@ -47,6 +47,9 @@ lint-all: install-build install-lint configure-release ## the same, full clang-t
 fuzz: install-build configure-fuzz ## run each fuzz target on its corpus for FUZZ_SECONDS=60
 	@$(BUILD) build/fuzz -j $(JOBS) --target fuzzers
 	@scripts/fuzz.sh $(FUZZ_SECONDS)
+
+mutants: install-test ## plant each fault of test/mutants in a copy of the engine; each must be caught by a test
+	@tools/mutants.py --jobs $(JOBS)
 
 asan: install-test configure-asan ## run the unit and node tests under AddressSanitizer and UBSan
 	@$(BUILD) build/asan -j $(JOBS)

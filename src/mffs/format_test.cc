@@ -179,6 +179,15 @@ TEST_F(BlockTest, TheFirstBlockOfASegmentBringsTheSegmentHeader) {
   EXPECT_TRUE(DecodeBlockHeader(bytes.subspan(kSectorBytes), SomeUuid(), 4, 1));
 }
 
+TEST_F(BlockTest, WhatTheBufferHeldBeforeDoesNotReachTheDisk) {
+  Add(1, "", std::string(3000, 's'));
+  builder_.Clear();
+  Add(2, "h", "b");
+  const base::ByteSpan bytes = Seal(4, 6, 20);
+  ASSERT_EQ(bytes.size(), kSectorBytes);
+  EXPECT_EQ(base::AsText(bytes).find('s'), std::string_view::npos);
+}
+
 TEST_F(BlockTest, CanBeSealedAgainForAnotherPlace) {
   Add(1, "h", std::string(5000, 'x'));
   Seal(4, 6, 20);

@@ -2,6 +2,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "async/task_group.h"
 #include "mffs/volume_testing.h"
 
 namespace mffs {
@@ -124,6 +125,115 @@ TEST(Recovery, ASegmentInsteadOfTheOneThatTheCheckpointKnowsIsReported) {
               testing::Contains(testing::HasSubstr("but the checkpoint knows live records of generation")));
 }
 
+async::Task<void> CheckpointOnce(Volume* volume) {
+  base::Ignore(co_await volume->Checkpoint());
+}
+
+TEST(Recovery, ABlockThatBecameDurableDuringACheckpointIsMissedWhenItIsGone) {
+  OpenVolume open;
+  SimDevice& device = open.machine.device;
+  device.HoldSyncs(true);
+  async::TaskGroup group(open.machine.context.get_executor(), "checkpoint");
+  group.Spawn(CheckpointOnce(open.machine.volume.get()));
+  RunReady(open.machine.context);
+  ASSERT_EQ(device.held(), 1u);  // The table is taken, its first part is being written.
+  TestAppender appender(open.machine.volume.get(), 100);
+  appender.Append(Stream::kTransit, 1);
+  device.HoldSyncs(false);
+  async::RunTask(open.machine.context, group.Join());
+  ASSERT_EQ(appender.done().size(), 1u);
+  const Location location = appender.done()[0];
+  SimImage image = device.Snapshot();
+  image.SetSector(((location.segment + 1) * kMiB + location.offset) / kSectorBytes, nullptr);
+  TestMachine machine(image);
+  ASSERT_TRUE(machine.Open());
+  EXPECT_THAT(machine.volume->recovery().corruptions, testing::Not(testing::IsEmpty()));
+}
+
+TEST(Recovery, ACheckpointOfChangedSegmentsKnowsEveryRelease) {
+  VolumeOptions options = TestMachine::Options();
+  options.clean_below_live_percent = 0;
+  OpenVolume open(options);
+  std::vector<Location> all;
+  for (std::uint64_t i = 1; i <= 12; ++i) {
+    all.push_back(*open.machine.Append(Stream::kMailbox, TestKey(i), "", std::string(400'000, 'x')));
+  }
+  // A full one; then some that name the segments of the full one and what has changed since.
+  for (const std::uint64_t released : {0, 2, 4, 6}) {
+    ASSERT_TRUE(open.machine.Checkpoint());
+    open.machine.volume->Release(all[released]);
+  }
+  ASSERT_TRUE(open.machine.Checkpoint());
+  const VolumeStatus before = open.machine.volume->Status();
+  open.machine.device.CutPowerNow();
+  TestMachine machine(open.machine.device.ImageAfter(1));
+  ASSERT_TRUE(machine.Open());
+  EXPECT_THAT(machine.volume->recovery().corruptions, testing::IsEmpty());
+  for (std::uint64_t i = 0; i < all.size(); ++i) {
+    EXPECT_EQ(machine.volume->IsLive(all[i]), i % 2 == 1 || i > 6) << "record " << i + 1;
+  }
+  EXPECT_EQ(machine.volume->Status().live_bytes_by_stream, before.live_bytes_by_stream);
+  EXPECT_EQ(machine.volume->Status().space.live_bytes, before.space.live_bytes);
+}
+
+// Its state is so large that each checkpoint fills a segment.
+class LargeOwner final : public RecordOwner {
+ public:
+  async::Task<base::Result<>> Moved(std::vector<Move>) override { co_return base::Result<>(); }
+  CheckpointState TakeCheckpointState() override {
+    taken = std::string(900'000, static_cast<char>('a' + count++ % 26));
+    return {.state = taken, .releases = {}};
+  }
+  void CheckpointDurable() override { durable = taken; }
+  std::string taken;
+  std::string durable;
+  int count = 0;
+};
+
+TEST(Recovery, TheNewestCheckpointKeepsWhatItSharesWithOlderOnes) {
+  VolumeOptions options = TestMachine::Options();
+  options.clean_below_live_percent = 0;
+  LargeOwner owner;
+  TestMachine machine{SimImage(66 * kMiB)};
+  ASSERT_TRUE(machine.Format());
+  ASSERT_TRUE(machine.Open(options));
+  machine.volume->Start(&owner);
+  machine.started = true;
+  const auto append = [&](std::uint64_t index) {
+    return *machine.Append(Stream::kMailbox, TestKey(index), "", std::string(510'000, 'x'));
+  };
+  for (std::uint64_t i = 1; machine.volume->Status().space.free_segments > 12; ++i) append(i);
+  // One after the other names the parts of a full one, while two mails at a time overwrite every segment that becomes
+  // free.
+  for (std::uint64_t turn = 1; turn <= 20; ++turn) {
+    SCOPED_TRACE("checkpoint " + std::to_string(turn));
+    for (std::uint64_t i = 1; i <= 2; ++i) machine.volume->Release(append(100 * turn + i));
+    ASSERT_TRUE(machine.Checkpoint());
+    TestMachine again(machine.device.Snapshot());
+    ASSERT_TRUE(again.Open());
+    ASSERT_THAT(again.volume->recovery().corruptions, testing::IsEmpty());
+    // Another one may have begun since.
+    const std::string& state = again.volume->owner_state();
+    ASSERT_TRUE(state == owner.durable || state == owner.taken) << state.substr(0, 3);
+  }
+}
+
+TEST(Recovery, WhatACheckpointThatWasCutLeftTakesNoSpaceForEver) {
+  OpenVolume open;
+  const std::uint64_t before = open.machine.volume->Status().live_bytes_by_stream[0];
+  // Parts and root are durable, the superblock is not.
+  open.machine.device.Plant({.kind = PlantedFault::Kind::kHang, .to = kSectorBytes});
+  async::TaskGroup group(open.machine.context.get_executor(), "checkpoint");
+  group.Spawn(CheckpointOnce(open.machine.volume.get()));
+  RunUntil(open.machine.context, [&] { return open.machine.device.hanging() == 1; });
+  EXPECT_GT(open.machine.volume->Status().live_bytes_by_stream[0], before);
+  TestMachine machine(open.machine.device.Snapshot());
+  ASSERT_TRUE(machine.Open());
+  EXPECT_EQ(machine.volume->Status().live_bytes_by_stream[0], before);
+  open.machine.device.Unhang();
+  async::RunTask(open.machine.context, group.Join());
+}
+
 // Sealed segments of small and large records, cleanly closed, so that each has a summary.
 SimImage Sealed() {
   VolumeOptions options = TestMachine::Options();
@@ -161,7 +271,8 @@ TEST(Summaries, ADamagedOneIsNotTrusted) {
   const Found whole = Recover(image, RecoveryBase::kSuperblock);
   // The summary's last sector, the footer.
   for (const std::uint64_t from_end : {2 * kSectorBytes, kSectorBytes}) {
-    for (const std::uint64_t at : {0, 30, 70}) {
+    // An entry's offset, LSN, header and head; the footer's checksum, generation and more.
+    for (const std::uint64_t at : {0, 4, 10, 30, 58, 70}) {
       SimImage damaged = image;
       for (std::uint32_t segment = 0; segment < 16; ++segment) damaged.FlipBit((segment + 2) * kMiB - from_end + at, 1);
       const Found found = Recover(damaged, RecoveryBase::kSuperblock);

@@ -1,0 +1,127 @@
+// Cleaning when something goes wrong meanwhile: nothing live is lost, nothing released comes back.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "async/deadline.h"
+#include "mffs/volume_testing.h"
+
+namespace mffs {
+namespace {
+
+using namespace std::chrono_literals;
+
+// Counts the moves; notes them, or says that it can't.
+class MovingOwner final : public RecordOwner {
+ public:
+  async::Task<base::Result<>> Moved(std::vector<Move> moves) override {
+    ++notes;
+    if (!can_note) co_return base::Error(base::Errc::kIo, "the note was not written");
+    for (const Move& move : moves) places[move.key.index] = move.to;
+    co_return base::Result<>();
+  }
+  CheckpointState TakeCheckpointState() override { return {}; }
+  void CheckpointDurable() override {}
+
+  std::map<std::uint64_t, Location> places;  // Of what was moved.
+  int notes = 0;
+  bool can_note = true;
+};
+
+// A sealed segment of which three small records are live, and which is about to be cleaned.
+class Cleaning : public testing::Test {
+ protected:
+  Cleaning() : machine_(FormattedImage()) {
+    CHECK(machine_.Open().has_value());
+    machine_.volume->Start(&owner_);
+    machine_.started = true;
+    for (std::uint64_t i = 1; i <= 3; ++i) kept_.push_back(Append(i, 10'000));
+    std::vector<Location> dead;
+    while (dead.empty() || dead.back().segment == kept_[0].segment) dead.push_back(Append(100 + dead.size(), 300'000));
+    for (const Location& location : dead) machine_.volume->Release(location);
+    // Cleaning looks about when a checkpoint has ended.
+    CHECK(machine_.Checkpoint().has_value());
+    CHECK(Cleaned() == 0 && owner_.notes == 0);
+  }
+
+  Location Append(std::uint64_t index, std::size_t bytes) {
+    const auto location = machine_.Append(Stream::kMailbox, TestKey(index), "head", BodyOf(index, bytes));
+    CHECK(location.has_value());
+    return *location;
+  }
+  static std::string BodyOf(std::uint64_t index, std::size_t bytes) {
+    return std::string(bytes, static_cast<char>('a' + index % 26));
+  }
+  std::uint64_t Cleaned() const { return machine_.volume->Status().segments_cleaned; }
+  std::uint64_t ColdBytes() const {
+    return machine_.volume->Status().live_bytes_by_stream[static_cast<std::size_t>(Stream::kCold)];
+  }
+  void WaitUntil(const std::function<bool()>& condition) {
+    for (int i = 0; i < 5000 && !condition(); ++i) async::RunTask(machine_.context, async::Sleep(1ms));
+    ASSERT_TRUE(condition());
+  }
+  void ExpectOriginalsAreThere() {
+    for (std::uint64_t i = 1; i <= 3; ++i) {
+      EXPECT_TRUE(machine_.volume->IsLive(kept_[i - 1])) << "record " << i;
+      const auto record = machine_.Read(kept_[i - 1]);
+      ASSERT_TRUE(record) << record.error().message();
+      EXPECT_EQ(record->body, BodyOf(i, 10'000));
+    }
+  }
+
+  MovingOwner owner_;
+  TestMachine machine_;
+  std::vector<Location> kept_;
+};
+
+TEST_F(Cleaning, MovesWhatIsLiveAndTellsTheOwnerWhere) {
+  WaitUntil([this] { return Cleaned() == 1; });
+  ASSERT_EQ(owner_.places.size(), 3u);
+  for (const auto& [index, place] : owner_.places) {
+    EXPECT_TRUE(machine_.volume->IsLive(place));
+    EXPECT_EQ(machine_.Read(place)->body, BodyOf(index, 10'000));
+  }
+  for (const Location& location : kept_) EXPECT_FALSE(machine_.volume->IsLive(location));
+}
+
+TEST_F(Cleaning, OriginalsStayLiveWhileTheirCopiesAreWritten) {
+  machine_.device.HoldSyncs(true);
+  WaitUntil([this] { return machine_.device.held() > 0; });
+  ExpectOriginalsAreThere();
+  machine_.device.HoldSyncs(false);
+  WaitUntil([this] { return Cleaned() == 1; });
+}
+
+TEST_F(Cleaning, OriginalsStayWhenTheirCopiesCannotBeWritten) {
+  machine_.device.Plant({.kind = PlantedFault::Kind::kFail, .times = PlantedFault::kAlways, .from = kMiB});
+  WaitUntil([this] { return machine_.volume->Status().read_only; });
+  RunReady(machine_.context);
+  EXPECT_EQ(owner_.notes, 0);
+  ExpectOriginalsAreThere();
+}
+
+TEST_F(Cleaning, OriginalsStayWhenTheOwnerCannotNoteTheMove) {
+  owner_.can_note = false;
+  WaitUntil([this] { return owner_.notes > 0; });
+  RunReady(machine_.context);
+  ExpectOriginalsAreThere();
+  EXPECT_EQ(Cleaned(), 0u);
+  // Each further try would leave more copies.
+  ASSERT_TRUE(machine_.Checkpoint());
+  RunReady(machine_.context);
+  EXPECT_EQ(owner_.notes, 1);
+}
+
+TEST_F(Cleaning, ARecordReleasedWhileItIsCopiedIsGoneAtBothPlaces) {
+  machine_.device.HoldSyncs(true);
+  WaitUntil([this] { return machine_.device.held() > 0; });
+  machine_.volume->Release(kept_[1]);
+  machine_.device.HoldSyncs(false);
+  WaitUntil([this] { return Cleaned() == 1; });
+  EXPECT_THAT(owner_.places, testing::ElementsAre(testing::Key(1), testing::Key(3)));
+  std::uint64_t moved = 0;
+  for (const auto& [index, place] : owner_.places) moved += PaddedRecordBytes(place.size);
+  EXPECT_EQ(ColdBytes(), moved) << "a copy that nobody knows is live";
+}
+
+}  // namespace
+}  // namespace mffs

@@ -1,0 +1,91 @@
+// What a power cut left of the writes in flight: the next mount drops it, and neither it nor a later one takes it up.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "mffs/volume_testing.h"
+
+namespace mffs {
+namespace {
+
+constexpr std::array kFirstLostSecondKept{WriteFate::kLost, WriteFate::kKept};
+
+// The power goes while the records are being written, each in a stream of its own.
+SimImage CutWhileWriting(OpenVolume& open, std::span<const Stream> streams, std::size_t body_bytes,
+                         std::span<const WriteFate> fates) {
+  open.machine.device.CutPowerAfter(0);
+  const std::string body(body_bytes, 'd');
+  std::deque<AppendRequest> requests;
+  for (const Stream stream : streams) {
+    AppendRequest& request =
+        requests.emplace_back(AppendRequest{.stream = stream, .key = TestKey(100), .body = {body}});
+    request.done = [](const base::Result<Location>& location) { EXPECT_FALSE(location); };
+    open.machine.volume->Append(&request);
+  }
+  open.machine.context.restart();
+  open.machine.context.run();
+  CHECK(open.machine.device.PowerWasCut() && open.machine.device.UnflushedWrites() == fates.size());
+  SimImage image = open.machine.device.ImageAfter(fates, 1);
+  open.machine.Shutdown();
+  return image;
+}
+
+std::vector<std::uint64_t> LiveIndexes(TestMachine& machine) {
+  std::vector<std::uint64_t> indexes;
+  for (const SeenRecord& seen : machine.Scan()) {
+    if (seen.is_live) indexes.push_back(seen.key.index);
+  }
+  return indexes;
+}
+
+TEST(TornTail, KeepsItsBytesWhileTheMountThatDroppedItLasts) {
+  OpenVolume open;
+  const Location acknowledged = *open.machine.Append(Stream::kTransit, TestKey(1), "", "acknowledged");
+  const SimImage before = open.machine.device.Snapshot();
+  const SimImage torn = CutWhileWriting(open, std::array{Stream::kTransit}, 100'000, std::array{WriteFate::kTornHead});
+  std::vector<std::uint64_t> tail;
+  for (std::uint64_t i = 0; i < torn.size_bytes() / kSectorBytes; ++i) {
+    if (torn.Sector(i) != before.Sector(i)) tail.push_back(i);
+  }
+  ASSERT_GT(tail.size(), 5u);
+
+  TestMachine machine(torn);
+  ASSERT_TRUE(machine.Open());
+  EXPECT_TRUE(machine.volume->recovery().ambiguous_tail);
+  EXPECT_THAT(machine.volume->recovery().corruptions, testing::IsEmpty());
+  ModelOwner owner;
+  machine.Start(&owner);
+  machine.volume->Release(acknowledged);
+  // Three times round the volume.
+  for (std::uint64_t i = 0; i < 3 * TestMachine::kDiskBytes / 400'000; ++i) {
+    const auto location = machine.Append(Stream::kTransit, TestKey(2), "", std::string(400'000, 'x'));
+    ASSERT_TRUE(location) << location.error().message();
+    machine.volume->Release(*location);
+  }
+  for (const std::uint64_t sector : tail) {
+    ASSERT_EQ(machine.device.Snapshot().Sector(sector), torn.Sector(sector)) << "sector " << sector;
+  }
+}
+
+TEST(TornTail, ABlockDroppedForAGapBeforeItDoesNotTakeThePlaceOfALaterOne) {
+  OpenVolume open;
+  const SimImage gap = CutWhileWriting(open, std::array{Stream::kTransit, Stream::kMailbox}, 100, kFirstLostSecondKept);
+  // The mount after it acknowledges records, and ends before its first checkpoint.
+  TestMachine second(gap);
+  ASSERT_TRUE(second.Open());
+  EXPECT_TRUE(second.volume->recovery().torn_tail);
+  EXPECT_THAT(LiveIndexes(second), testing::IsEmpty());
+  second.device.Plant({.kind = PlantedFault::Kind::kHang, .to = kSectorBytes});
+  ModelOwner owner;
+  second.Start(&owner);
+  for (std::uint64_t i = 1; i <= 5; ++i) ASSERT_TRUE(second.Append(Stream::kTransit, TestKey(i), "", "acknowledged"));
+  ASSERT_EQ(owner.states_durable, 0);
+  second.device.CutPowerNow();
+
+  TestMachine third(second.device.ImageAfter(1));
+  ASSERT_TRUE(third.Open());
+  EXPECT_THAT(third.volume->recovery().corruptions, testing::IsEmpty());
+  EXPECT_THAT(LiveIndexes(third), testing::ElementsAre(1, 2, 3, 4, 5));
+}
+
+}  // namespace
+}  // namespace mffs
