@@ -1,7 +1,4 @@
-// Rot, failing and hanging devices, damaged superblocks, reuse of segments, the full disk.
-#include <deque>
-#include <functional>
-
+// Rot, failing and hanging devices, damaged superblocks, reuse of segments.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -14,37 +11,6 @@ namespace mffs {
 namespace {
 
 using namespace std::chrono_literals;
-
-RecordKey Key(std::uint64_t index) {
-  return {.type = ModelOwner::kRecordType, .partition = 7, .epoch = 1, .index = index};
-}
-
-const SimImage& Formatted() {
-  static const SimImage image = [] {
-    TestMachine machine{SimImage(TestMachine::kDiskBytes)};
-    CHECK(machine.Format().has_value());
-    return machine.device.Snapshot();
-  }();
-  return image;
-}
-
-// A volume that is open and started, with a model owner.
-struct Opened {
-  explicit Opened(const SimImage& image, VolumeOptions options = TestMachine::Options()) : machine(image) {
-    const auto opened = machine.Open(std::move(options));
-    CHECK(opened.has_value());
-    machine.Start(&owner);
-    // The checkpoint that every mount makes first.
-    CHECK(machine.Checkpoint().has_value());
-  }
-  Location Append(std::uint64_t index, std::string body, Stream stream = Stream::kTransit) {
-    const auto location = machine.Append(stream, Key(index), "head", std::move(body));
-    CHECK(location.has_value());
-    return *location;
-  }
-  ModelOwner owner;
-  TestMachine machine;
-};
 
 // --- Rot ---
 
@@ -60,7 +26,7 @@ std::vector<std::uint64_t> SectorsThatDiffer(const SimImage& before, const SimIm
 TEST(Rot, ABitFlippedInAnyAcknowledgedSectorIsReportedAndHarmsOnlyWhatItTouches) {
   VolumeOptions options = TestMachine::Options();
   options.cover_after = 1ms;
-  Opened opened(Formatted(), options);
+  OpenVolume opened(options);
   const SimImage before = opened.machine.device.Snapshot();
   std::map<std::uint64_t, Location> written;
   for (std::uint64_t i = 1; i <= 6; ++i) written[i] = opened.Append(i, std::string(i * 1500, 'a'), Stream::kMailbox);
@@ -100,7 +66,7 @@ TEST(Rot, ABitFlippedInAnyAcknowledgedSectorIsReportedAndHarmsOnlyWhatItTouches)
 }
 
 TEST(Rot, ASectorThatCannotBeReadIsReportedLikeRot) {
-  Opened opened(Formatted());
+  OpenVolume opened;
   const Location bad = opened.Append(1, std::string(9000, 'x'));
   const Location good = opened.Append(2, "y");
   const std::uint64_t at = (bad.segment + 1) * kMiB + bad.offset + 5000;
@@ -117,14 +83,14 @@ TEST(Rot, ASectorThatCannotBeReadIsReportedLikeRot) {
 }
 
 TEST(Rot, AWriteThatTheDeviceLostIsNotReadAsWhatWasThereBefore) {
-  Opened opened(Formatted());
+  OpenVolume opened;
   opened.machine.device.Plant({.kind = PlantedFault::Kind::kLose, .from = kMiB});
   const Location lost = opened.Append(1, "first");
   EXPECT_EQ(opened.machine.Read(lost).error().code(), base::Errc::kCorrupt);
 }
 
 TEST(Rot, AMisdirectedWriteIsNotReadAsTheRecordThatBelongsThere) {
-  Opened opened(Formatted());
+  OpenVolume opened;
   const Location one = opened.Append(1, "one");
   opened.machine.device.Plant({.kind = PlantedFault::Kind::kMisdirect, .from = kMiB, .shift_bytes = 7 * kMiB});
   const Location two = opened.Append(2, "two");
@@ -135,7 +101,7 @@ TEST(Rot, AMisdirectedWriteIsNotReadAsTheRecordThatBelongsThere) {
 // --- A process that was killed: what it wrote is visible to the next one, but may not be durable ---
 
 TEST(Reopening, WhatIsReadAtOpeningSurvivesAPowerCutAfterIt) {
-  Opened opened(Formatted());
+  OpenVolume opened;
   opened.machine.device.IgnoreSync(true);  // Nothing of the first process gets beyond the disk's cache.
   opened.Append(1, "seen by the second process");
   ASSERT_TRUE(opened.machine.Close());
@@ -152,7 +118,7 @@ TEST(Reopening, WhatIsReadAtOpeningSurvivesAPowerCutAfterIt) {
 }
 
 TEST(Reopening, ADeviceThatCannotBeFlushedIsNotOpened) {
-  TestMachine machine(Formatted());
+  TestMachine machine(FormattedImage());
   machine.device.Plant({.kind = PlantedFault::Kind::kFail, .on = SimOperation::kFlush});
   const auto opened = machine.Open();
   ASSERT_FALSE(opened);
@@ -164,7 +130,7 @@ TEST(Reopening, ADeviceThatCannotBeFlushedIsNotOpened) {
 class Superblocks : public testing::TestWithParam<int> {};
 
 TEST_P(Superblocks, AnyTwoEqualCopiesOpenTheVolume) {
-  Opened opened(Formatted());
+  OpenVolume opened;
   const Location location = opened.Append(1, "kept");
   ASSERT_TRUE(opened.machine.Close());
   SimImage image = opened.machine.device.Snapshot();
@@ -187,7 +153,7 @@ TEST_P(Superblocks, AnyTwoEqualCopiesOpenTheVolume) {
 INSTANTIATE_TEST_SUITE_P(EachSubset, Superblocks, testing::Range(0, 16));
 
 TEST(Superblock, AnotherFormatVersionIsLeftAlone) {
-  SimImage image = Formatted();
+  SimImage image = FormattedImage();
   for (std::size_t copy = 0; copy < kSuperblockCopies; ++copy) {
     image.FlipBit(SuperblockOffset(copy, TestMachine::kDiskBytes) + 8, 2);
   }
@@ -198,7 +164,7 @@ TEST(Superblock, AnotherFormatVersionIsLeftAlone) {
 }
 
 TEST(Superblock, ADeviceCutShortIsNamedWithBothSizes) {
-  const SimImage& image = Formatted();
+  const SimImage image = FormattedImage();
   SimImage shorter(TestMachine::kDiskBytes / 2);
   for (std::uint64_t i = 0; i < shorter.size_bytes() / kSectorBytes; ++i) shorter.SetSector(i, image.Sector(i));
   TestMachine machine(shorter);
@@ -209,7 +175,7 @@ TEST(Superblock, ADeviceCutShortIsNamedWithBothSizes) {
 }
 
 TEST(Superblock, ADeviceThatGrewOpens) {
-  const SimImage& image = Formatted();
+  const SimImage image = FormattedImage();
   SimImage larger(2 * TestMachine::kDiskBytes);
   for (std::uint64_t i = 0; i < image.size_bytes() / kSectorBytes; ++i) larger.SetSector(i, image.Sector(i));
   larger.FlipBit(SuperblockOffset(0, 0) + 50, 1);
@@ -220,7 +186,7 @@ TEST(Superblock, ADeviceThatGrewOpens) {
 
 TEST(Superblock, AMountRepairsDamagedCopiesBeforeItsFirstUpdate) {
   // Only the two copies agree that an update writes first.
-  SimImage image = Formatted();
+  SimImage image = FormattedImage();
   image.FlipBit(SuperblockOffset(1, TestMachine::kDiskBytes) + 50, 1);
   image.FlipBit(SuperblockOffset(3, TestMachine::kDiskBytes) + 50, 1);
   for (std::uint64_t cut = 0;; ++cut) {
@@ -263,7 +229,7 @@ TEST(Reuse, TwentyWrapsWithEqualRecordsOfZeroesBringNothingStaleBack) {
     owner.Adopt(machine);
     machine.Start(&owner);
     for (int i = 0; i < 150; ++i, ++index) {
-      const auto location = machine.Append(Stream::kTransit, Key(index), "", body);
+      const auto location = machine.Append(Stream::kTransit, TestKey(index), "", body);
       ASSERT_TRUE(location) << location.error().message();
       written += body.size();
       owner.records[index] = {.head = "", .body = body, .location = *location};
@@ -286,7 +252,7 @@ TEST(Reuse, TwentyWrapsWithEqualRecordsOfZeroesBringNothingStaleBack) {
 
 async::Task<void> AppendUntilRefused(Volume* volume, std::vector<Location>* places) {
   for (std::uint64_t index = 100;; ++index) {
-    const auto location = co_await volume->AppendCopy(Stream::kTransit, Key(index), "", std::string(400'000, '\0'));
+    const auto location = co_await volume->AppendCopy(Stream::kTransit, TestKey(index), "", std::string(400'000, '\0'));
     if (!location.has_value()) co_return;
     places->push_back(*location);
   }
@@ -296,7 +262,7 @@ async::Task<void> CheckpointOnce(Volume* volume) {
 }
 
 TEST(Reuse, SegmentsThatACheckpointFreesWaitForItsSuperblock) {
-  Opened opened(Formatted());
+  OpenVolume opened;
   std::set<std::uint32_t> emptied;
   for (std::uint64_t i = 1; i <= 8; ++i) {
     const Location location = opened.Append(i, std::string(400'000, '\0'));
@@ -322,7 +288,7 @@ TEST(Reuse, SegmentsThatACheckpointFreesWaitForItsSuperblock) {
 }
 
 TEST(Reuse, ALocationOfAnEarlierGenerationIsNotFoundAndItsReleaseDoesNothing) {
-  Opened opened(Formatted());
+  OpenVolume opened;
   const Location old = opened.Append(1, "old");
   std::vector<Location> all{old};
   // Fills and empties until a record of another generation lies in the segment of the first one.
@@ -342,7 +308,7 @@ TEST(Reuse, ALocationOfAnEarlierGenerationIsNotFoundAndItsReleaseDoesNothing) {
 // --- Write errors ---
 
 TEST(WriteErrors, AFailedWriteIsDoneElsewhereOnceAndAcknowledged) {
-  Opened opened(Formatted());
+  OpenVolume opened;
   opened.Append(1, "before");
   opened.machine.device.Plant({.kind = PlantedFault::Kind::kFail, .from = kMiB});
   const Location location = opened.Append(2, "despite the failure");
@@ -358,14 +324,14 @@ TEST(WriteErrors, AFailedWriteIsDoneElsewhereOnceAndAcknowledged) {
 }
 
 TEST(WriteErrors, TwoFailuresLatchTheVolumeAndNothingIsAcknowledgedFalsely) {
-  Opened opened(Formatted());
+  OpenVolume opened;
   const Location before = opened.Append(1, "before");
   opened.machine.device.Plant({.kind = PlantedFault::Kind::kFail, .times = 2, .from = kMiB});
-  const auto failed = opened.machine.Append(Stream::kTransit, Key(2), "", "lost");
+  const auto failed = opened.machine.Append(Stream::kTransit, TestKey(2), "", "lost");
   EXPECT_EQ(failed.error().code(), base::Errc::kReadOnly);
   EXPECT_TRUE(opened.machine.volume->Status().read_only);
   EXPECT_EQ(opened.machine.volume->Admit(Stream::kTransit, 1).error().code(), base::Errc::kReadOnly);
-  EXPECT_EQ(opened.machine.Append(Stream::kMeta, Key(3), "", "").error().code(), base::Errc::kReadOnly);
+  EXPECT_EQ(opened.machine.Append(Stream::kMeta, TestKey(3), "", "").error().code(), base::Errc::kReadOnly);
   EXPECT_EQ(opened.machine.Read(before)->body, "before");
   EXPECT_EQ(opened.machine.Checkpoint().error().code(), base::Errc::kReadOnly);
   EXPECT_EQ(opened.machine.Close().error().code(), base::Errc::kReadOnly);
@@ -374,7 +340,7 @@ TEST(WriteErrors, TwoFailuresLatchTheVolumeAndNothingIsAcknowledgedFalsely) {
 TEST(WriteErrors, AHungWriteIsDoneElsewhereAndItsLateEndChangesNothing) {
   VolumeOptions options = TestMachine::Options();
   options.write_deadline = 20ms;
-  Opened opened(Formatted(), options);
+  OpenVolume opened(options);
   const Location before = opened.Append(1, "before");
   opened.machine.device.Plant({.kind = PlantedFault::Kind::kHang, .from = kMiB});
   const Location moved = opened.Append(2, "moved");
@@ -397,7 +363,7 @@ TEST(WriteErrors, AHungWriteIsDoneElsewhereAndItsLateEndChangesNothing) {
 TEST(WriteErrors, AHungWriteKeepsItsSegmentFromBeingReused) {
   VolumeOptions options = TestMachine::Options();
   options.write_deadline = 20ms;
-  Opened opened(Formatted(), options);
+  OpenVolume opened(options);
   const Location first = opened.Append(1, "first");
   opened.machine.device.Plant({.kind = PlantedFault::Kind::kHang, .from = kMiB});
   Location last = opened.Append(2, "moved");
@@ -413,196 +379,10 @@ TEST(WriteErrors, AHungWriteKeepsItsSegmentFromBeingReused) {
 }
 
 TEST(WriteErrors, ASuperblockThatCannotBeWrittenLatchesTheVolume) {
-  Opened opened(Formatted());
+  OpenVolume opened;
   opened.machine.device.Plant({.kind = PlantedFault::Kind::kFail, .to = kSectorBytes});
   EXPECT_EQ(opened.machine.Checkpoint().error().code(), base::Errc::kReadOnly);
   EXPECT_TRUE(opened.machine.volume->Status().read_only);
-}
-
-// --- Space ---
-
-TEST(Space, AFullVolumeRefusesParkedMailFirstThenAllAndDrainsToNothing) {
-  Opened opened(Formatted());
-  std::vector<Location> all;
-  std::uint64_t index = 1;
-  const auto fill = [&](Stream stream) {
-    for (;; ++index) {
-      const auto location = opened.machine.Append(stream, Key(index), "", std::string(100'000, 'f'));
-      if (!location.has_value()) return location.error().code();
-      all.push_back(*location);
-    }
-  };
-  EXPECT_EQ(fill(Stream::kParked), base::Errc::kNoSpace);
-  const std::size_t parked = all.size();
-  EXPECT_EQ(fill(Stream::kTransit), base::Errc::kNoSpace);
-  EXPECT_GT(all.size(), parked);
-  // The owner notes what it drains, as a log does.
-  const auto note = opened.machine.Append(Stream::kMeta, Key(index), "", std::string(1000, 'n'));
-  ASSERT_TRUE(note) << note.error().message();
-  for (const Location& location : all) EXPECT_TRUE(opened.machine.Read(location));
-  for (const Location& location : all) opened.machine.volume->Release(location);
-  opened.machine.volume->Release(*note);
-  ASSERT_TRUE(opened.machine.Checkpoint());
-  EXPECT_TRUE(opened.machine.volume->Admit(Stream::kParked, 100'000));
-  EXPECT_EQ(opened.machine.volume->Status().live_bytes_by_stream[1], 0u);
-  EXPECT_EQ(opened.machine.volume->Status().live_bytes_by_stream[2], 0u);
-  // And it can be filled again.
-  const std::size_t first_time = all.size();
-  all.clear();
-  fill(Stream::kTransit);
-  EXPECT_GT(all.size() + 25, first_time);
-}
-
-// Appends without asking Admit.
-base::Result<Location> AppendUnasked(Opened& opened, Stream stream, std::size_t body_bytes) {
-  const std::string body(body_bytes, 'm');
-  AppendRequest request{.stream = stream, .key = Key(10'000), .body = {body}};
-  std::optional<base::Result<Location>> result;
-  request.done = [&result](base::Result<Location> location) { result.emplace(std::move(location)); };
-  opened.machine.volume->Append(&request);
-  opened.machine.context.restart();
-  while (!result.has_value()) CHECK(opened.machine.context.run_one() > 0);
-  return *std::move(result);
-}
-
-// Until the volume has no segment left for the stream.
-void FillBeyondAdmission(Opened& opened, Stream stream) {
-  for (std::size_t body_bytes = 400'000; body_bytes >= 1000;) {
-    const auto location = AppendUnasked(opened, stream, body_bytes);
-    if (location.has_value()) continue;
-    CHECK(location.error().code() == base::Errc::kNoSpace);
-    body_bytes /= 2;
-  }
-}
-
-TEST(Space, TheLastSegmentsAreKeptForTheCheckpointThatFreesOthers) {
-  Opened opened(Formatted());
-  std::vector<Location> mail;
-  for (std::uint64_t i = 1; i <= 6; ++i) mail.push_back(opened.Append(i, std::string(400'000, 't')));
-  FillBeyondAdmission(opened, Stream::kMeta);
-  EXPECT_EQ(opened.machine.volume->Status().space.free_segments, 2u);
-  for (const Location& location : mail) opened.machine.volume->Release(location);
-  ASSERT_TRUE(opened.machine.Checkpoint());
-  EXPECT_GE(opened.machine.volume->Status().space.free_segments, 2u);
-}
-
-TEST(Space, ACheckpointWithoutRoomIsTriedAgainWhenTimeHasPassedNotAtOnce) {
-  Opened opened(Formatted());
-  std::vector<Location> mail;
-  for (std::uint64_t i = 1; i <= 6; ++i) mail.push_back(opened.Append(i, std::string(400'000, 't')));
-  FillBeyondAdmission(opened, Stream::kMeta);
-  // The second try of a write that failed may have what is kept for checkpoints.
-  for (int i = 0; i < 2; ++i) {
-    opened.machine.device.Plant({.on = SimOperation::kWrite});
-    ASSERT_TRUE(AppendUnasked(opened, Stream::kTransit, 100));
-  }
-  EXPECT_EQ(opened.machine.volume->Status().space.free_segments, 0u);
-  // Checkpoints fill the segment that they have; the one that needs another fails.
-  int checkpoints = 0;
-  while (opened.machine.Checkpoint()) ASSERT_LT(++checkpoints, 500);
-  const std::uint64_t live_before = opened.machine.volume->Status().live_bytes_by_stream[0];
-  const int before = opened.owner.states_taken;
-  // A segment is empty now, and only a checkpoint can free it.
-  opened.machine.volume->Release(mail[0]);
-  opened.machine.volume->Release(mail[1]);
-  RunReady(opened.machine.context, 5000);
-  EXPECT_EQ(opened.owner.states_taken, before);
-  opened.machine.clock.Advance(1s);
-  opened.machine.volume->Release(mail[2]);
-  opened.machine.volume->Release(mail[3]);
-  RunReady(opened.machine.context, 5000);
-  EXPECT_EQ(opened.owner.states_taken, before + 1);
-  EXPECT_EQ(opened.machine.volume->Status().live_bytes_by_stream[0], live_before);
-}
-
-TEST(Space, AWriterWhoseClaimIsRefusedGoesOnWhenToldSoAndDoesNotSpin) {
-  VolumeOptions options = TestMachine::Options();
-  bool allowed = true;
-  int asked = 0;
-  options.claim_unused = [&](std::uint64_t, std::uint64_t) {
-    ++asked;
-    return allowed;
-  };
-  Opened opened(Formatted(), options);
-  for (const Stream stream : {Stream::kTransit, Stream::kMeta}) {
-    SCOPED_TRACE(ToString(stream));
-    allowed = true;
-    opened.Append(1, std::string(400'000, 'x'), stream);
-    allowed = false;
-    const std::function<void()> retry = opened.machine.volume->ClaimRetry();
-    std::string body(400'000, 'y');
-    std::vector<base::Result<Location>> results;
-    std::deque<AppendRequest> requests;
-    for (std::uint64_t i = 2; i <= 4; ++i) {
-      AppendRequest& request = requests.emplace_back(AppendRequest{.stream = stream, .key = Key(i), .body = {body}});
-      request.done = [&results](base::Result<Location> location) { results.push_back(std::move(location)); };
-      opened.machine.volume->Append(&request);
-    }
-    RunReady(opened.machine.context, 5000);
-    EXPECT_LT(results.size(), 3u);
-    const int asked_before = asked;
-    retry();
-    RunReady(opened.machine.context, 5000);
-    EXPECT_GT(asked, asked_before);
-    EXPECT_LE(asked, asked_before + 3 * 16);  // A few rounds over all segments.
-    EXPECT_LT(results.size(), 3u);
-    allowed = true;
-    retry();
-    RunReady(opened.machine.context, 5000);
-    ASSERT_EQ(results.size(), 3u);
-    for (const auto& result : results) EXPECT_TRUE(result);
-  }
-}
-
-TEST(Space, CleaningGivesBackSegmentsOfWhichLittleIsLive) {
-  Opened opened(Formatted());
-  std::uint64_t index = 1;
-  std::vector<std::uint64_t> kept;
-  // Each segment keeps one small record of the many large ones.
-  for (int segment = 0; segment < 5; ++segment) {
-    const auto add = [&](std::size_t bytes) {
-      ModelRecord& record = opened.owner.records[index];
-      record.body = std::string(bytes, static_cast<char>('a' + segment));
-      record.location = opened.Append(index, record.body, Stream::kMailbox);
-      return index++;
-    };
-    kept.push_back(add(10'000));
-    for (int i = 0; i < 3; ++i) {
-      const std::uint64_t dead = add(300'000);
-      opened.owner.records.at(dead).release_begun = true;
-      opened.machine.volume->Release(*opened.owner.records.at(dead).location);
-    }
-  }
-  ASSERT_TRUE(opened.machine.Checkpoint());
-  for (int i = 0; i < 2000 && opened.machine.volume->Status().segments_cleaned < 4; ++i) {
-    async::RunTask(opened.machine.context, async::Sleep(1ms));
-  }
-  EXPECT_GE(opened.machine.volume->Status().segments_cleaned, 4u);
-  EXPECT_GT(opened.machine.volume->Status().live_bytes_by_stream[4], 40'000u);
-  for (const std::uint64_t record : kept) {
-    const ModelRecord& model = opened.owner.records.at(record);
-    EXPECT_EQ(opened.machine.Read(*model.location)->body, model.body);
-  }
-}
-
-TEST(Space, CountersEqualAScan) {
-  Opened opened(Formatted());
-  std::vector<Location> all;
-  for (std::uint64_t i = 1; i <= 60; ++i) {
-    all.push_back(opened.Append(i, std::string(i * 500, 'c'), i % 2 == 0 ? Stream::kTransit : Stream::kHistory));
-    if (i % 3 == 0) opened.machine.volume->Release(all[i / 2]);
-  }
-  ASSERT_TRUE(opened.machine.Close());
-  const VolumeStatus before = opened.machine.volume->Status();
-  TestMachine machine(opened.machine.device.Snapshot());
-  ASSERT_TRUE(machine.Open());
-  std::uint64_t live = 0;
-  for (const SeenRecord& seen : machine.Scan()) {
-    if (seen.is_live && seen.stream != Stream::kMeta) live += PaddedRecordBytes(seen.location.size);
-  }
-  const VolumeStatus after = machine.volume->Status();
-  EXPECT_EQ(live, after.live_bytes_by_stream[1] + after.live_bytes_by_stream[5]);
-  EXPECT_EQ(before.live_bytes_by_stream, after.live_bytes_by_stream);
 }
 
 }  // namespace

@@ -184,6 +184,11 @@ struct OpenVolume {
     machine.Start(&owner);
     CHECK(machine.Checkpoint().has_value());
   }
+  Location Append(std::uint64_t index, std::string body, Stream stream = Stream::kTransit) {
+    const auto location = machine.Append(stream, TestKey(index), "head", std::move(body));
+    CHECK(location.has_value());
+    return *location;
+  }
   ModelOwner owner;
   TestMachine machine;
 };
