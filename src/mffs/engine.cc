@@ -337,6 +337,7 @@ async::Task<base::Result<>> Volume::Engine::Close() {
   is_closing_ = true;
   cleaning_wanted_.Set();
   co_await cleaning_task_.Join();
+  writer_.EndCovering();
   co_await writer_.Drain();
   if (!writer_.read_only()) writer_.SealOpenSegments();
   sealer_.Stop();

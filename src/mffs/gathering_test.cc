@@ -252,5 +252,22 @@ TEST(Covering, ComesWithinTheTimeThatTheOptionsPromise) {
   EXPECT_GT(open.machine.volume->Status().durable_lsn, last);
 }
 
+TEST(Covering, NothingIsWrittenAfterClosing) {
+  VolumeOptions options = TestMachine::Options();
+  options.cover_after = 4ms;
+  OpenVolume open(options);
+  TestAppender appender(open.machine.volume.get(), 3000);
+  appender.Append(Stream::kTransit, 1);
+  RunUntil(open.machine.context, [&] { return appender.done().size() == 1; });
+  ASSERT_TRUE(open.machine.Close());
+  // The owner destroys volume and device whenever it likes: no write may be under way then.
+  const std::uint64_t writes = open.machine.device.counters().writes;
+  async::SteadyTimer timer(open.machine.context.get_executor(), 5 * options.cover_after);
+  bool is_over = false;
+  timer.async_wait([&](boost::system::error_code) { is_over = true; });
+  RunUntil(open.machine.context, [&] { return is_over; });
+  EXPECT_EQ(open.machine.device.counters().writes, writes);
+}
+
 }  // namespace
 }  // namespace mffs

@@ -81,6 +81,9 @@ class GatheringWriter {
   void FailStalledCheckpoint() { FailStalled(lanes_[kCheckpointLane]); }
   // Returns when nothing is queued or in flight.
   async::Task<void> Drain();
+  // No covering block is begun from now on: before the last checkpoint, which holds all that one would vouch for.
+  // Otherwise an idle writer's timer could begin one while the volume closes, and it would outlive the volume.
+  void EndCovering();
   // Seals all open segments. Only when drained.
   void SealOpenSegments();
   // From now on every append fails; what is pending fails now.
@@ -208,6 +211,7 @@ class GatheringWriter {
   async::SteadyTimer patience_timer_;
   bool deadline_armed_ = false;
   bool cover_armed_ = false;
+  bool covering_ended_ = false;
   bool patience_armed_ = false;
   std::uint64_t commits_at_cover_ = 0;
   async::Notifier drained_;

@@ -118,7 +118,7 @@ void GatheringWriter::OnDeadlineTick() {
 }
 
 void GatheringWriter::ArmCoverTimer() {
-  if (cover_armed_) return;
+  if (cover_armed_ || covering_ended_) return;
   cover_armed_ = true;
   commits_at_cover_ = commits_;
   cover_timer_.expires_after(options_->cover_after / 2);
@@ -127,9 +127,14 @@ void GatheringWriter::ArmCoverTimer() {
   });
 }
 
+void GatheringWriter::EndCovering() {
+  covering_ended_ = true;
+  cover_timer_.cancel();
+}
+
 void GatheringWriter::OnCoverTimer() {
   cover_armed_ = false;
-  if (covered_ || InFlight() || read_only_) return;
+  if (covering_ended_ || covered_ || InFlight() || read_only_) return;
   if (commits_ != commits_at_cover_) return ArmCoverTimer();
   StartRound(true);
 }
