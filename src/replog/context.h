@@ -6,6 +6,7 @@
 #include <memory>
 #include <optional>
 #include <unordered_map>
+#include <utility>
 
 #include "async/asio.h"
 #include "base/result.h"
@@ -32,10 +33,10 @@ struct Context {
         volume(on_volume),
         pool(from_pool),
         coordinator(by),
-        options(Limited(with, on_volume)),
-        partitions(with.mailbox_partitions, with.queue_partitions, &tails),
+        options(Limited(std::move(with), on_volume)),
+        partitions(options.mailbox_partitions, options.queue_partitions, &tails),
         open_bodies(std::make_shared<OpenBodies>(on, on_volume)),
-        cache(from_pool, with.body_cache_bytes_max) {}
+        cache(from_pool, options.body_cache_bytes_max) {}
   Context(const Context&) = delete;
   Context& operator=(const Context&) = delete;
 

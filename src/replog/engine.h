@@ -2,6 +2,7 @@
 #pragma once
 
 #include <memory>
+#include <utility>
 
 #include "replog/body_reader.h"
 #include "replog/checkpoints.h"
@@ -18,7 +19,7 @@ class Log::Engine {
  public:
   Engine(async::Executor executor, mffs::Volume* volume, mffs::BufferPool* pool, Coordinator* coordinator,
          LogOptions options)
-      : context_(executor, volume, pool, coordinator, options) {}
+      : context_(executor, volume, pool, coordinator, std::move(options)) {}
 
   Context* context() { return &context_; }
   Proposals* proposals() { return &proposals_; }

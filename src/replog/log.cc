@@ -33,7 +33,7 @@ async::Task<base::Result<>> LeadUsed(Context* context, Proposals* proposals) {
 
 Log::Log(async::Executor executor, mffs::Volume* volume, mffs::BufferPool* pool, Coordinator* coordinator,
          LogOptions options)
-    : engine_(std::make_unique<Engine>(executor, volume, pool, coordinator, options)) {}
+    : engine_(std::make_unique<Engine>(executor, volume, pool, coordinator, std::move(options))) {}
 Log::~Log() = default;
 
 async::Task<base::Result<>> Log::Recover(StateMachine* mailboxes, StateMachine* queues) {
