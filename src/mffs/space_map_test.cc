@@ -38,10 +38,10 @@ TEST(SpaceMap, AnEmptyVolumeIsFree) {
 }
 
 TEST(SpaceMap, WhatTheStreamsHoldIsCountedAndNothingIsWritten) {
+  ModelOwner owner;
   TestMachine machine{SimImage(TestMachine::kDiskBytes)};
   ASSERT_TRUE(machine.Format());
   ASSERT_TRUE(machine.Open());
-  ModelOwner owner;
   machine.Start(&owner);
   ASSERT_TRUE(machine.Append(Stream::kTransit, TestKey(1), "head", std::string(1000, 'a')));
   const auto released = machine.Append(Stream::kTransit, TestKey(2), "head", std::string(3000, 'b'));

@@ -48,11 +48,11 @@ TEST(TornTail, KeepsItsBytesWhileTheMountThatDroppedItLasts) {
   }
   ASSERT_GT(tail.size(), 5u);
 
+  ModelOwner owner;
   TestMachine machine(torn);
   ASSERT_TRUE(machine.Open());
   EXPECT_TRUE(machine.volume->recovery().ambiguous_tail);
   EXPECT_THAT(machine.volume->recovery().corruptions, testing::IsEmpty());
-  ModelOwner owner;
   machine.Start(&owner);
   machine.volume->Release(acknowledged);
   // Three times round the volume.
@@ -70,12 +70,12 @@ TEST(TornTail, ABlockDroppedForAGapBeforeItDoesNotTakeThePlaceOfALaterOne) {
   OpenVolume open;
   const SimImage gap = CutWhileWriting(open, std::array{Stream::kTransit, Stream::kMailbox}, 100, kFirstLostSecondKept);
   // The mount after it acknowledges records, and ends before its first checkpoint.
+  ModelOwner owner;
   TestMachine second(gap);
   ASSERT_TRUE(second.Open());
   EXPECT_TRUE(second.volume->recovery().torn_tail);
   EXPECT_THAT(LiveIndexes(second), testing::IsEmpty());
   second.device.Plant({.kind = PlantedFault::Kind::kHang, .to = kSectorBytes});
-  ModelOwner owner;
   second.Start(&owner);
   for (std::uint64_t i = 1; i <= 5; ++i) ASSERT_TRUE(second.Append(Stream::kTransit, TestKey(i), "", "acknowledged"));
   ASSERT_EQ(owner.states_durable, 0);
