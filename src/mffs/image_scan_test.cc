@@ -17,10 +17,6 @@ namespace {
 
 using testing::HasSubstr;
 
-RecordKey Key(std::uint64_t index) {
-  return {.type = ModelOwner::kRecordType, .partition = 7, .epoch = 1, .index = index};
-}
-
 std::string BodyOf(std::uint64_t index) {
   return std::string(index % 7 == 0 ? 150'000 : 2'000 + index * 13, static_cast<char>('a' + index % 26));
 }
@@ -36,7 +32,7 @@ SimImage WriteVolume() {
   machine.Start(&owner);
   for (std::uint64_t i = 1; i <= kRecords; ++i) {
     const Stream stream = i % 2 == 0 ? Stream::kMailbox : Stream::kTransit;
-    CHECK(machine.Append(stream, Key(i), "head", BodyOf(i)).has_value());
+    CHECK(machine.Append(stream, TestKey(i), "head", BodyOf(i)).has_value());
   }
   CHECK(machine.Close().has_value());
   return machine.device.Snapshot();

@@ -33,21 +33,8 @@ bool IsZero(base::ByteSpan bytes) {
 // Hands out the record if it begins before `end_sector`.
 void HandOut(Survey* survey, const WalkedBlock& block, const WalkedRecord& walked, std::uint32_t end_sector) {
   if (walked.location.offset >= end_sector * kSectorBytes) return;
-  const std::size_t at = walked.location.offset - block.first_sector * kSectorBytes + RecordHeader::kEncodedSize;
-  const base::ByteSpan payload = block.bytes.subspan(at, walked.header.size() - RecordHeader::kEncodedSize);
-  SurveyedRecord record{.header = walked.header,
-                        .location = walked.location,
-                        .lsn = walked.lsn,
-                        .head = walked.head,
-                        .body = {},
-                        .body_is_readable = walked.body_is_readable};
-  if (record.body_is_readable) {
-    record.body_is_readable =
-        base::Crc32c(payload, VolumeSeed(survey->geometry.uuid)) == walked.header.payload_checksum;
-  }
-  if (record.body_is_readable) record.body = base::AsText(payload.subspan(walked.header.head_bytes));
   ++survey->result.records;
-  survey->calls.record(record);
+  survey->calls.record(SurveyRecord(survey->geometry, block, walked));
 }
 
 void SurveyBlock(Survey* survey, const WalkedBlock& block) {
@@ -97,6 +84,22 @@ async::Task<void> SurveyStretch(Survey* survey, SegmentReader* reader, WalkedBlo
 }
 
 }  // namespace
+
+SurveyedRecord SurveyRecord(const Geometry& geometry, const WalkedBlock& block, const WalkedRecord& walked) {
+  const std::size_t at = walked.location.offset - block.first_sector * kSectorBytes + RecordHeader::kEncodedSize;
+  const base::ByteSpan payload = block.bytes.subspan(at, walked.header.size() - RecordHeader::kEncodedSize);
+  SurveyedRecord record{.header = walked.header,
+                        .location = walked.location,
+                        .lsn = walked.lsn,
+                        .head = walked.head,
+                        .body = {},
+                        .body_is_readable = walked.body_is_readable};
+  if (record.body_is_readable) {
+    record.body_is_readable = base::Crc32c(payload, VolumeSeed(geometry.uuid)) == walked.header.payload_checksum;
+  }
+  if (record.body_is_readable) record.body = base::AsText(payload.subspan(walked.header.head_bytes));
+  return record;
+}
 
 async::Task<SegmentSurvey> SurveySegment(BlockDevice* device, Geometry geometry, SurveyTarget target,
                                          SurveyCalls calls) {

@@ -21,6 +21,9 @@ struct SurveyedRecord {
   bool body_is_readable = true;  // Its sectors and its own checksum are right.
 };
 
+// A record of a walked block with its body, which is verified against the record's own checksum.
+SurveyedRecord SurveyRecord(const Geometry& geometry, const WalkedBlock& block, const WalkedRecord& walked);
+
 // A damaged block, or sectors between blocks in which no block header is valid.
 struct DamagedPlace {
   std::uint32_t first_sector = 0;

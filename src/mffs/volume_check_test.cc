@@ -18,16 +18,6 @@ namespace {
 
 using testing::HasSubstr;
 
-RecordKey Key(std::uint64_t index) {
-  return {.type = ModelOwner::kRecordType, .partition = 7, .epoch = 1, .index = index};
-}
-
-SimImage Formatted() {
-  TestMachine machine{SimImage(TestMachine::kDiskBytes)};
-  CHECK(machine.Format().has_value());
-  return machine.device.Snapshot();
-}
-
 // Records small and large in several segments, some released, a checkpoint in the middle, all closed properly.
 struct Written {
   SimImage image{TestMachine::kDiskBytes};
@@ -35,7 +25,7 @@ struct Written {
 };
 Written WriteVolume(bool close) {
   ModelOwner owner;
-  TestMachine machine(Formatted());
+  TestMachine machine(FormattedImage());
   CHECK(machine.Open().has_value());
   machine.Start(&owner);
   Written written;
@@ -43,7 +33,7 @@ Written WriteVolume(bool close) {
   for (std::uint64_t i = 1; i <= 60; ++i) {
     const Stream stream = i % 3 == 0 ? Stream::kMailbox : Stream::kTransit;
     const std::string body(i % 5 == 0 ? 200'000 : 3'000, static_cast<char>('a' + i % 26));
-    const auto place = machine.Append(stream, Key(i), "head " + std::to_string(i), body);
+    const auto place = machine.Append(stream, TestKey(i), "head " + std::to_string(i), body);
     CHECK(place.has_value());
     places.emplace_back(i, *place);
     written.live.insert(i);
@@ -113,7 +103,7 @@ TEST(VolumeCheck, ACleanVolumeIsClean) {
 }
 
 TEST(VolumeCheck, AnEmptyVolumeIsClean) {
-  const Checked checked = Check(Formatted());
+  const Checked checked = Check(FormattedImage());
   ASSERT_TRUE(checked.result);
   EXPECT_EQ(Sentences(checked.findings), "");
 }
@@ -198,7 +188,7 @@ TEST(VolumeCheck, WithoutSuperblocksTheErrorNamesRescue) {
 TEST(VolumeCheck, ATornTailIsNotDamage) {
   for (std::uint64_t seed = 1; seed <= 60; ++seed) {
     ModelOwner owner;
-    TestMachine machine(Formatted(), seed);
+    TestMachine machine(FormattedImage(), seed);
     ASSERT_TRUE(machine.Open());
     machine.Start(&owner);
     base::Random random(seed);
@@ -210,7 +200,7 @@ TEST(VolumeCheck, ATornTailIsNotDamage) {
       bodies[i].assign(random.Below(20'000), 'x');
       auto request = std::make_unique<AppendRequest>();
       request->stream = i % 2 == 0 ? Stream::kMailbox : Stream::kTransit;
-      request->key = Key(i);
+      request->key = TestKey(i);
       request->body[0] = bodies[i];
       request->done = [](base::Result<Location>) {};
       machine.volume->Append(request.get());

@@ -8,24 +8,14 @@
 namespace mffs {
 namespace {
 
-RecordKey Key(std::uint64_t index) {
-  return {.type = ModelOwner::kRecordType, .partition = 7, .epoch = 1, .index = index};
-}
-
-SimImage Formatted() {
-  TestMachine machine{SimImage(TestMachine::kDiskBytes)};
-  CHECK(machine.Format().has_value());
-  return machine.device.Snapshot();
-}
-
 TEST(Volume, KeepsRecordsOverAReopening) {
   ModelOwner owner;
-  TestMachine first(Formatted());
+  TestMachine first(FormattedImage());
   ASSERT_TRUE(first.Open());
   EXPECT_THAT(first.Scan(), testing::IsEmpty());
   first.Start(&owner);
-  const auto one = first.Append(Stream::kTransit, Key(1), "head one", "body one");
-  const auto two = first.Append(Stream::kMailbox, Key(2), "head two", std::string(300'000, 'x'));
+  const auto one = first.Append(Stream::kTransit, TestKey(1), "head one", "body one");
+  const auto two = first.Append(Stream::kMailbox, TestKey(2), "head two", std::string(300'000, 'x'));
   ASSERT_TRUE(one && two);
   EXPECT_EQ(first.Read(*one)->body, "body one");
   EXPECT_EQ(first.Read(*two)->head, "head two");
@@ -38,7 +28,7 @@ TEST(Volume, KeepsRecordsOverAReopening) {
   EXPECT_FALSE(second.volume->recovery().torn_tail);
   const auto seen = second.Scan();
   ASSERT_EQ(seen.size(), 1u);  // The other one's segment is free.
-  EXPECT_EQ(seen[0].key, Key(2));
+  EXPECT_EQ(seen[0].key, TestKey(2));
   EXPECT_EQ(seen[0].location, *two);
   EXPECT_TRUE(seen[0].is_live);
   EXPECT_EQ(second.Read(*two)->body, std::string(300'000, 'x'));

@@ -5,7 +5,6 @@
 
 #include <fmt/format.h>
 
-#include "base/crc32c.h"
 #include "mffs/block_walker.h"
 #include "mffs/image_device.h"
 #include "mffs/image_scan.h"
@@ -71,20 +70,7 @@ void AddRecords(Job* job, const mffs::WalkedBlock& block, std::uint32_t segment,
                 std::optional<mffs::Lsn> wanted) {
   mffs::ForEachRecord(block, job->geometry(), segment, generation, [&](const mffs::WalkedRecord& walked) {
     if ((wanted.has_value() && walked.lsn != *wanted) || !job->HasRoom()) return;
-    const std::size_t at = walked.location.offset - block.first_sector * mffs::kSectorBytes;
-    const auto payload = block.bytes.subspan(at, walked.header.size()).subspan(mffs::RecordHeader::kEncodedSize);
-    mffs::SurveyedRecord record{.header = walked.header,
-                                .location = walked.location,
-                                .lsn = walked.lsn,
-                                .head = walked.head,
-                                .body = {},
-                                .body_is_readable = walked.body_is_readable};
-    if (record.body_is_readable) {
-      record.body_is_readable =
-          base::Crc32c(payload, mffs::VolumeSeed(job->geometry().uuid)) == walked.header.payload_checksum;
-    }
-    if (record.body_is_readable) record.body = base::AsText(payload.subspan(walked.header.head_bytes));
-    job->dump.records.push_back(Dumped(*job, record));
+    job->dump.records.push_back(Dumped(*job, mffs::SurveyRecord(job->geometry(), block, walked)));
   });
 }
 
