@@ -25,16 +25,16 @@ UringDevice::Ring::~Ring() {
   io_uring_queue_exit(&uring);
 }
 
-int UringDevice::Ring::Open(std::uint32_t depth) {
-  // Completions are noticed when the shard enters the kernel, not by interrupting it. Linux before 5.19 does not know
-  // this.
+int UringDevice::Ring::Open(std::uint32_t entries, bool has_links) {
+  // Completions are noticed when the shard enters the kernel, not by interrupting it: not with links, since what is
+  // linked would wait until then. Linux before 5.19 does not know this.
   io_uring_params params{};
-  params.flags = IORING_SETUP_COOP_TASKRUN | IORING_SETUP_CLAMP;
-  int answer = io_uring_queue_init_params(depth, &uring, &params);
+  params.flags = IORING_SETUP_CLAMP | (has_links ? 0 : IORING_SETUP_COOP_TASKRUN);
+  int answer = io_uring_queue_init_params(entries, &uring, &params);
   if (answer == -EINVAL) {
     params = {};
     params.flags = IORING_SETUP_CLAMP;
-    answer = io_uring_queue_init_params(depth, &uring, &params);
+    answer = io_uring_queue_init_params(entries, &uring, &params);
   }
   is_open = answer == 0;
   return answer;
@@ -43,24 +43,26 @@ int UringDevice::Ring::Open(std::uint32_t depth) {
 base::Result<std::unique_ptr<UringDevice>> UringDevice::Create(async::Executor executor, DeviceFile&& file,
                                                                Options options) {
   CHECK(options.depth > 0);
+  const bool by_dsync =
+      options.durable_by == DurableBy::kDsync || (options.durable_by == DurableBy::kAuto && file.HasCheapDsync());
   auto ring = std::make_unique<Ring>();
-  if (const int answer = ring->Open(options.depth); answer < 0) {
+  if (const int answer = ring->Open(options.depth * kEntriesMax, !by_dsync); answer < 0) {
     return base::Error(base::Errc::kUnsupported, std::string("io_uring_setup: ") + std::strerror(-answer));
   }
-  options.depth = std::min<std::uint32_t>(options.depth, ring->uring.sq.ring_entries);
-  return std::unique_ptr<UringDevice>(new UringDevice(executor, std::move(file), std::move(ring), options));
+  const std::uint32_t depth = std::min(options.depth, ring->uring.sq.ring_entries / kEntriesMax);
+  return std::unique_ptr<UringDevice>(new UringDevice(executor, std::move(file), std::move(ring), depth, by_dsync));
 }
 
-UringDevice::UringDevice(async::Executor executor, DeviceFile file, std::unique_ptr<Ring> ring, Options options)
+UringDevice::UringDevice(async::Executor executor, DeviceFile file, std::unique_ptr<Ring> ring, std::uint32_t depth,
+                         bool durable_by_dsync)
     : executor_(executor),
       file_(std::move(file)),
       ring_(std::move(ring)),
       readable_(executor, ring_->uring.ring_fd),
-      durable_by_dsync_(options.durable_by == DurableBy::kDsync ||
-                        (options.durable_by == DurableBy::kAuto && file_.HasCheapDsync())),
-      slots_(options.depth),
+      durable_by_dsync_(durable_by_dsync),
+      slots_(depth),
       alive_(std::make_shared<bool>(true)) {
-  for (std::uint32_t slot = options.depth; slot > 0; --slot) free_slots_.push_back(slot - 1);
+  for (std::uint32_t slot = depth; slot > 0; --slot) free_slots_.push_back(slot - 1);
   const int fd = file_.fd();
   fixed_file_ = io_uring_register_files(&ring_->uring, &fd, 1) == 0;
 }
@@ -121,19 +123,17 @@ void UringDevice::Start(DeviceRequest request) {
 void UringDevice::Prepare(DeviceRequest request) {
   const std::uint32_t slot = free_slots_.back();
   free_slots_.pop_back();
-  slots_[slot] = {.request = std::move(request)};
-  if (slots_[slot].request.kind == RequestKind::kFlush) {
-    PrepareFlush(slot);
-  } else {
-    PrepareTransfer(slot);
-  }
+  const LinkedWrite linked(request.size);
+  slots_[slot] = {.request = std::move(request), .linked = linked};
+  if (slots_[slot].request.kind != RequestKind::kFlush) PrepareTransfer(slot);
+  if (slots_[slot].request.kind == RequestKind::kFlush || IsLinked(slots_[slot].request)) PrepareFlush(slot);
 }
 
 void UringDevice::PrepareFlush(std::uint32_t slot) {
   io_uring_sqe* entry = io_uring_get_sqe(&ring_->uring);
-  CHECK(entry != nullptr);  // There are as many entries as slots.
+  CHECK(entry != nullptr);  // There are kEntriesMax for each slot.
   io_uring_prep_fsync(entry, 0, IORING_FSYNC_DATASYNC);
-  Address(entry, slot);
+  Address(entry, std::uint64_t{slot} * kEntriesMax + 1);
 }
 
 void UringDevice::PrepareTransfer(std::uint32_t slot) {
@@ -153,19 +153,18 @@ void UringDevice::PrepareTransfer(std::uint32_t slot) {
     io_uring_prep_write(entry, 0, request.memory, size, request.offset);
   }
   if (request.sync == Sync::kYes && durable_by_dsync_) entry->rw_flags = RWF_DSYNC;
-  Address(entry, slot);
+  Address(entry, std::uint64_t{slot} * kEntriesMax);
+  if (IsLinked(request)) entry->flags |= IOSQE_IO_LINK;
 }
 
-void UringDevice::Address(io_uring_sqe* entry, std::uint32_t slot) const {
-  entry->user_data = slot;
+void UringDevice::Address(io_uring_sqe* entry, std::uint64_t user_data) const {
+  entry->user_data = user_data;
   entry->fd = fixed_file_ ? 0 : file_.fd();
   if (fixed_file_) entry->flags |= IOSQE_FIXED_FILE;
 }
 
-bool UringDevice::NeedsFlush(const Slot& slot, std::int64_t answer) const {
-  const bool is_durable_write = slot.request.kind == RequestKind::kWrite && slot.request.sync == Sync::kYes;
-  return is_durable_write && !durable_by_dsync_ && !slot.flushing &&
-         answer == static_cast<std::int64_t>(slot.request.size);
+bool UringDevice::IsLinked(const DeviceRequest& request) const {
+  return request.kind == RequestKind::kWrite && request.sync == Sync::kYes && !durable_by_dsync_;
 }
 
 int UringDevice::RegisteredIndex(const DeviceRequest& request) const {
@@ -185,10 +184,20 @@ void UringDevice::EnterKernel() {
   // The kernel is out of memory or busy for the moment. Entries stay in the ring: the next completion takes them along,
   // and when none is under way the shard comes back to them.
   CHECK(answer >= 0 || answer == -EAGAIN || answer == -EBUSY || answer == -EINTR || answer == -ENOMEM);
+  NotePartedLink();
   if (slots_.size() - free_slots_.size() > left) return;
   asio::post(executor_, [this, alive = alive_] {
     if (*alive) Submit();
   });
+}
+
+// A chain of links ends where the kernel stopped taking entries.
+void UringDevice::NotePartedLink() {
+  const io_uring_sq& queue = ring_->uring.sq;
+  const std::uint64_t first_left = queue.sqes[*queue.khead & queue.ring_mask].user_data;
+  if (first_left % kEntriesMax == 0) return;
+  Slot& slot = slots_[first_left / kEntriesMax];
+  if (IsLinked(slot.request)) slot.linked.FlushWasParted();
 }
 
 void UringDevice::AwaitCompletions() {
@@ -207,18 +216,28 @@ void UringDevice::Reap() {
   const std::shared_ptr<bool> alive = alive_;
   io_uring_cqe* completion = nullptr;
   while (io_uring_peek_cqe(&ring_->uring, &completion) == 0) {
-    const auto slot = static_cast<std::uint32_t>(completion->user_data);
+    const std::uint64_t user_data = completion->user_data;
     const std::int64_t answer = completion->res;
     io_uring_cqe_seen(&ring_->uring, completion);
-    if (NeedsFlush(slots_[slot], answer)) {
-      slots_[slot].flushing = true;
-      PrepareFlush(slot);
-      continue;
-    }
-    End(slot, answer);
+    OnAnswer(user_data, answer);
     if (!*alive) return;
   }
   Submit();
+}
+
+void UringDevice::OnAnswer(std::uint64_t user_data, std::int64_t answer) {
+  const auto index = static_cast<std::uint32_t>(user_data / kEntriesMax);
+  Slot& slot = slots_[index];
+  if (!IsLinked(slot.request)) return End(index, answer);
+  const bool is_flush = user_data % kEntriesMax != 0;
+  switch (is_flush ? slot.linked.FlushAnswered(answer) : slot.linked.WriteAnswered(answer)) {
+    case LinkedWrite::Next::kWait:
+      return;
+    case LinkedWrite::Next::kFlush:
+      return PrepareFlush(index);
+    case LinkedWrite::Next::kEnd:
+      return End(index, slot.linked.answer());
+  }
 }
 
 void UringDevice::End(std::uint32_t slot, std::int64_t answer) {
@@ -228,8 +247,6 @@ void UringDevice::End(std::uint32_t slot, std::int64_t answer) {
     Prepare(std::move(overflow_.front()));
     overflow_.pop_front();
   }
-  // fdatasync answers 0, after all bytes were written.
-  if (ended.flushing && answer == 0) answer = static_cast<std::int64_t>(ended.request.size);
   ended.request.done(RequestResult(name(), ended.request, answer));
 }
 

@@ -12,13 +12,14 @@
 #include "mffs/block_device.h"
 #include "mffs/device_file.h"
 #include "mffs/device_request.h"
+#include "mffs/linked_write.h"
 
 namespace mffs {
 
 // Thread: one shard, that of the executor; no other thread is woken. Destroyed with nothing in flight (CHECKed: the
 // kernel still writes into the buffers of what is). A durable write is one request with RWF_DSYNC where the disk has
-// FUA or no volatile cache, else a write and then an fdatasync (docs/decisions/0008-durable-writes.md). At most `depth`
-// requests are with the kernel; more wait here, in order (their callers' buffers are what limits them).
+// FUA or no volatile cache, else a write and an fdatasync linked to it (docs/decisions/0008-durable-writes.md). At most
+// `depth` requests are with the kernel; more wait here, in order (their callers' buffers are what limits them).
 class UringDevice final : public BlockDevice {
  public:
   enum class DurableBy : std::uint8_t { kAuto, kDsync, kFlush };
@@ -50,7 +51,8 @@ class UringDevice final : public BlockDevice {
     ~Ring();
     Ring(const Ring&) = delete;
     Ring& operator=(const Ring&) = delete;
-    int Open(std::uint32_t depth);
+    // `has_links`: requests that others wait for in the kernel.
+    int Open(std::uint32_t entries, bool has_links);
     io_uring uring{};
     bool is_open = false;
   };
@@ -58,20 +60,25 @@ class UringDevice final : public BlockDevice {
   // A request in the ring.
   struct Slot {
     DeviceRequest request;
-    bool flushing = false;  // Its write has succeeded, its fdatasync is under way (kFlush).
+    LinkedWrite linked{};  // When it is one (IsLinked()).
   };
+  // Entries that a request may need.
+  static constexpr std::uint32_t kEntriesMax = 2;
 
-  UringDevice(async::Executor executor, DeviceFile file, std::unique_ptr<Ring> ring, Options options);
+  UringDevice(async::Executor executor, DeviceFile file, std::unique_ptr<Ring> ring, std::uint32_t depth,
+              bool durable_by_dsync);
   void Start(DeviceRequest request);
   void Prepare(DeviceRequest request);
   void PrepareFlush(std::uint32_t slot);
   void PrepareTransfer(std::uint32_t slot);
-  void Address(io_uring_sqe* entry, std::uint32_t slot) const;
+  void Address(io_uring_sqe* entry, std::uint64_t user_data) const;
   int RegisteredIndex(const DeviceRequest& request) const;
-  bool NeedsFlush(const Slot& slot, std::int64_t answer) const;
+  bool IsLinked(const DeviceRequest& request) const;
   void EnterKernel();
+  void NotePartedLink();
   void AwaitCompletions();
   void Reap();
+  void OnAnswer(std::uint64_t user_data, std::int64_t answer);
   void End(std::uint32_t slot, std::int64_t answer);
 
   async::Executor executor_;
@@ -81,7 +88,7 @@ class UringDevice final : public BlockDevice {
   // time.
   asio::posix::basic_stream_descriptor<async::Executor> readable_;
   bool durable_by_dsync_;
-  std::vector<Slot> slots_;  // The index is the kernel's user_data. Each has at most one entry in the ring.
+  std::vector<Slot> slots_;  // The kernel's user_data is twice the index, and one more for a linked flush.
   std::vector<std::uint32_t> free_slots_;
   std::deque<DeviceRequest> overflow_;
   base::MutableByteSpan registered_;
