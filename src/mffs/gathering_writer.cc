@@ -16,8 +16,8 @@ GatheringWriter::GatheringWriter(async::Executor executor, Target target, MountL
       options_(target.options),
       lsns_(lsns),
       hooks_(std::move(hooks)),
-      // One being filled and one in flight a stream.
-      buffers_(device_, 2 * std::tuple_size_v<decltype(lanes_)>, VolumeSeed(geometry_.uuid)),
+      // One being filled and one in flight a stream, and one more for the stream that is in a hurry.
+      buffers_(device_, 2 * std::tuple_size_v<decltype(lanes_)> + 1, VolumeSeed(geometry_.uuid)),
       next_lsn_(lsns.first),
       durable_lsn_(lsns.cut),
       deadline_timer_(executor),
@@ -45,7 +45,12 @@ void GatheringWriter::Append(AppendRequest* request) {
   if (!request->patient) lane.has_impatient = true;
   // Copying now, while a write is in flight, costs the device nothing.
   if (!read_only_) Fill(lane);
-  if (!InFlight() && !handing_out_) SchedulePump();
+  if (handing_out_) return;
+  if (InFlight()) {
+    JoinFull();
+  } else {
+    SchedulePump();
+  }
 }
 
 void GatheringWriter::Kick() {
@@ -164,17 +169,45 @@ void GatheringWriter::StartRound(bool cover) {
   patience_over_ = false;
   if (patient_left) ArmPatienceTimer();
   if (round_.empty()) return;
-  for (std::size_t i = 0; i < round_.size(); ++i) StartWrite(i);
+  for (std::size_t i = 0; i < round_.size(); ++i) StartWrite(blocks_finished_ + i);
   device_->Submit();
   ArmDeadlineTimer();
   for (Lane& lane : lanes_) Fill(lane);
+  JoinFull();
+}
+
+// A lane that is always full does not hold up the others: while one of them has something to write, nothing joins, and
+// the round ends.
+bool GatheringWriter::MayJoin(const Lane& lane) const {
+  if (!options_->gathering || lane.filled.empty() || !IsNearlyFull(lane) || !FitsItsSegment(lane)) return false;
+  const auto of_lane = [&lane](const Block& block) { return block.lane == &lane; };
+  const auto rewritten = [](const Block& block) { return (block.flags & BlockHeader::kRewritten) != 0; };
+  if (std::ranges::count_if(round_, of_lane) != 1 || std::ranges::any_of(round_, rewritten)) return false;
+  return std::ranges::none_of(lanes_, [this, &lane](const Lane& other) {
+    const bool waits = !other.filled.empty() && !other.stalled && (other.has_impatient || patience_over_);
+    return &other != &lane && waits;
+  });
+}
+
+void GatheringWriter::JoinFull() {
+  const auto lane = std::ranges::find_if(lanes_, [this](const Lane& candidate) { return MayJoin(candidate); });
+  if (read_only_ || lane == lanes_.end()) return;
+  AddToRound(*lane, 0);
+  StartWrite(blocks_finished_ + round_.size() - 1);
+  device_->Submit();
+  ArmDeadlineTimer();
+  ++commits_;
+  Fill(*lane);
+}
+
+bool GatheringWriter::FitsItsSegment(const Lane& lane) const {
+  const BlockBuilder& builder = lane.filling->builder;
+  return lane.segment.has_value() && !lane.wants_fresh &&
+         RoomOf(lane).Fits(builder.used_bytes(), builder.summary_bytes());
 }
 
 bool GatheringWriter::EnsureSegment(Lane& lane) {
-  const BlockBuilder& builder = lane.filling->builder;
-  const bool fits =
-      lane.segment.has_value() && !lane.wants_fresh && RoomOf(lane).Fits(builder.used_bytes(), builder.summary_bytes());
-  if (fits) return true;
+  if (FitsItsSegment(lane)) return true;
   const auto opened = OpenSegment(lane, next_lsn_, ReserveFor(lane));
   if (opened.has_value()) return true;
   lane.stalled = true;
@@ -232,8 +265,8 @@ void GatheringWriter::AddToRound(Lane& lane, std::uint16_t flags) {
   round_.push_back(std::move(block));
 }
 
-void GatheringWriter::StartWrite(std::size_t index) {
-  Block& block = round_[index];
+void GatheringWriter::StartWrite(std::uint64_t number) {
+  Block& block = BlockAt(number);
   Lane& lane = *block.lane;
   BlockBuilder& builder = block.buffer->builder;
   const std::uint32_t generation = (*table_)[*lane.segment].generation;
@@ -254,7 +287,7 @@ void GatheringWriter::StartWrite(std::size_t index) {
   lane.next_ordinal += builder.record_count();
   lane.summary_bytes += builder.summary_bytes();
   bytes_written_ += bytes.size();
-  block.operation = std::make_shared<WriteOperation>(this, block.buffer, index, place.segment);
+  block.operation = std::make_shared<WriteOperation>(this, block.buffer, number, place.segment);
   device_->Write(geometry_.SectorOffset(place.segment, with_header ? 0 : place.first_sector), bytes, Sync::kYes,
                  [operation = block.operation](base::Result<> result) {
                    if (operation->writer != nullptr) operation->writer->OnWriteEnd(operation, std::move(result));
@@ -272,19 +305,19 @@ void GatheringWriter::OnWriteEnd(const std::shared_ptr<WriteOperation>& operatio
     return;
   }
   if (!result.has_value()) return OnFailure(operation->block, result.error().message());
-  round_[operation->block].is_done = true;
+  BlockAt(operation->block).is_done = true;
   FinishBlocks();
 }
 
 void GatheringWriter::FinishBlocks() {
   FinishedBlocks finished;
-  while (round_finished_ < round_.size() && round_[round_finished_].is_done) {
-    NoteDurable(round_[round_finished_]);
-    finished.push_back(std::move(round_[round_finished_++]));
+  while (!round_.empty() && round_.front().is_done) {
+    NoteDurable(round_.front());
+    finished.push_back(std::move(round_.front()));
+    round_.pop_front();
+    ++blocks_finished_;
   }
-  if (round_finished_ == round_.size()) {
-    round_.clear();
-    round_finished_ = 0;
+  if (round_.empty()) {
     ++commits_;
     // A full block gains nothing by waiting for the writers that are woken now.
     if (std::ranges::any_of(lanes_, [this](const Lane& lane) { return IsNearlyFull(lane) && !lane.stalled; })) {
@@ -292,7 +325,11 @@ void GatheringWriter::FinishBlocks() {
     }
   }
   HandOut(std::move(finished));
-  if (!InFlight()) AfterCommit();
+  if (InFlight()) {
+    JoinFull();
+  } else {
+    AfterCommit();
+  }
 }
 
 void GatheringWriter::NoteDurable(Block& block) {

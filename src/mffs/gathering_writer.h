@@ -2,6 +2,7 @@
 #pragma once
 
 #include <array>
+#include <deque>
 #include <expected>
 #include <functional>
 #include <memory>
@@ -34,7 +35,8 @@ struct SealedSegment {
 
 // Works in rounds. A round is one block for each stream that has records, all written at once; while it is in flight,
 // new records are copied into the next round's blocks. Each stream has a lane: its open segment, its next block, and
-// the queue of what does not fit into that.
+// the queue of what does not fit into that. A next block that is full gains nothing by waiting: it joins the round, so
+// that the device finds it as soon as it is done with the one before.
 //
 // Thread: one shard. Borrows device, table and options. Durability: `done` is called when the record's block and all
 // blocks with lower LSNs are durable.
@@ -125,7 +127,7 @@ class GatheringWriter {
   struct WriteOperation {
     GatheringWriter* writer = nullptr;  // Null: nobody wants to know any more.
     WriteBuffers::Ref buffer;
-    std::size_t block = 0;  // In round_.
+    std::uint64_t block = 0;  // Its number: see BlockAt().
     std::uint32_t segment = 0;
     int ticks = 0;         // Of the deadline timer.
     bool overdue = false;  // Given up. The segment is held until the write has ended.
@@ -148,6 +150,8 @@ class GatheringWriter {
   std::uint32_t ReserveFor(const Lane& lane) const;
   void FailStalled(Lane& lane);
   bool InFlight() const { return !round_.empty(); }
+  // Blocks are numbered from the writer's first on.
+  Block& BlockAt(std::uint64_t number) { return round_[static_cast<std::size_t>(number - blocks_finished_)]; }
   BlockRoom RoomOf(const Lane& lane) const;
   BlockRoom FreshRoom() const;
   void Fill(Lane& lane);
@@ -157,18 +161,23 @@ class GatheringWriter {
   void SchedulePump();
   void Pump();
   void StartRound(bool cover);
+  bool FitsItsSegment(const Lane& lane) const;
   bool EnsureSegment(Lane& lane);
   std::expected<void, SegmentTable::Refusal> OpenSegment(Lane& lane, Lsn first_lsn, std::uint32_t reserve);
   void SealLane(Lane& lane, bool with_summary);
   void AddToRound(Lane& lane, std::uint16_t flags);
-  void StartWrite(std::size_t index);
+  void StartWrite(std::uint64_t number);
+  bool MayJoin(const Lane& lane) const;
+  void JoinFull();
 
   void OnWriteEnd(const std::shared_ptr<WriteOperation>& operation, base::Result<> result);
   void FinishBlocks();
   void NoteDurable(Block& block);
   void HandOut(FinishedBlocks finished);
   void AfterCommit();
-  void OnFailure(std::size_t index, const std::string& reason);
+  void OnFailure(std::uint64_t number, const std::string& reason);
+  bool WriteElsewhere(Lane& lane, std::uint64_t failed);
+  void Abandon(const std::shared_ptr<WriteOperation>& operation);
   void FailEverything(base::Errc code, const std::string& reason);
   void FailList(RequestList list, base::Errc code, const std::string& reason);
 
@@ -187,8 +196,8 @@ class GatheringWriter {
   Hooks hooks_;
   WriteBuffers buffers_;
   std::array<Lane, kStreamCount + 1> lanes_;
-  std::vector<Block> round_;        // In LSN order. Empty: idle.
-  std::size_t round_finished_ = 0;  // Blocks of the round that are handed out.
+  std::deque<Block> round_;  // In LSN order, without those that are handed out. Empty: idle.
+  std::uint64_t blocks_finished_ = 0;
   std::vector<std::shared_ptr<WriteOperation>> overdue_;
 
   Lsn next_lsn_;

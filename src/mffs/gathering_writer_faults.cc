@@ -7,10 +7,9 @@
 
 namespace mffs {
 
-void GatheringWriter::OnFailure(std::size_t index, const std::string& reason) {
+void GatheringWriter::OnFailure(std::uint64_t number, const std::string& reason) {
   if (read_only_) return;
-  Block& block = round_[index];
-  Lane& lane = *block.lane;
+  const Block& block = BlockAt(number);
   const bool second_time = (block.flags & BlockHeader::kRewritten) != 0;
   base::LogError("mffs_write_failed", {{"device", device_->name()},
                                        {"segment", block.operation->segment},
@@ -18,16 +17,38 @@ void GatheringWriter::OnFailure(std::size_t index, const std::string& reason) {
                                        {"reason", reason},
                                        {"second_time", second_time ? "yes" : "no"}});
   if (second_time) return Latch(reason);
-  // The sectors are in an unknown state: the segment ends before them, and the block goes to a fresh one.
-  WriteBuffers::Ref copy = buffers_.Take();
-  block.buffer->builder.CopyTo(copy->builder);
-  if (!block.operation->overdue) buffers_.GiveBack(std::move(block.buffer));
-  block.buffer = std::move(copy);
-  block.flags |= BlockHeader::kRewritten;
+  if (!WriteElsewhere(*block.lane, number)) Latch(reason + "; no free segment is left for a second try");
+}
+
+// The sectors are in an unknown state: the segment ends before them, and the lane's blocks go to a fresh one. All of
+// them: what lies behind a hole would not be found again.
+bool GatheringWriter::WriteElsewhere(Lane& lane, std::uint64_t failed) {
+  std::vector<std::uint64_t> numbers;
+  for (std::size_t i = 0; i < round_.size(); ++i) {
+    Block& block = round_[i];
+    const std::uint64_t number = blocks_finished_ + i;
+    if (block.lane != &lane) continue;
+    numbers.push_back(number);
+    if (number != failed && !block.is_done) Abandon(block.operation);
+    WriteBuffers::Ref copy = buffers_.Take();
+    block.buffer->builder.CopyTo(copy->builder);
+    if (!block.operation->overdue) buffers_.GiveBack(std::move(block.buffer));
+    block.buffer = std::move(copy);
+    block.flags |= BlockHeader::kRewritten;
+    block.is_done = false;
+  }
   SealLane(lane, false);
-  if (!OpenSegment(lane, block.lsn, 0).has_value()) return Latch(reason + "; no free segment is left for a second try");
-  StartWrite(index);
+  if (!OpenSegment(lane, BlockAt(numbers.front()).lsn, 0).has_value()) return false;
+  for (const std::uint64_t number : numbers) StartWrite(number);
   device_->Submit();
+  return true;
+}
+
+// Nobody waits for the write any more. Nothing else may use its segment and its buffer until it has ended.
+void GatheringWriter::Abandon(const std::shared_ptr<WriteOperation>& operation) {
+  operation->overdue = true;
+  overdue_.push_back(operation);
+  table_->Hold(operation->segment);
 }
 
 void GatheringWriter::Latch(std::string reason) {
@@ -42,17 +63,12 @@ void GatheringWriter::Latch(std::string reason) {
 
 void GatheringWriter::FailEverything(base::Errc code, const std::string& reason) {
   std::vector<RequestList> lists;
-  for (std::size_t i = round_finished_; i < round_.size(); ++i) {
-    Block& block = round_[i];
-    if (!block.is_done && !block.operation->overdue) {
-      block.operation->overdue = true;
-      table_->Hold(block.operation->segment);
-      overdue_.push_back(block.operation);
-    }
+  for (Block& block : round_) {
+    if (!block.is_done && !block.operation->overdue) Abandon(block.operation);
     lists.push_back(std::move(block.requests));
   }
+  blocks_finished_ += round_.size();
   round_.clear();
-  round_finished_ = 0;
   for (Lane& lane : lanes_) {
     lists.push_back(std::move(lane.filled));
     lists.push_back(std::move(lane.queue));
@@ -106,13 +122,11 @@ void GatheringWriter::OnDeadlineTick() {
   deadline_armed_ = false;
   if (!InFlight()) return;
   // A failure may start writes and, when it latches, end the round.
-  for (std::size_t i = round_finished_; i < round_.size(); ++i) {
+  for (std::size_t i = 0; i < round_.size(); ++i) {
     const auto operation = round_[i].operation;
     if (round_[i].is_done || ++operation->ticks <= 2) continue;
-    operation->overdue = true;
-    overdue_.push_back(operation);
-    table_->Hold(operation->segment);
-    OnFailure(i, "the device did not answer within the deadline");
+    Abandon(operation);
+    OnFailure(blocks_finished_ + i, "the device did not answer within the deadline");
   }
   if (InFlight()) ArmDeadlineTimer();
 }

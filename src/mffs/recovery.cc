@@ -133,6 +133,23 @@ async::Task<void> ScanSegments(Job* job, bool thorough) {
   }
 }
 
+// Whether something that was acknowledged may have been in the stretch. Before a block that was dropped it need not
+// have been: two blocks of a stream may be in flight, and the later one may land alone.
+bool HeldAcknowledged(const LogOrder& order, const SegmentScan& scan, const ScannedStretch& stretch) {
+  const auto next = std::ranges::find_if(
+      scan.blocks, [&stretch](const ScannedBlock& block) { return block.first_sector > stretch.first_sector; });
+  if (next == scan.blocks.end() || order.IsAccepted(next->header, scan.segment)) return true;
+  return std::ranges::any_of(
+      order.missing(), [&stretch](Lsn missing) { return stretch.after_lsn < missing && missing < stretch.before_lsn; });
+}
+
+void DropUnacknowledgedStretches(Job* job) {
+  for (SegmentScan& scan : job->scans) {
+    std::erase_if(scan.stretches,
+                  [job, &scan](const ScannedStretch& stretch) { return !HeldAcknowledged(job->order, scan, stretch); });
+  }
+}
+
 // --- The result ---
 
 std::string NameOf(const SegmentScan& scan, std::uint32_t sector) {
@@ -296,6 +313,7 @@ async::Task<base::Result<Recovered>> Recover(BlockDevice* device, IoDeadline dea
     result.report.corruptions.push_back(
         fmt::format("the block with LSN {} was acknowledged, but no valid block has this LSN", lsn.value()));
   }
+  DropUnacknowledgedStretches(&job);
   co_await ListCheckpointRecords(&job);
   const std::uint64_t highest = job.order.highest().value();
   result.lsns = {.first = Lsn(highest == 0 ? 1 : highest + kLsnGap), .cut = CutOf(job)};
