@@ -51,29 +51,46 @@ std::uint64_t Load64(const std::byte* p) {
   return value;
 }
 
-}  // namespace
-
-std::uint32_t Crc32c(std::span<const std::byte> bytes, std::uint32_t seed) {
+// With kCopy the bytes go to `to` on their way: they are in registers anyhow, and waiting for memory is done once.
+template <bool kCopy>
+std::uint32_t Checksum(std::span<const std::byte> bytes, std::uint32_t seed, [[maybe_unused]] std::byte* to) {
   static const ShiftTable table = MakeShiftTable();
-  const std::byte* p = bytes.data();
-  std::size_t left = bytes.size();
+  const std::byte* const from = bytes.data();
+  const std::size_t size = bytes.size();
+  const auto take = [=](std::size_t at) {
+    const std::uint64_t value = Load64(from + at);
+    if constexpr (kCopy) std::memcpy(to + at, &value, sizeof value);
+    return value;
+  };
   std::uint64_t crc = seed ^ 0xffffffffu;
-  while (left >= 3 * kLaneBytes) {
+  std::size_t at = 0;
+  for (; size - at >= 3 * kLaneBytes; at += 2 * kLaneBytes) {
     std::uint64_t lane1 = 0;
     std::uint64_t lane2 = 0;
-    for (const std::byte* end = p + kLaneBytes; p < end; p += 8) {
-      crc = _mm_crc32_u64(crc, Load64(p));
-      lane1 = _mm_crc32_u64(lane1, Load64(p + kLaneBytes));
-      lane2 = _mm_crc32_u64(lane2, Load64(p + 2 * kLaneBytes));
+    for (const std::size_t end = at + kLaneBytes; at < end; at += 8) {
+      crc = _mm_crc32_u64(crc, take(at));
+      lane1 = _mm_crc32_u64(lane1, take(at + kLaneBytes));
+      lane2 = _mm_crc32_u64(lane2, take(at + 2 * kLaneBytes));
     }
     crc = ShiftLane(table, crc) ^ lane1;
     crc = ShiftLane(table, crc) ^ lane2;
-    p += 2 * kLaneBytes;
-    left -= 3 * kLaneBytes;
   }
-  for (; left >= 8; p += 8, left -= 8) crc = _mm_crc32_u64(crc, Load64(p));
-  for (; left > 0; ++p, --left) crc = _mm_crc32_u8(static_cast<std::uint32_t>(crc), static_cast<std::uint8_t>(*p));
+  for (; size - at >= 8; at += 8) crc = _mm_crc32_u64(crc, take(at));
+  for (; at < size; ++at) {
+    crc = _mm_crc32_u8(static_cast<std::uint32_t>(crc), static_cast<std::uint8_t>(from[at]));
+    if constexpr (kCopy) to[at] = from[at];
+  }
   return static_cast<std::uint32_t>(crc) ^ 0xffffffffu;
+}
+
+}  // namespace
+
+std::uint32_t Crc32c(std::span<const std::byte> bytes, std::uint32_t seed) {
+  return Checksum<false>(bytes, seed, nullptr);
+}
+
+std::uint32_t CopyWithCrc32c(std::byte* to, std::span<const std::byte> from, std::uint32_t seed) {
+  return Checksum<true>(from, seed, to);
 }
 
 }  // namespace base

@@ -10,4 +10,7 @@ namespace base {
 // The checksum of `bytes` continued from `seed` (a checksum of what came before, or any number as a key).
 std::uint32_t Crc32c(std::span<const std::byte> bytes, std::uint32_t seed = 0);
 
+// Copies `from` to `to`, which do not overlap, and gives its checksum: one pass over memory for both.
+std::uint32_t CopyWithCrc32c(std::byte* to, std::span<const std::byte> from, std::uint32_t seed = 0);
+
 }  // namespace base

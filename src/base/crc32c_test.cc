@@ -38,5 +38,16 @@ TEST(Crc32c, ContinuesFromASeed) {
   EXPECT_EQ(Crc32c(AsBytes(view.substr(4321)), first), Crc32c(AsBytes(view)));
 }
 
+TEST(Crc32c, CopiesOnItsWay) {
+  std::string text;
+  for (int i = 0; i < 13'000; ++i) text.push_back(static_cast<char>(i * 31 + (i >> 8)));
+  for (const std::size_t size : {0u, 1u, 7u, 8u, 9u, 4079u, 4080u, 4081u, 4096u, 8160u, 8161u, 12'999u}) {
+    const std::string_view part = std::string_view(text).substr(1, size);
+    std::string copy(size + 1, '#');
+    EXPECT_EQ(CopyWithCrc32c(reinterpret_cast<std::byte*>(copy.data()), AsBytes(part), 77), Crc32c(AsBytes(part), 77));
+    EXPECT_EQ(copy, std::string(part) + '#') << size;
+  }
+}
+
 }  // namespace
 }  // namespace base

@@ -40,8 +40,11 @@ void BlockBuilder::Add(const AppendRequest& request, std::uint8_t flags) {
   CHECK(used_bytes_ + padded <= kBlockBytesMax && request.head.size() <= kHeadBytesMax);
   std::byte* record = block() + used_bytes_;
   std::byte* out = record + RecordHeader::kEncodedSize;
-  // string_view::copy, since memcpy must not be given the null pointer of an empty view.
-  const auto put = [&out](std::string_view text) { out += text.copy(reinterpret_cast<char*>(out), text.size()); };
+  std::uint32_t checksum = volume_seed_;
+  const auto put = [&out, &checksum](std::string_view text) {
+    checksum = base::CopyWithCrc32c(out, base::AsBytes(text), checksum);
+    out += text.size();
+  };
   put(request.head);
   for (const std::string_view piece : request.body) put(piece);
   std::memset(out, 0, padded - size);
@@ -52,8 +55,7 @@ void BlockBuilder::Add(const AppendRequest& request, std::uint8_t flags) {
   CHECK(header.body_bytes <= kBodyBytesMax);
   header.key = request.key;
   header.block_offset = used_bytes_;
-  header.payload_checksum =
-      base::Crc32c(base::ByteSpan(record, size).subspan(RecordHeader::kEncodedSize), volume_seed_);
+  header.payload_checksum = checksum;
   EncodeRecordHeader(header, record);
   record_offsets_.push_back(used_bytes_);
   used_bytes_ += padded;
