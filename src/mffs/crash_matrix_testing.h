@@ -1,7 +1,6 @@
-// For tests: every moment of a run at which the power may fail, and everything that it may leave of the writes in flight.
+// For tests: every moment of a run at which the power may fail, and everything that it may leave of the writes in
+// flight.
 #pragma once
-
-#include <malloc.h>
 
 #include <functional>
 #include <set>
@@ -10,6 +9,7 @@
 #include <vector>
 
 #include <fmt/format.h>
+#include <malloc.h>
 
 #include "mffs/small_log_testing.h"
 
@@ -88,6 +88,7 @@ class LogRun {
     bool settle_first = false;
     bool close = true;
     std::optional<std::uint64_t> reorder_seed{};
+    std::chrono::milliseconds write_deadline{30000};
   };
   // `moment` counts the device's writes since the opening.
   using Look = std::function<void(const SimCut& cut, const LogModel& model, std::uint64_t moment)>;
@@ -95,16 +96,12 @@ class LogRun {
   LogRun(const DiskState& before, Plan plan)
       : log(before.model), machine(before.image, plan.reorder_seed), plan_(std::move(plan)) {}
 
-  static VolumeOptions Options(bool clean) {
-    VolumeOptions options = TestMachine::Options();
-    options.clean_below_live_percent = clean ? 1 : 0;
-    return options;
-  }
-  static bool Cleans(const std::vector<LogOp>& ops) { return std::ranges::find(ops, LogOp::kClean) != ops.end(); }
-
   // Opens the disk and runs to the end. Returns what went wrong, or nothing.
   std::string Run(const Look& look) {
-    const auto opened = machine.Open(Options(Cleans(plan_.ops)));
+    VolumeOptions options = TestMachine::Options();
+    options.clean_below_live_percent = std::ranges::find(plan_.ops, LogOp::kClean) != plan_.ops.end() ? 1 : 0;
+    options.write_deadline = plan_.write_deadline;
+    const auto opened = machine.Open(options);
     if (!opened.has_value()) return "cannot be opened: " + opened.error().message();
     log.Adopt(machine);
     std::uint64_t moment = 0;
@@ -186,9 +183,9 @@ class CutExplorer {
     const std::string failure = run.Run([&](const SimCut& cut, const LogModel& model, std::uint64_t moment) {
       const std::string promises = model.Fingerprint();
       for (const Fates& fates : FatesOf(cut.UnflushedUnits(), detail)) {
-        VisitOnce(cut.ImageAfter(fates), model, promises, [&] {
-          return fmt::format("{} cut at write {} keeping {}", trail, moment, NameOf(fates));
-        }, visit);
+        VisitOnce(
+            cut.ImageAfter(fates), model, promises,
+            [&] { return fmt::format("{} cut at write {} keeping {}", trail, moment, NameOf(fates)); }, visit);
       }
     });
     if (!failure.empty()) failures.push_back(trail + ": " + failure);
@@ -197,10 +194,10 @@ class CutExplorer {
 
   // Opens the disk and compares. `use`: also appends, closes, opens and compares again.
   void Check(const DiskState& disk, bool use) {
-    LogRun run(disk, {.ops = {LogOp::kSmall}});
-    const auto opened = run.machine.Open(LogRun::Options(false));
+    TestMachine machine(disk.image);
+    const auto opened = machine.Open();
     if (!opened.has_value()) return Note(disk, {"cannot be opened: " + opened.error().message()});
-    Note(disk, LogCheck::Complaints(run.machine, disk.model));
+    Note(disk, LogCheck::Complaints(machine, disk.model));
     if (!use) return;
     LogRun used(disk, {.ops = {LogOp::kSmall}});
     const std::string failure = used.Run({});
