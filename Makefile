@@ -13,7 +13,7 @@ CTEST := ctest --output-on-failure --no-tests=error
 SOURCES = $(shell git ls-files --cached --others --exclude-standard '*.cc' '*.h')
 
 .NOTPARALLEL:
-.PHONY: help run test build bench format lint lint-all fuzz asan tsan soak mutants clean \
+.PHONY: help run test build bench format lint lint-all fuzz asan tsan soak mutants crash-matrix clean \
         install-build install-test install-lint install-bench peers configure-release configure-asan configure-tsan configure-fuzz
 
 help: ## list the targets
@@ -48,6 +48,10 @@ fuzz: install-build configure-fuzz ## run each fuzz target on its corpus for FUZ
 	@$(BUILD) build/fuzz -j $(JOBS) --target fuzzers
 	@scripts/fuzz.sh $(FUZZ_SECONDS)
 
+crash-matrix: install-test configure-release ## every power cut of every short workload, recovery cut again, in full (a few minutes)
+	@$(BUILD) build/release -j $(JOBS) --target mffs_test
+	POSTHORN_MATRIX=full build/release/src/mffs_test --gtest_filter='CrashMatrix.*'
+
 mutants: install-test ## plant each fault of test/mutants in a copy of the engine; each must be caught by a test
 	@tools/mutants.py --jobs $(JOBS)
 
@@ -57,7 +61,7 @@ asan: install-test configure-asan ## run the unit and node tests under AddressSa
 
 # The parts that run more than one thread; the others are one shard each and gain nothing from it. Nor do the explorations
 # of power cuts on a simulated disk: one thread, and most of the time it takes.
-TSAN_FILTER = *:-CrashTest.*:*CrashLoops*:SuperblockCrash.*:LogCrash.*
+TSAN_FILTER = *:-CrashTest.*:CrashMatrix.*:CrashRandom.*:*SyncFailures*:RecoveryFailures.*:*LyingDevice*:RotMatrix.*:*CrashLoops*:SuperblockCrash.*:LogCrash.*
 TSAN_TESTS = $(foreach module,async mffs replog,$(if $(wildcard src/$(module)/*_test.cc),$(module)_test))
 tsan: install-test configure-tsan ## run the tests of async, mffs and replog under ThreadSanitizer
 	@$(BUILD) build/tsan -j $(JOBS) --target $(TSAN_TESTS)

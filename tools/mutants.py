@@ -33,7 +33,7 @@ TREE = ROOT / "build" / "mutants"
 BUILD = TREE / "build" / "release"
 BINARIES = TREE / "build" / "binaries"
 TESTS = ["mffs_test"]
-TEST_SECONDS_MAX = 300
+TEST_SECONDS_MAX = 600
 # Compares every byte that is written with an earlier version's: it fails with most changes, harmful or not.
 NOT_RUN = "Golden.TheSameWorkWritesTheSameBytes"
 FAILED = re.compile(r"^\[  FAILED  \] ([^\s,]+)", re.MULTILINE)

@@ -21,6 +21,9 @@ bool ResemblesBlock(base::ByteSpan sector, std::uint32_t segment, std::uint32_t 
   return segment_fits + generation_fits + lsn_fits + commit_fits >= 3;
 }
 
+// A stretch holds far fewer blocks. What seems to be so far ahead was written before.
+constexpr std::uint64_t kLsnsInStretchMax = 1u << 31;
+
 // The 64-bit LSN next above `after` that ends in `low`.
 Lsn RestoreLsn(std::uint32_t low, Lsn after) {
   std::uint64_t value = (after.value() & ~std::uint64_t{0xffffffff}) | low;
@@ -74,10 +77,11 @@ struct RecordScan {
   // The block's checksum table is lost, so the record must prove itself as a whole.
   std::optional<WalkedRecord> CheckInStretch(WalkedRecord record) const {
     record.lsn = RestoreLsn(record.header.lsn_low, block.after_lsn);
-    const bool belongs = record.lsn < block.before_lsn && record.header.block_offset >= kRecordsOffset &&
-                         record.header.block_offset <= record.location.offset &&
-                         record.header.ordinal < geometry.records_max() &&
-                         (record.location.offset - record.header.block_offset) % kSectorBytes == 0;
+    const bool belongs =
+        record.lsn < block.before_lsn && record.lsn.value() - block.after_lsn.value() < kLsnsInStretchMax &&
+        record.header.block_offset >= kRecordsOffset && record.header.block_offset <= record.location.offset &&
+        record.header.ordinal < geometry.records_max() &&
+        (record.location.offset - record.header.block_offset) % kSectorBytes == 0;
     const base::ByteSpan payload =
         block.bytes.subspan(record.location.offset - block.first_sector * kSectorBytes, record.header.size())
             .subspan(RecordHeader::kEncodedSize);
@@ -156,10 +160,11 @@ async::Task<std::optional<WalkedBlock>> BlockWalker::ReadStretch() {
     range_.end_sector = sector;
   }
   WalkedBlock stretch;
+  stretch.after_lsn = last_lsn_;
+  if (last_lsn_ == Lsn()) stretch.after_lsn = co_await LsnBeforeSegment();
   stretch.first_sector = first;
   stretch.sector_count = std::min(sector, limit) - first;
   stretch.bytes = co_await reader_->Sectors(first, std::min(stretch.sector_count, kBlockSectorsMax));
-  stretch.after_lsn = last_lsn_;
   stretch.before_lsn = Lsn(~std::uint64_t{0});
   if (later.has_value()) {
     stretch.before_lsn = later->lsn;
@@ -168,6 +173,15 @@ async::Task<std::optional<WalkedBlock>> BlockWalker::ReadStretch() {
   }
   next_sector_ = first + stretch.sector_count;
   co_return stretch;
+}
+
+// A write of an earlier mount, torn so that nobody knows of it, may have left records of the same generation behind the
+// blocks. LSNs tell them apart: one mount fills a segment, and none gives an LSN that an earlier one gave.
+async::Task<Lsn> BlockWalker::LsnBeforeSegment() {
+  const base::ByteSpan bytes = co_await reader_->Sectors(0, 1);
+  const auto header = DecodeSegmentHeader(bytes, reader_->geometry().uuid, reader_->segment());
+  if (!header.has_value() || header->generation != range_.generation) co_return Lsn();
+  co_return Lsn(std::max<std::uint64_t>(header->first_lsn.value(), 1) - 1);
 }
 
 void ForEachRecord(const WalkedBlock& block, const Geometry& geometry, std::uint32_t segment, std::uint32_t generation,

@@ -64,6 +64,7 @@ class BlockWalker {
   async::Task<std::optional<BlockHeader>> HeaderAt(std::uint32_t sector);
   async::Task<WalkedBlock> ReadBlock(BlockHeader header);
   async::Task<std::optional<WalkedBlock>> ReadStretch();
+  async::Task<Lsn> LsnBeforeSegment();
 
   SegmentReader* reader_;
   Range range_;

@@ -30,13 +30,10 @@ std::expected<std::uint32_t, SegmentTable::Refusal> SegmentTable::Take(Stream st
 void SegmentTable::TakeOne(std::uint32_t number, Stream stream, Lsn first_lsn) {
   Segment& segment = segments_[number];
   CountOut(segment);
-  // An earlier mount may have begun to write the next generation before its power was cut, and left no header of it.
-  const std::uint32_t step = segment.taken_in_this_mount ? 1 : 2;
-  const std::uint32_t generation = segment.generation + step;
+  const std::uint32_t generation = segment.generation + 1;
   segment = Segment{.generation = generation,
                     .state = SegmentState::kOpen,
                     .stream = stream,
-                    .taken_in_this_mount = true,
                     .changed_since_full = true,
                     .first_lsn = first_lsn,
                     .last_lsn = first_lsn};

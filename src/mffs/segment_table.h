@@ -29,7 +29,6 @@ struct Segment {
   std::uint32_t generation = 0;
   SegmentState state = SegmentState::kFree;
   Stream stream = Stream::kMeta;
-  bool taken_in_this_mount = false;
   bool changed_since_full = false;  // Since the last full checkpoint.
   std::uint16_t holds = 0;  // While above zero it is not reused: something may still be written to it, or is kept.
   // Nothing in it counts, and it may be taken though it is held: it only keeps what a power cut left of a write.

@@ -13,26 +13,11 @@
 namespace mffs {
 namespace {
 
-constexpr std::size_t kUnitBytes = 512;  // What a disk writes whole or not at all.
-constexpr std::size_t kUnitsInSector = kSectorBytes / kUnitBytes;
-
 using Kind = PlantedFault::Kind;
 
-// Writes the units of `sectors` that survive `fate`.
-void ApplyWrite(SimImage& image, std::uint64_t first, std::span<const SimSectorRef> sectors, WriteFate fate,
-                base::Random& random);
 base::Error IoError(const std::string& device, std::string_view what, std::uint64_t offset);
 
 }  // namespace
-
-bool NextFates(std::span<WriteFate> fates) {
-  for (WriteFate& fate : fates) {
-    const int next = static_cast<int>(fate) + 1;
-    fate = static_cast<WriteFate>(next % kWriteFateCount);
-    if (next < kWriteFateCount) return true;
-  }
-  return false;
-}
 
 SimDevice::SimDevice(async::Executor executor, SimImage image, Options options)
     : executor_(executor),
@@ -137,6 +122,12 @@ void SimDevice::TakeTurn() {
     return;
   }
   const bool counts = operation.kind != SimOperation::kRead;
+  if (counts && options_.before_operation) {
+    queue_.push_front(std::move(operation));
+    options_.before_operation();
+    operation = std::move(queue_.front());
+    queue_.pop_front();
+  }
   if (counts && cut_at_ == operations_done_) {
     queue_.push_front(std::move(operation));
     CutPowerNow();
@@ -197,12 +188,12 @@ base::Result<> SimDevice::PerformWrite(const Operation& operation, const Planted
   const bool failed = fault != nullptr && (fault->kind == Kind::kFail || fault->kind == Kind::kShort);
   if (failed) {
     const WriteFate left = fault->kind == Kind::kShort ? WriteFate::kTornHead : WriteFate::kTornMixed;
-    ApplyWrite(current_, write.first_sector, write.sectors, left, random_);
+    ApplyWrite(current_, write.write, left, random_);
     write.doubtful = true;
     pending_.push_back(std::move(write));
     return IoError(options_.name, fault->kind == Kind::kShort ? "short write" : "write failed", operation.offset);
   }
-  ApplyWrite(current_, write.first_sector, write.sectors, WriteFate::kKept, random_);
+  ApplyWrite(current_, write.write, WriteFate::kKept, random_);
   write.completed = completions_++;
   write.durable = operation.sync == Sync::kYes && !ignore_sync_;
   pending_.push_back(std::move(write));
@@ -241,19 +232,20 @@ base::Result<> SimDevice::PerformFlush(const Operation& operation, const Planted
   return {};
 }
 
-SimDevice::Pending SimDevice::MakePending(std::uint64_t offset, base::ByteSpan data) const {
-  Pending write{.first_sector = offset / kSectorBytes};
+SimDevice::Pending SimDevice::MakePending(std::uint64_t offset, base::ByteSpan data) {
+  Pending pending{.write = {.first_sector = offset / kSectorBytes}};
+  SimWrite& write = pending.write;
   write.sectors.reserve(data.size() / kSectorBytes);
   for (std::size_t at = 0; at < data.size(); at += kSectorBytes) {
     write.sectors.push_back(SimImage::MakeSector(data.subspan(at, kSectorBytes)));
   }
-  return write;
+  return pending;
 }
 
 void SimDevice::FoldDurable() {
   while (!pending_.empty() && pending_.front().durable) {
     const Pending& write = pending_.front();
-    ApplyWrite(durable_, write.first_sector, write.sectors, WriteFate::kKept, random_);
+    ApplyWrite(durable_, write.write, WriteFate::kKept, random_);
     pending_.pop_front();
   }
 }
@@ -276,6 +268,21 @@ void SimDevice::CutPowerNow() {
   queue_.clear();
   started_.clear();
   if (options_.on_power_cut) options_.on_power_cut();
+}
+
+SimCut SimDevice::IfCutNow() const {
+  std::vector<SimCut::Write> writes;
+  for (const Pending& pending : pending_) writes.push_back({pending.write, pending.durable});
+  const auto add = [&writes](const auto& operations) {
+    for (const Operation& operation : operations) {
+      if (operation.kind != SimOperation::kWrite) continue;
+      writes.push_back({MakePending(operation.offset, operation.data).write, false});
+    }
+  };
+  add(held_);
+  add(hanging_);
+  add(queue_);
+  return {durable_, std::move(writes)};
 }
 
 void SimDevice::Abandon(Operation operation) {
@@ -310,25 +317,12 @@ std::size_t SimDevice::UnflushedWrites() const {
 
 SimImage SimDevice::ImageAfter(std::span<const WriteFate> fates, std::uint64_t seed) const {
   CHECK(power_was_cut_);
-  SimImage image = durable_;
-  base::Random random(seed);
-  std::size_t index = 0;
-  for (const Pending& write : pending_) {
-    WriteFate fate = WriteFate::kKept;
-    if (!write.durable) {
-      fate = index < fates.size() ? fates[index] : WriteFate::kLost;
-      ++index;
-    }
-    ApplyWrite(image, write.first_sector, write.sectors, fate, random);
-  }
-  return image;
+  return IfCutNow().ImageAfter(fates, seed);
 }
 
 SimImage SimDevice::ImageAfter(std::uint64_t seed) const {
-  base::Random random(seed);
-  std::vector<WriteFate> fates(UnflushedWrites());
-  for (WriteFate& fate : fates) fate = static_cast<WriteFate>(random.Below(kWriteFateCount));
-  return ImageAfter(fates, random.Next());
+  CHECK(power_was_cut_);
+  return IfCutNow().ImageAfter(seed);
 }
 
 void SimDevice::Restart(std::uint64_t seed) {
@@ -366,8 +360,9 @@ void SimDevice::FlipBit(std::uint64_t offset, int bit) {
   current_.FlipBit(offset, bit);
   const std::uint64_t sector = offset / kSectorBytes;
   for (Pending& write : pending_) {
-    if (sector < write.first_sector || sector - write.first_sector >= write.sectors.size()) continue;
-    SimSectorRef& copy = write.sectors[sector - write.first_sector];
+    const std::uint64_t first = write.write.first_sector;
+    if (sector < first || sector - first >= write.write.sectors.size()) continue;
+    SimSectorRef& copy = write.write.sectors[sector - first];
     SimImage scratch(kSectorBytes);
     scratch.SetSector(0, copy);
     scratch.FlipBit(offset % kSectorBytes, bit);
@@ -384,32 +379,6 @@ void SimDevice::HoldSyncs(bool hold) {
 }
 
 namespace {
-
-void ApplyWrite(SimImage& image, std::uint64_t first, std::span<const SimSectorRef> sectors, WriteFate fate,
-                base::Random& random) {
-  if (fate == WriteFate::kLost) return;
-  const std::size_t split = (sectors.size() * kUnitsInSector / 2) | 1;  // Odd: never between two sectors.
-  std::array<std::byte, kSectorBytes> written;
-  std::array<std::byte, kSectorBytes> merged;
-  for (std::size_t s = 0; s < sectors.size(); ++s) {
-    if (fate == WriteFate::kKept) {
-      image.SetSector(first + s, sectors[s]);
-      continue;
-    }
-    SimImage scratch(kSectorBytes);
-    scratch.SetSector(0, sectors[s]);
-    scratch.Read(0, written);
-    image.Read((first + s) * kSectorBytes, merged);
-    for (std::size_t u = 0; u < kUnitsInSector; ++u) {
-      const std::size_t unit = s * kUnitsInSector + u;
-      const bool kept = fate == WriteFate::kTornHead   ? unit < split
-                        : fate == WriteFate::kTornTail ? unit >= split
-                                                       : random.OneIn(2);
-      if (kept) std::memcpy(merged.data() + u * kUnitBytes, written.data() + u * kUnitBytes, kUnitBytes);
-    }
-    image.SetSector(first + s, SimImage::MakeSector(merged));
-  }
-}
 
 base::Error IoError(const std::string& device, std::string_view what, std::uint64_t offset) {
   return base::Error(base::Errc::kIo, fmt::format("{}: {} at byte {} (simulated)", device, what, offset));

@@ -12,23 +12,10 @@
 #include "async/asio.h"
 #include "base/random.h"
 #include "mffs/block_device.h"
+#include "mffs/sim_cut.h"
 #include "mffs/sim_image.h"
 
 namespace mffs {
-
-// What a power cut did to one write that was not durable. Torn writes keep some of their 512-byte units.
-enum class WriteFate : std::uint8_t {
-  kLost,
-  kKept,
-  kTornHead,   // About the first half is kept; the cut goes through a sector.
-  kTornTail,   // About the second half is kept.
-  kTornMixed,  // Each unit by the toss of a coin (seeded).
-};
-inline constexpr int kWriteFateCount = 5;
-
-// Counts `fates` up like an odometer over all WriteFates; false when it wrapped to all kLost. For exhaustive
-// enumeration.
-bool NextFates(std::span<WriteFate> fates);
 
 enum class SimOperation : std::uint8_t { kWrite, kRead, kFlush };
 
@@ -82,6 +69,9 @@ class SimDevice final : public BlockDevice {
     std::uint64_t seed = 0;                       // Of what failed writes leave behind.
     std::optional<std::uint64_t> reorder_seed{};  // Operations in flight have their turns in a random order.
     std::function<void()> on_power_cut{};  // Called within the turn that is cut; a test stops its io_context here.
+    // Called at the turn of each write and flush, before it has an effect: the moments at which CutPowerAfter cuts. A
+    // test looks at IfCutNow() here.
+    std::function<void()> before_operation{};
   };
   struct Throttle {
     std::uint64_t operations_per_second = 0;  // 0: unlimited.
@@ -110,6 +100,8 @@ class SimDevice final : public BlockDevice {
   // `operations` more writes and flushes complete; the power goes at the turn of the next one.
   void CutPowerAfter(std::uint64_t operations) { cut_at_ = operations_done_ + operations; }
   void CutPowerNow();
+  // What a power cut at this moment would leave. The power stays on.
+  SimCut IfCutNow() const;
   bool PowerWasCut() const { return power_was_cut_; }
   // After a cut: all operations in flight then, and all begun since, end with kIo; the disk does not change. So that
   // the owner of the device can be shut down properly in a test that goes on.
@@ -122,9 +114,8 @@ class SimDevice final : public BlockDevice {
   // The next three only after a cut. The number of writes whose fate it decides, in the order in which `fates` names
   // them.
   std::size_t UnflushedWrites() const;
-  // What the disk holds after a restart. Fates beyond the given ones are kLost; `seed` decides kTornMixed.
+  // As SimCut has them.
   SimImage ImageAfter(std::span<const WriteFate> fates, std::uint64_t seed) const;
-  // Each fate by the seed.
   SimImage ImageAfter(std::uint64_t seed) const;
   // Cuts the power if it is on, then switches it on again with such an image; what was in flight is dropped, planted
   // faults are gone.
@@ -166,8 +157,7 @@ class SimDevice final : public BlockDevice {
   };
   // A write since the oldest one that is not durable, in the order of their turns.
   struct Pending {
-    std::uint64_t first_sector = 0;
-    std::vector<SimSectorRef> sectors{};
+    SimWrite write{};
     std::optional<std::uint64_t> completed{};  // Value of completions_ at its completion, when it succeeded.
     bool durable = false;
     bool doubtful = false;  // No flush can make it durable any more.
@@ -182,7 +172,7 @@ class SimDevice final : public BlockDevice {
   base::Result<> PerformWrite(const Operation& operation, const PlantedFault* fault);
   base::Result<> PerformRead(const Operation& operation, const PlantedFault* fault);
   base::Result<> PerformFlush(const Operation& operation, const PlantedFault* fault);
-  Pending MakePending(std::uint64_t offset, base::ByteSpan data) const;
+  static Pending MakePending(std::uint64_t offset, base::ByteSpan data);
   void Abandon(Operation operation);
   void PostDone(IoDone done, base::Result<> result);
   void FoldDurable();

@@ -48,11 +48,14 @@ SimImage::SimImage(std::uint64_t size_bytes) : size_bytes_(size_bytes) {
 
 void SimImage::Read(std::uint64_t offset, base::MutableByteSpan into) const {
   CHECK(offset <= size_bytes_ && into.size() <= size_bytes_ - offset);
+  constexpr std::uint64_t kChunkBytes = kChunkSectors * kSectorBytes;
   while (!into.empty()) {
-    const std::uint64_t within = offset % kSectorBytes;
-    const std::size_t size = std::min<std::size_t>(into.size(), kSectorBytes - within);
-    if (const SimSectorRef sector = Sector(offset / kSectorBytes)) {
-      std::memcpy(into.data(), sector->bytes.data() + within, size);
+    const Chunk* const chunk = chunks_[offset / kChunkBytes].get();
+    const SimSector* const sector = chunk == nullptr ? nullptr : (*chunk)[offset / kSectorBytes % kChunkSectors].get();
+    const std::uint64_t piece = chunk == nullptr ? kChunkBytes : kSectorBytes;
+    const std::size_t size = std::min<std::size_t>(into.size(), piece - offset % piece);
+    if (sector != nullptr) {
+      std::memcpy(into.data(), sector->bytes.data() + offset % kSectorBytes, size);
     } else {
       std::memset(into.data(), 0, size);
     }

@@ -2,6 +2,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "mffs/segment_survey.h"
+#include "mffs/superblock.h"
 #include "mffs/volume_testing.h"
 
 namespace mffs {
@@ -85,6 +87,73 @@ TEST(TornTail, ABlockDroppedForAGapBeforeItDoesNotTakeThePlaceOfALaterOne) {
   ASSERT_TRUE(third.Open());
   EXPECT_THAT(third.volume->recovery().corruptions, testing::IsEmpty());
   EXPECT_THAT(LiveIndexes(third), testing::ElementsAre(1, 2, 3, 4, 5));
+}
+
+// Two records in one block, the second in its last two sectors; of the write only those are kept.
+SimImage CutKeepingTheLastSectors(OpenVolume& open) {
+  const std::string first(60'000, 'f');
+  const std::string second(2'000, 's');
+  std::deque<AppendRequest> requests;
+  const auto append = [&](Stream stream, std::uint64_t index, std::string_view body) {
+    AppendRequest& request = requests.emplace_back(AppendRequest{.stream = stream, .key = TestKey(index)});
+    request.body[0] = body;
+    request.done = [](const base::Result<Location>& location) { EXPECT_FALSE(location); };
+    open.machine.volume->Append(&request);
+  };
+  // Takes the segment that the next mount takes for its checkpoint.
+  append(Stream::kTransit, 99, "lost");
+  append(Stream::kMailbox, 100, first);
+  append(Stream::kMailbox, 101, second);
+  open.machine.device.CutPowerAfter(0);
+  open.machine.context.restart();
+  open.machine.context.run();
+  const SimCut cut = open.machine.device.IfCutNow();
+  const std::vector<std::uint32_t> units = cut.UnflushedUnits();
+  CHECK(units.size() == 2);
+  const SimImage image = cut.ImageAfter(std::array{KeptUnits{}, KeptUnits{units[1] - 2 * kUnitsInSector, units[1]}});
+  open.machine.Shutdown();
+  return image;
+}
+
+// The records that a walk over the whole segment finds, as rescue does it.
+std::vector<RecordKey> SurveyedIn(const SimImage& image, const Location& location) {
+  TestMachine machine(image);
+  const auto superblock = async::RunTask(machine.context, LoadSuperblock(&machine.device, kSurveyDeadline));
+  CHECK(superblock.has_value());
+  const Geometry& geometry = superblock->geometry;
+  std::vector<RecordKey> keys;
+  const SurveyTarget target{
+      .segment = location.segment, .generation = location.generation, .end_sector = geometry.footer_sector()};
+  const SurveyCalls calls{.record = [&keys](const SurveyedRecord& record) { keys.push_back(record.header.key); }};
+  async::RunTask(machine.context, SurveySegment(&machine.device, geometry, target, calls));
+  return keys;
+}
+
+TEST(TornTail, OfAFirstWriteDoesNotComeBackWhenTheBlockThatTookItsPlaceRots) {
+  OpenVolume open;
+  const SimImage torn = CutKeepingTheLastSectors(open);
+  ModelOwner owner;
+  TestMachine second(torn);
+  ASSERT_TRUE(second.Open());
+  second.Start(&owner);
+  ASSERT_TRUE(second.Checkpoint());
+  const auto acknowledged = second.Append(Stream::kMailbox, TestKey(1), "", "acknowledged");
+  ASSERT_TRUE(acknowledged);
+  // It lies where the torn write lay, and leaves its last sectors alone.
+  std::uint64_t kept = 0;
+  const std::uint64_t first_sector = (acknowledged->segment + 1) * kMiB / kSectorBytes;
+  for (std::uint64_t i = 3; i < 30; ++i) kept += torn.Sector(first_sector + i) != nullptr ? 1 : 0;
+  ASSERT_EQ(kept, 2u);
+  ASSERT_TRUE(second.Append(Stream::kTransit, TestKey(2), "", "proves that the one before was acknowledged"));
+  SimImage rotten = second.device.Snapshot();
+  rotten.FlipBit((acknowledged->segment + 1) * kMiB + acknowledged->offset + 50, 1);
+
+  TestMachine third(rotten);
+  ASSERT_TRUE(third.Open());
+  EXPECT_THAT(third.volume->recovery().corruptions, testing::Not(testing::IsEmpty()));
+  EXPECT_THAT(LiveIndexes(third), testing::ElementsAre(2));
+  for (const SeenRecord& seen : third.Scan()) EXPECT_NE(seen.key.index, 101u);
+  EXPECT_THAT(SurveyedIn(rotten, *acknowledged), testing::IsEmpty());
 }
 
 }  // namespace

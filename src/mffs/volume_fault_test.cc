@@ -211,7 +211,7 @@ TEST(Superblock, AMountRepairsDamagedCopiesBeforeItsFirstUpdate) {
 
 // --- Reuse ---
 
-TEST(Reuse, TwentyWrapsWithEqualRecordsOfZeroesBringNothingStaleBack) {
+TEST(Reuse, FiftyWrapsWithEqualRecordsOfZeroesBringNothingStaleBack) {
   // Room for the notes of moves, which the owner of this test never gives up.
   constexpr std::uint64_t kDiskBytes = 26 * kMiB;
   TestMachine formatter{SimImage(kDiskBytes)};
@@ -221,7 +221,7 @@ TEST(Reuse, TwentyWrapsWithEqualRecordsOfZeroesBringNothingStaleBack) {
   std::uint64_t index = 1;
   const std::string body(60'000, '\0');
   std::uint64_t written = 0;
-  for (int mount = 0; written < 20 * kDiskBytes; ++mount) {
+  for (int mount = 0; written < 50 * kDiskBytes; ++mount) {
     TestMachine machine(image, static_cast<std::uint64_t>(mount));
     SCOPED_TRACE("mount " + std::to_string(mount));
     ASSERT_TRUE(machine.Open());

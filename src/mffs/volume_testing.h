@@ -97,7 +97,12 @@ class TestMachine {
 
   explicit TestMachine(SimImage image, std::optional<std::uint64_t> reorder_seed = {})
       : device(context.get_executor(), std::move(image),
-               {.reorder_seed = reorder_seed, .on_power_cut = [this] { context.stop(); }}) {
+               {.reorder_seed = reorder_seed,
+                .on_power_cut = [this] { context.stop(); },
+                .before_operation =
+                    [this] {
+                      if (before_operation) before_operation();
+                    }}) {
     // Faults are what these tests are about; their log lines would hide a failure.
     base::SetLogSink([](std::string_view) {});
   }
@@ -123,6 +128,9 @@ class TestMachine {
   }
   void Start(ModelOwner* owner) {
     owner->volume = volume.get();
+    StartFor(owner);
+  }
+  void StartFor(RecordOwner* owner) {
     started = true;
     volume->Start(owner);
   }
@@ -160,6 +168,7 @@ class TestMachine {
 
   asio::io_context context;
   base::SimClock clock;
+  std::function<void()> before_operation;  // SimDevice::Options has it.
   SimDevice device;
   std::unique_ptr<Volume> volume;
   bool started = false;
