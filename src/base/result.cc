@@ -14,6 +14,8 @@ std::string_view ToString(Errc code) {
       return "exists";
     case Errc::kNoSpace:
       return "no_space";
+    case Errc::kLimit:
+      return "limit";
     case Errc::kBusy:
       return "busy";
     case Errc::kTimeout:

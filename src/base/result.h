@@ -15,6 +15,7 @@ enum class Errc {
   kNotFound,     // The thing named does not exist.
   kExists,       // The thing to be made exists already.
   kNoSpace,      // A limit of space (volume, quota) was reached; nothing was written.
+  kLimit,        // A limit of number (mailboxes, keywords, UIDs) was reached; waiting does not help.
   kBusy,         // A limit of load (memory budget, queue length, connections) was reached; try again later.
   kTimeout,      // A deadline passed.
   kIo,           // A device or socket failed.

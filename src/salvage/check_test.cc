@@ -24,6 +24,24 @@ TEST(MailCheck, AVolumeWithMailOfAllKindsIsClean) {
   }
 }
 
+TEST(MailCheck, ASnapshotThatTellsOfSettledMailIsNoDamage) {
+  MailRig rig;
+  rig.Fill();
+  store::Delivery delivery;
+  delivery.internal_date = rig.node.clock().WallNow();
+  delivery.targets.push_back(
+      {.address = "alice@example.test", .delivery_id = rig.node.RandomDeliveryId(), .prefix = ""});
+  delivery.body = rig.node.MakeBody(MailText("settled", 500));
+  delivery.settled.push_back({.queue_partition = replog::kFirstQueuePartition,
+                              .below = replog::Index(300),
+                              .except = {replog::Index(7), replog::Index(290)}});
+  rig.node.Do(rig.node.store().Deliver(std::move(delivery)));
+  rig.node.Restart(store::TestIndex::kDeleted);
+  const CheckedMail checked = CheckImage(rig.Image());
+  ASSERT_TRUE(checked.result) << checked.result.error().message();
+  EXPECT_EQ(checked.damage() + checked.warnings(), 0u) << checked.Sentences();
+}
+
 TEST(MailCheck, APowerCutAtAnyMomentIsNoDamage) {
   for (std::uint64_t seed = 1; seed <= 12; ++seed) {
     MailRig rig;

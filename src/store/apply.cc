@@ -119,7 +119,7 @@ base::Result<std::string> Apply(Changeset& changes, replog::PartitionId partitio
   if (mailbox == nullptr || mailbox->uid_next == UINT32_MAX) {
     changes.AddBody(body, partition, 0);
     if (mailbox == nullptr) return NoMailbox();
-    return base::Error(base::Errc::kNoSpace, "the mailbox has used all its UIDs");
+    return base::Error(base::Errc::kLimit, "the mailbox has used all its UIDs");
   }
   MessageRow row;
   row.system = entry.flags.system & kSystemFlags;

@@ -13,7 +13,7 @@ base::Error NoName(std::string_view name) {
 }
 
 base::Error TooManyNames() {
-  return base::Error(base::Errc::kNoSpace, "the account has as many mailboxes as it may");
+  return base::Error(base::Errc::kLimit, "the account has as many mailboxes as it may");
 }
 
 // Whether the name and its missing parents still fit the account's limit.

@@ -120,7 +120,7 @@ base::Result<std::string> Apply(Changeset& changes, replog::PartitionId partitio
     return base::Error(base::Errc::kInvalid, "a mailbox cannot be moved into itself");
   }
   if (to.row->uid_next > UINT32_MAX - entry.uids.size()) {
-    return base::Error(base::Errc::kNoSpace, "the mailbox has used all its UIDs");
+    return base::Error(base::Errc::kLimit, "the mailbox has used all its UIDs");
   }
   std::vector<Source> sources = ReadSources(changes, from, entry.uids);
   // All or nothing (RFC 3501 §6.4.7): room for the keywords is made before the first copy.

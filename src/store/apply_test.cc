@@ -339,7 +339,7 @@ TEST(ApplyStoreFlags, RefusesMoreKeywordsThanAMailboxMayHave) {
   ASSERT_TRUE(
       StoreFlags(rig, IndexRig::InboxOf(alice), {1}, FlagsChange::kAdd, {0, {names.begin(), names.end()}}).has_value());
   EXPECT_EQ(CodeOf(StoreFlags(rig, IndexRig::InboxOf(alice), {1}, FlagsChange::kAdd, {Flags::kSeen, {"one-more"}})),
-            Errc::kNoSpace);
+            Errc::kLimit);
   EXPECT_EQ(StateOf(rig, IndexRig::InboxOf(alice)).unseen, 1u);
 }
 

@@ -93,9 +93,9 @@ TEST(Mailboxes, TreesAfterScripts) {
       {"limits",
        {{"create", "1/2/3/4/5/6/7/8/9/10"},
         {"subscribe", "s"},
-        {"create", "a", Errc::kNoSpace},
-        {"subscribe", "t", Errc::kNoSpace},
-        {"rename", "1", Errc::kNoSpace, "z"},
+        {"create", "a", Errc::kLimit},
+        {"subscribe", "t", Errc::kLimit},
+        {"rename", "1", Errc::kLimit, "z"},
         {"unsubscribe", "s"},
         {"create", "a"}},
        "INBOX 1 1/2 1/2/3 1/2/3/4 1/2/3/4/5 1/2/3/4/5/6 1/2/3/4/5/6/7 1/2/3/4/5/6/7/8 1/2/3/4/5/6/7/8/9 "

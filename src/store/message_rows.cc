@@ -76,7 +76,7 @@ base::Error NoMailbox() {
 }
 
 base::Error TooManyKeywords() {
-  return base::Error(base::Errc::kNoSpace,
+  return base::Error(base::Errc::kLimit,
                      "the mailbox has " + std::to_string(kKeywordsPerMailboxMax) + " keywords already");
 }
 

@@ -12,6 +12,7 @@
 #include "store/keys.h"
 #include "store/queries.h"
 #include "store/snapshot.h"
+#include "store/watermark.h"
 
 namespace store {
 namespace {
@@ -19,6 +20,12 @@ namespace {
 constexpr std::size_t kCachedMailboxesMax = 10'000;
 // Keys of rows in snapshots have no partition in front.
 constexpr std::size_t kPartitionBytes = 4;
+
+bool IsWatermark(std::string_view value) {
+  base::Decoder in(value);
+  Watermark watermark;
+  return watermark.DecodeFrom(in) && in.remaining() == 0;
+}
 
 template <class Row>
 bool Decodes(std::string_view value) {
@@ -129,7 +136,7 @@ bool SalvagedIndex::IsSound(std::string_view key, std::string_view value) {
     case RowKind::kQueuedId:
       return key.size() == 17;
     case RowKind::kWatermark:
-      return key.size() == 5 && value.size() == 8;
+      return key.size() == 5 && IsWatermark(value);
     case RowKind::kRelease:
       return false;  // Never in a snapshot.
   }

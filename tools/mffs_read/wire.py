@@ -32,9 +32,15 @@ def _after_zeroes(state, count):
     return state
 
 
-# Four bytes a step: what the low and the high half of (state xor word) become after four bytes. CRC is linear, so the two are joined by xor.
-_LOW = [_after_zeroes(value, 4) for value in range(1 << 16)]
-_HIGH = [_after_zeroes(value << 16, 4) for value in range(1 << 16)]
+def _halves_after_four_bytes(shift):
+    """What each value of half a word becomes after four bytes. CRC is linear: its two bytes are joined by xor."""
+    low = [_after_zeroes(value << shift, 4) for value in range(256)]
+    return [high ^ one for high in (_after_zeroes(value << (shift + 8), 4) for value in range(256)) for one in low]
+
+
+# Four bytes a step: what the low and the high half of (state xor word) become, to be joined by xor.
+_LOW = _halves_after_four_bytes(0)
+_HIGH = _halves_after_four_bytes(16)
 
 
 def crc32c(data, seed=0):

@@ -36,7 +36,6 @@ inline constexpr std::string_view kCodeCorruption = "CORRUPTION";
 inline constexpr std::string_view kCodeLimit = "LIMIT";
 inline constexpr std::string_view kCodeNonExistent = "NONEXISTENT";
 inline constexpr std::string_view kCodeNoPermission = "NOPERM";
-inline constexpr std::string_view kCodeOverQuota = "OVERQUOTA";
 inline constexpr std::string_view kCodePrivacyRequired = "PRIVACYREQUIRED";
 inline constexpr std::string_view kCodeReadOnly = "READ-ONLY";
 inline constexpr std::string_view kCodeReadWrite = "READ-WRITE";

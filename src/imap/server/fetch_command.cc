@@ -1,6 +1,7 @@
 #include "imap/server/fetch_command.h"
 
 #include <algorithm>
+#include <optional>
 #include <utility>
 #include <vector>
 
@@ -56,6 +57,8 @@ class Fetcher {
   async::Task<Result<>> SendBatch(std::vector<store::Message> messages);
   // How many messages were gone when they were to be sent.
   std::size_t missing() const { return missing_; }
+  // The first of those that could not be read; the others were sent.
+  const std::optional<Error>& unreadable() const { return unreadable_; }
   void SendUidOnly(std::uint32_t sequence);
 
  private:
@@ -71,6 +74,7 @@ class Fetcher {
   std::vector<FetchItem> items_;
   Needs needs_;
   std::size_t missing_ = 0;
+  std::optional<Error> unreadable_;
   std::vector<std::uint32_t> newly_seen_;  // Of this batch, by UID: their flags are told although nobody asked.
   bool line_has_left_ = false;             // A part of the line that is being built has been sent.
 };
@@ -94,10 +98,12 @@ async::Task<Result<>> Fetcher::SendBatch(std::vector<store::Message> messages) {
     if (!sequence.has_value()) continue;
     if (needs_.flags || needs_.seen) c_->selected->view.LearnKeywords(message, c_->out.buffer());
     const auto sent = co_await Send(&message, *sequence);
-    if (!sent.has_value() && sent.error().code() == base::Errc::kNotFound && !c_->out.failed()) {
+    if (!sent.has_value() && c_->out.failed()) co_return sent;
+    if (!sent.has_value() && sent.error().code() == base::Errc::kNotFound) {
       ++missing_;
     } else if (!sent.has_value()) {
-      co_return sent;
+      // One damaged mail must not keep a client from all that follow it.
+      if (!unreadable_.has_value()) unreadable_ = sent.error();
     }
     co_await c_->out.FlushIfLarge();
     if (c_->out.failed()) co_return Error(base::Errc::kClosed, "the client is gone");
@@ -292,6 +298,7 @@ async::Task<Reply> RunFetch(Conversation* c, Fetch fetch) {
     const auto sent = co_await fetcher.SendBatch(*std::move(messages));
     if (!sent.has_value()) co_return ReplyTo(sent.error());
   }
+  if (fetcher.unreadable().has_value()) co_return ReplyTo(*fetcher.unreadable());
   if (missing + fetcher.missing() == 0) co_return Ok("FETCH completed");
   co_return Reply{
       .condition = Condition::kOk, .code = std::string(kCodeExpungeIssued), .text = "some messages are gone"};

@@ -17,8 +17,11 @@ Reply ReplyTo(const base::Error& error) {
       return No(kCodeNoPermission, error.message());
     case Errc::kUnsupported:
       return No(kCodeCannot, error.message());
+    case Errc::kLimit:
+      return No(kCodeLimit, error.message());
     case Errc::kNoSpace:
-      return No(kCodeOverQuota, "no space is left for this; delete mail or ask the administrator");
+      // Not OVERQUOTA (RFC 5530 §3): the whole server is short of space, not this user, and that passes.
+      return No(kCodeUnavailable, "the server has no room for new mail now; try again later");
     case Errc::kBusy:
     case Errc::kTimeout:
     case Errc::kClosed:

@@ -327,7 +327,7 @@ TEST(Session, AFullVolumeIsANoAndReadingGoesOn) {
     if (answer.find("t OK") == std::string::npos) break;
   }
   ASSERT_GT(appended, 0);
-  EXPECT_THAT(answer, HasSubstr("t NO [OVERQUOTA]"));
+  EXPECT_THAT(answer, HasSubstr("t NO [UNAVAILABLE]"));
   EXPECT_THAT(client.Do("FETCH 1 RFC822.SIZE"), HasSubstr("RFC822.SIZE 3145728"));
   EXPECT_THAT(client.Do("FETCH 1 BODY[]<0.3>"), HasSubstr("BODY[]<0> {3}\r\nxxx"));
   EXPECT_THAT(client.Do("STATUS INBOX (MESSAGES)"), HasSubstr(fmt::format("MESSAGES {}", appended)));
