@@ -8,7 +8,7 @@
 
 #include "app/commands_text.h"
 #include "app/config.h"
-#include "app/run_to_end.h"
+#include "async/run_to_end.h"
 #include "async/shard.h"
 #include "mffs/open_device.h"
 #include "mffs/preallocate.h"
@@ -29,7 +29,7 @@ Result<T> WithDevice(const std::string& path, Task<Result<T>> (*work)(mffs::Bloc
                      std::uint32_t argument) {
   async::Shard shard("mffs");
   ASSIGN_OR_RETURN(const auto device, mffs::OpenDevice(shard.executor(), path, {}));
-  return RunToEnd<T>(&shard, work(device.get(), argument));
+  return async::RunToEnd<T>(&shard, work(device.get(), argument));
 }
 
 Task<Result<VolumeFacts>> FormatDevice(mffs::BlockDevice* device, std::uint32_t segment_bytes) {

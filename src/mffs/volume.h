@@ -171,7 +171,8 @@ class Volume {
   async::Task<base::Result<>> Scan(Lsn after, std::function<base::Result<>(const RecordView&)> visit);
 
   // From here on the volume may write, clean and checkpoint by itself. The owner is asked for its state at each
-  // checkpoint.
+  // checkpoint. Null: nothing is cleaned, so space comes back only with a segment of which every record was released,
+  // and checkpoints keep the state that was found.
   void Start(RecordOwner* owner);
 
   // Whether a record of this size may be appended now: kNoSpace by the watermark of the stream (docs/format/mffs.md
