@@ -232,7 +232,7 @@ class Checker {
 
   Geometry geometry_;
   std::uint32_t number_;
-  const Segment& table_;
+  Segment table_;  // A copy: of an open volume it changes meanwhile.
   SegmentCheckCalls calls_;
   Findings* findings_;
   std::vector<bool> found_;  // By ordinal.
