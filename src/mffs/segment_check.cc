@@ -150,7 +150,7 @@ class Checker {
   }
 
   void HandOut(const CheckedRecord& record) {
-    if (calls_.visit && record.key.type < kOwnTypesFirst) calls_.visit(record);
+    if (calls_.visit && (calls_.visits_own || record.key.type < kOwnTypesFirst)) calls_.visit(record);
   }
 
   void ReportRecord(const RecordKey& key, const Location& location, Lsn lsn) {
