@@ -9,6 +9,7 @@ Commands::Commands(const NodeParts& parts)
               .domains = parts.domains,
               .recipient_delimiter = parts.recipient_delimiter}),
       queue_(parts.queue, parts.clock),
+      scrub_(parts.volume),
       status_({.queue = parts.queue,
                .volume = parts.volume,
                .log = parts.log,
@@ -18,6 +19,7 @@ Commands::Commands(const NodeParts& parts)
                .sessions = parts.sessions}) {
   users_.AddTo(&table_);
   queue_.AddTo(&table_);
+  scrub_.AddTo(&table_);
   status_.AddTo(&table_);
 }
 

@@ -10,6 +10,7 @@
 
 #include "admin/command_table.h"
 #include "admin/queue_commands.h"
+#include "admin/scrub_commands.h"
 #include "admin/status_command.h"
 #include "admin/user_commands.h"
 
@@ -19,7 +20,7 @@ namespace admin {
 struct NodeParts {
   store::MailStore* store;
   queue::MailQueue* queue;
-  const mffs::Volume* volume;
+  mffs::Volume* volume;
   const replog::Log* log;
   auth::Authenticator* authenticator;
   async::WorkerPool* hashing;  // auth::HashPassword takes a tenth of a second.
@@ -45,6 +46,7 @@ class Commands {
  private:
   UserCommands users_;
   QueueCommands queue_;
+  ScrubCommands scrub_;
   StatusCommand status_;
   CommandTable table_;
 };

@@ -25,6 +25,17 @@ void RegisterVolume(base::MetricsRegistry* registry, const std::function<mffs::V
                         [read] { return read().read_only ? 1.0 : 0.0; });
 }
 
+void RegisterScrub(base::MetricsRegistry* registry, const std::function<mffs::ScrubStatus()>& read) {
+  registry->AddCounterCallback("posthorn_scrub_read_bytes", "Bytes that the scrub has read since the start.",
+                               [read] { return static_cast<double>(read().bytes_read); });
+  registry->AddCounterCallback("posthorn_scrub_bad_sectors", "Different bad sectors found by the scrub.",
+                               [read] { return static_cast<double>(read().bad_sectors); });
+  registry->AddCounterCallback("posthorn_scrub_lost_records", "Live records in these sectors.",
+                               [read] { return static_cast<double>(read().lost_records); });
+  registry->AddCallback("posthorn_scrub_last_pass_time_seconds", "When the last whole pass ended, 0: never.",
+                        [read] { return static_cast<double>(read().last_pass_ended); });
+}
+
 void RegisterQueue(base::MetricsRegistry* registry, const std::function<queue::QueueStatus()>& read) {
   constexpr std::string_view kRecipients = "Recipients of mail in the queue, by state.";
   registry->AddCallback("posthorn_queue_mails", "Mails in the queue.",
@@ -44,6 +55,7 @@ void RegisterQueue(base::MetricsRegistry* registry, const std::function<queue::Q
 
 void RegisterNodeMetrics(base::MetricsRegistry* registry, NodeReadings readings) {
   RegisterVolume(registry, readings.volume);
+  RegisterScrub(registry, readings.scrub);
   RegisterQueue(registry, readings.queue);
   registry->AddCounterCallback("posthorn_log_entries_committed", "Log entries committed since the start.",
                                [read = readings.log] { return static_cast<double>(read().entries_committed); });

@@ -21,6 +21,7 @@ struct SessionCount {
 // Called on the thread that asks for the page: the node's shard. What they refer to outlives the registry's use.
 struct NodeReadings {
   std::function<mffs::VolumeStatus()> volume;
+  std::function<mffs::ScrubStatus()> scrub;
   std::function<replog::LogStatus()> log;
   std::function<queue::QueueStatus()> queue;
   std::function<std::uint64_t()> buffers_used_bytes;

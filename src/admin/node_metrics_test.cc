@@ -23,6 +23,11 @@ class NodeMetricsTest : public testing::Test {
   NodeMetricsTest() {
     RegisterNodeMetrics(&registry_,
                         {.volume = [this] { return volume_; },
+                         .scrub =
+                             [] {
+                               return mffs::ScrubStatus{
+                                   .bytes_read = 4096, .bad_sectors = 2, .lost_records = 1, .last_pass_ended = 99};
+                             },
                          .log = [] { return replog::LogStatus{.entries_committed = 12}; },
                          .queue =
                              [] {
@@ -41,7 +46,9 @@ TEST_F(NodeMetricsTest, ReadsTheNodeWhenAsked) {
   const std::string before = registry_.Render();
   for (const std::string line :
        {"posthorn_volume_bytes{kind=\"capacity\"} 1073741824\n", "posthorn_volume_bytes{kind=\"live\"} 1048576\n",
-        "posthorn_volume_commits_total 7\n", "posthorn_volume_read_only 0\n", "posthorn_queue_mails 3\n",
+        "posthorn_volume_commits_total 7\n", "posthorn_volume_read_only 0\n", "posthorn_scrub_read_bytes_total 4096\n",
+        "posthorn_scrub_bad_sectors_total 2\n", "posthorn_scrub_lost_records_total 1\n",
+        "posthorn_scrub_last_pass_time_seconds 99\n", "posthorn_queue_mails 3\n",
         "posthorn_queue_recipients{state=\"waiting\"} 4\n", "posthorn_queue_recipients{state=\"claimed\"} 5\n",
         "posthorn_queue_recipients{state=\"held\"} 6\n", "posthorn_log_entries_committed_total 12\n",
         "posthorn_buffers_used_bytes 8192\n", "posthorn_sessions{protocol=\"imap\"} 2\n",

@@ -149,6 +149,7 @@ base::Result<> Check(NodeConfig& config) {
   if (config.volume_segment_bytes == 0 || config.volume_segment_bytes % (1u << 20) != 0) {
     return Bad("volume.segment_size", "must be a multiple of 1MiB");
   }
+  if (config.volume_scrub_days > 3650) return Bad("volume.scrub_days", "must be at most 3650");
   if (config.tls_certificate.empty() != config.tls_key.empty()) {
     return Bad("tls.key", "tls.certificate and tls.key are given together or not at all");
   }

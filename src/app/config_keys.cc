@@ -67,6 +67,9 @@ std::vector<ConfigKey> StorageKeys() {
       {"volume.io", &C::volume_io, Unit::kNone,
        "`auto`, `io_uring` or `threads`: how the device is driven. `auto` takes io_uring and falls back with a "
        "warning."},
+      {"volume.scrub_days", &C::volume_scrub_days, Unit::kCount,
+       "Every sector in use is read and verified once in so many days, in the background. 0: only by `posthorn mffs "
+       "scrub`."},
       {"memory.mail_buffers", &C::buffer_bytes, Unit::kBytes,
        "Memory for mail in flight, all sessions together. When it is used up, new mail waits, then gets 451."},
       {"memory.index", &C::index_bytes, Unit::kBytes,

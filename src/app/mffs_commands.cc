@@ -8,7 +8,7 @@
 
 #include "app/commands_text.h"
 #include "app/config.h"
-#include "app/run_to_end.h"
+#include "async/run_to_end.h"
 #include "async/shard.h"
 #include "mffs/open_device.h"
 #include "mffs/preallocate.h"
@@ -29,7 +29,7 @@ Result<T> WithDevice(const std::string& path, Task<Result<T>> (*work)(mffs::Bloc
                      std::uint32_t argument) {
   async::Shard shard("mffs");
   ASSIGN_OR_RETURN(const auto device, mffs::OpenDevice(shard.executor(), path, {}));
-  return RunToEnd<T>(&shard, work(device.get(), argument));
+  return async::RunToEnd<T>(&shard, work(device.get(), argument));
 }
 
 Task<Result<VolumeFacts>> FormatDevice(mffs::BlockDevice* device, std::uint32_t segment_bytes) {
@@ -53,7 +53,7 @@ Result<bool> PrepareFormat(const MffsFormatOptions& options) {
 
 MffsSubcommands::MffsSubcommands(CLI::App* root, Invocation* invocation) : invocation_(invocation) {
   CLI::App* const group =
-      root->add_subcommand("mffs", "Volumes that no node has open: format, info, check, dump, rescue");
+      root->add_subcommand("mffs", "Volumes: format, info, check, dump, rescue; of a running node: scrub");
   group->require_subcommand(1);
   group->footer("Example:\n  posthorn mffs info /var/lib/posthorn/volume.mffs");
   CLI::App* const format = group->add_subcommand("format", "Make an empty volume in a file or on a block device");
@@ -68,6 +68,7 @@ MffsSubcommands::MffsSubcommands(CLI::App* root, Invocation* invocation) : invoc
   invocation->SetAction(format, [this] { return Format(); });
   AddInfo(group);
   AddMffsDump(group, invocation, &dump_);
+  AddMffsScrub(group, invocation, &scrub_);
   tools_.emplace(group, invocation);
 }
 

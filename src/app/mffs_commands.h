@@ -10,6 +10,7 @@
 #include "app/commands_invocation.h"
 #include "app/mffs_dump.h"
 #include "app/mffs_info.h"
+#include "app/mffs_scrub.h"
 #include "app/mffs_tools.h"
 
 namespace app {
@@ -41,6 +42,7 @@ class MffsSubcommands {
   std::string segment_text_;
   MffsInfoOptions info_;
   MffsDumpOptions dump_;
+  MffsScrubOptions scrub_;
   std::optional<MffsToolSubcommands> tools_;
 };
 

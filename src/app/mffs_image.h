@@ -6,7 +6,7 @@
 
 #include <fmt/format.h>
 
-#include "app/run_to_end.h"
+#include "async/run_to_end.h"
 #include "base/log.h"
 #include "mffs/image_device.h"
 
@@ -26,7 +26,7 @@ base::Result<T> WithImage(const std::string& path, F make) {
                                    path));
   }
   if (!device.has_value()) return std::move(device).error();
-  return RunToEnd<T>(&shard, make(device->get()));
+  return async::RunToEnd<T>(&shard, make(device->get()));
 }
 
 }  // namespace app

@@ -12,6 +12,7 @@
 #include "mail/address.h"
 #include "net/self_signed.h"
 #include "replog/stopwatch.h"
+#include "salvage/record_meaning.h"
 
 namespace app {
 namespace {
@@ -88,6 +89,10 @@ async::Task<base::Result<>> OpenVolume(Node::Parts* parts) {
     options = WithClaims(&parts->volume_file, std::move(options));
   }
   options.progress = [parts](const mffs::Progress& progress) { parts->progress.Tell(progress); };
+  options.scrub_within = std::chrono::days(parts->config.volume_scrub_days);
+  options.describe_record = [](const mffs::RecordKey& key, std::string_view head) {
+    return salvage::MeaningOf(key, head, {});
+  };
   mffs::BlockDevice* const device = parts->world.device.get();
   auto volume = co_await mffs::Volume::Open(device, parts->world.clock, std::move(options));
   if (!volume) co_return std::move(volume).error().In("open the volume " + device->name());

@@ -13,7 +13,6 @@ namespace {
 
 constexpr std::size_t kBarColumns = 24;
 constexpr std::chrono::milliseconds kBetweenBars{200};
-constexpr std::chrono::seconds kBetweenLines{10};
 constexpr const char* kClearLine = "\r\x1b[K";
 
 std::string Amount(ProgressUnit unit, std::uint64_t value) {
@@ -54,7 +53,7 @@ void ProgressBar::Update(std::string_view step, ProgressUnit unit, std::uint64_t
     shown_ = now;
     return;
   }
-  if (now - shown_ < (style_ == Style::kBar ? base::SteadyTime::duration(kBetweenBars) : kBetweenLines)) return;
+  if (now - shown_ < (style_ == Style::kBar ? base::SteadyTime::duration(kBetweenBars) : between_lines_)) return;
   shown_ = now;
   const auto elapsed = std::chrono::duration_cast<std::chrono::milliseconds>(now - began_);
   const std::string text = ProgressText(unit, done, total, elapsed);

@@ -21,7 +21,9 @@ std::string ProgressText(ProgressUnit unit, std::uint64_t done, std::uint64_t to
 class ProgressBar {
  public:
   enum class Style : std::uint8_t { kNone, kLines, kBar };
-  ProgressBar(std::ostream* out, Style style, const base::Clock* clock) : out_(out), style_(style), clock_(clock) {}
+  ProgressBar(std::ostream* out, Style style, const base::Clock* clock,
+              std::chrono::seconds between_lines = std::chrono::seconds(10))
+      : out_(out), style_(style), clock_(clock), between_lines_(between_lines) {}
   ~ProgressBar() { Finish(); }
   ProgressBar(const ProgressBar&) = delete;
   ProgressBar& operator=(const ProgressBar&) = delete;
@@ -35,6 +37,7 @@ class ProgressBar {
   std::ostream* out_;
   Style style_;
   const base::Clock* clock_;
+  std::chrono::seconds between_lines_;
   std::string step_;
   base::SteadyTime began_{};
   base::SteadyTime shown_{};

@@ -171,6 +171,7 @@ std::vector<std::pair<std::string, std::uint64_t>> SessionsByProtocol(const Node
 void RegisterReadings(Node::Parts* parts) {
   admin::NodeReadings readings;
   readings.volume = [parts] { return parts->volume->Status(); };
+  readings.scrub = [parts] { return parts->volume->Scrub(); };
   readings.log = [parts] { return parts->log->Status(); };
   readings.queue = [parts] { return parts->queue->Status(); };
   readings.buffers_used_bytes = [parts] { return parts->buffers->used_bytes(); };

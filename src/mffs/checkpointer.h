@@ -24,6 +24,9 @@ class Checkpointer {
   // `owner` may be null: the state of the last checkpoint is kept then.
   async::Task<base::Result<>> Run(RecordOwner* owner);
 
+  // Goes into the superblock with the next checkpoint.
+  void SetScrubMark(const ScrubMark& mark) { superblock_.scrub = mark; }
+
   const std::string& owner_state() const { return owner_state_; }
   // Segments that hold records of the checkpoints in use: cleaning leaves them alone.
   bool IsInUse(std::uint32_t segment) const;

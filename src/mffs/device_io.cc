@@ -83,6 +83,24 @@ async::Task<base::Result<IoMemory>> ReadSectors(BlockDevice* device, std::uint64
   co_return co_await read.Finish();
 }
 
+async::Task<SectorsRead> ReadSectorsSingly(BlockDevice* device, std::uint64_t offset, std::uint32_t count,
+                                           IoDeadline deadline) {
+  SectorsRead read;
+  read.is_read.assign(count, true);
+  auto whole = co_await ReadSectors(device, offset, count * kSectorBytes, deadline);
+  if (whole.has_value()) {
+    read.memory = *std::move(whole);
+    co_return read;
+  }
+  read.memory = IoMemory(count * kSectorBytes);
+  for (std::uint32_t i = 0; i < count; ++i) {
+    const auto sector = co_await ReadSectors(device, offset + i * kSectorBytes, kSectorBytes, deadline);
+    read.is_read[i] = sector.has_value();
+    if (sector.has_value()) std::memcpy(read.memory.data() + i * kSectorBytes, sector->data(), kSectorBytes);
+  }
+  co_return read;
+}
+
 async::Task<IoMemory> ReadMany(BlockDevice* device, std::vector<std::uint64_t> offsets, std::uint64_t bytes_each,
                                IoDeadline deadline) {
   auto operation = std::make_shared<DeviceOperation>(co_await asio::this_coro::executor, deadline);

@@ -60,6 +60,15 @@ class PendingRead {
 async::Task<base::Result<IoMemory>> ReadSectors(BlockDevice* device, std::uint64_t offset, std::uint64_t bytes,
                                                 IoDeadline deadline);
 
+// Sectors of which those that cannot be read are zero, and said so: a read error is isolated to its sector.
+struct SectorsRead {
+  IoMemory memory;
+  std::vector<bool> is_read;
+};
+// Reads `count` sectors in one read, and one by one only if that fails.
+async::Task<SectorsRead> ReadSectorsSingly(BlockDevice* device, std::uint64_t offset, std::uint32_t count,
+                                           IoDeadline deadline);
+
 // Reads the same number of sectors at each of the offsets, all at once, into one piece of memory, in their order. What
 // cannot be read, or not in time, is left zero.
 async::Task<IoMemory> ReadMany(BlockDevice* device, std::vector<std::uint64_t> offsets, std::uint64_t bytes_each,

@@ -32,6 +32,18 @@ std::uint64_t FreePercentMin(Stream stream) {
   return 7;
 }
 
+// Counts something while it is under way, also if that ends by cancellation.
+class UnderWay {
+ public:
+  explicit UnderWay(std::uint64_t* count) : count_(count) { ++*count_; }
+  ~UnderWay() { --*count_; }
+  UnderWay(const UnderWay&) = delete;
+  UnderWay& operator=(const UnderWay&) = delete;
+
+ private:
+  std::uint64_t* count_;
+};
+
 // Margins that fit small volumes too.
 std::int64_t SmallOrLarge(const Geometry& geometry, std::int64_t least, std::int64_t most) {
   return std::min<std::int64_t>(most, least + geometry.segment_count / 16);
@@ -57,13 +69,19 @@ Volume::Engine::Engine(async::Executor executor, BlockDevice* device, const base
       checkpointer_(device, &table_, &writer_, options_.write_deadline, recovered),
       cleaner_(device, &table_, &writer_, &checkpointer_, geometry_, options_.write_deadline),
       sealer_(executor, device, &table_, geometry_, options_.write_deadline),
+      scrubber_(executor, {device, &table_, geometry_, options_.write_deadline, clock},
+                {.within = options_.scrub_within,
+                 .is_busy = [this] { return writer_.pending_bytes() > 0 || reads_under_way_ > 0; },
+                 .describe = options_.describe_record},
+                recovered.superblock.scrub),
       last_checkpoint_at_(clock->SteadyNow()),
       checkpoint_wanted_(executor),
       checkpoint_done_(executor),
       cleaning_wanted_(executor),
       checkpoint_task_(executor, "mffs checkpoints"),
       cleaning_task_(executor, "mffs cleaning"),
-      sealing_task_(executor, "mffs summaries") {
+      sealing_task_(executor, "mffs summaries"),
+      scrub_task_(executor, "mffs scrub") {
   if (options_.claim_unused) {
     table_.SetClaim([this](std::uint32_t segment) {
       return options_.claim_unused(geometry_.SegmentOffset(segment), geometry_.segment_bytes);
@@ -101,6 +119,7 @@ void Volume::Engine::Start(RecordOwner* owner) {
   checkpoint_task_.Spawn(CheckpointLoop());
   cleaning_task_.Spawn(CleanLoop());
   sealing_task_.Spawn(sealer_.Run());
+  scrub_task_.Spawn(scrubber_.Run());
 }
 
 // --- Space ---
@@ -159,6 +178,7 @@ base::Error Volume::Engine::Explain(const Location& location, base::Error error)
 
 async::Task<base::Result<Record>> Volume::Engine::Read(Location location) {
   if (!table_.IsCurrent(location)) co_return base::Error(base::Errc::kNotFound, "there is no such record any more");
+  const UnderWay counted(&reads_under_way_);
   auto record = co_await reader_.Read(location);
   if (!record.has_value()) co_return Explain(location, std::move(record).error());
   co_return record;
@@ -167,6 +187,7 @@ async::Task<base::Result<Record>> Volume::Engine::Read(Location location) {
 async::Task<base::Result<std::string>> Volume::Engine::ReadBody(Location location, std::uint32_t offset,
                                                                 std::uint32_t size) {
   if (!table_.IsCurrent(location)) co_return base::Error(base::Errc::kNotFound, "there is no such record any more");
+  const UnderWay counted(&reads_under_way_);
   auto text = co_await reader_.ReadBody(location, offset, size);
   if (!text.has_value()) co_return Explain(location, std::move(text).error());
   co_return text;
@@ -175,6 +196,7 @@ async::Task<base::Result<std::string>> Volume::Engine::ReadBody(Location locatio
 async::Task<base::Result<RecordReader::Run>> Volume::Engine::ReadRun(Location location, std::uint32_t bytes) {
   if (!table_.IsCurrent(location)) co_return base::Error(base::Errc::kNotFound, "there is no such record any more");
   const std::uint32_t end_sector = table_[location.segment].end_sector;
+  const UnderWay counted(&reads_under_way_);
   auto run = co_await reader_.ReadRun(location, options_.prefetching ? bytes : 0, end_sector);
   if (!run.has_value()) co_return Explain(location, std::move(run).error());
   std::erase_if(*run, [&](const auto& entry) {
@@ -258,6 +280,7 @@ async::Task<void> Volume::Engine::RunCheckpoint() {
   // crash.
   while (is_cleaning_ && !writer_.IsStalled()) co_await checkpoint_wanted_.WaitFor(kLookAgain);
   const std::uint64_t asked = checkpoints_asked_;
+  checkpointer_.SetScrubMark(scrubber_.mark());
   last_checkpoint_ = co_await checkpointer_.Run(owner_);
   if (!last_checkpoint_.has_value()) {
     base::LogError("mffs_checkpoint_failed", {{"reason", last_checkpoint_.error().message()}});
@@ -335,6 +358,8 @@ async::Task<std::chrono::milliseconds> Volume::Engine::CleanOnce() {
 async::Task<base::Result<>> Volume::Engine::Close() {
   if (!is_started_ || is_closed_) co_return base::Result<>();
   is_closing_ = true;
+  scrubber_.Stop();
+  co_await scrub_task_.Join();
   cleaning_wanted_.Set();
   co_await cleaning_task_.Join();
   writer_.EndCovering();

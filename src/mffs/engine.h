@@ -12,6 +12,7 @@
 #include "mffs/gathering_writer.h"
 #include "mffs/record_reader.h"
 #include "mffs/recovery.h"
+#include "mffs/scrubber.h"
 #include "mffs/segment_sealer.h"
 #include "mffs/volume.h"
 #include "mffs/wake_signal.h"
@@ -42,6 +43,7 @@ class Volume::Engine {
   bool IsLive(const Location& location) const { return table_.IsLive(location); }
   async::Task<base::Result<>> Checkpoint();
   VolumeStatus Status() const;
+  Scrubber& scrubber() { return scrubber_; }
   std::function<void()> ClaimRetry();
   async::Task<base::Result<>> Close();
 
@@ -74,6 +76,7 @@ class Volume::Engine {
   Checkpointer checkpointer_;
   Cleaner cleaner_;
   SegmentSealer sealer_;
+  Scrubber scrubber_;
   RecordOwner* owner_ = nullptr;  // Null before Start().
   bool is_started_ = false;
   bool is_closing_ = false;  // No more cleaning.
@@ -86,12 +89,14 @@ class Volume::Engine {
   std::uint64_t bytes_at_checkpoint_ = 0;
   base::SteadyTime last_checkpoint_at_;
   std::uint64_t corrupt_reads_ = 0;
+  std::uint64_t reads_under_way_ = 0;  // Of the owner's.
   WakeSignal checkpoint_wanted_;
   async::Notifier checkpoint_done_;
   WakeSignal cleaning_wanted_;
   async::TaskGroup checkpoint_task_;
   async::TaskGroup cleaning_task_;
   async::TaskGroup sealing_task_;
+  async::TaskGroup scrub_task_;
   std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);  // Owner: this; posted handlers look whether it is gone.
 };
 

@@ -115,6 +115,10 @@ void EncodeSuperblock(const Superblock& superblock, std::size_t copy, base::Muta
   encoder.U64(superblock.sequence);
   EncodeRef(superblock.newest, encoder);
   EncodeRef(superblock.previous, encoder);
+  encoder.U32(superblock.scrub.next_segment);
+  encoder.U32(0);
+  encoder.U64(superblock.scrub.pass_began);
+  encoder.U64(superblock.scrub.last_ended);
   CHECK(text.size() == Superblock::kUsedSize);
   CopyText(out, text);
   base::StoreLe(out.data() + 12, SectorChecksum(out, 12, SuperblockSeed(copy)));
@@ -143,6 +147,10 @@ base::Result<Superblock> DecodeSuperblock(base::ByteSpan sector, std::size_t cop
   superblock.sequence = in.U64();
   superblock.newest = DecodeRef(in);
   superblock.previous = DecodeRef(in);
+  superblock.scrub.next_segment = in.U32();
+  in.U32();
+  superblock.scrub.pass_began = in.U64();
+  superblock.scrub.last_ended = in.U64();
   for (const CheckpointRef& ref : {superblock.newest, superblock.previous}) {
     if (std::max(ref.base_lsn, ref.durable_lsn).value() <= kLsnMax) continue;
     return base::Error(base::Errc::kCorrupt, "superblock with an impossible LSN");

@@ -84,15 +84,26 @@ struct CheckpointRef {
   Location root;
   friend bool operator==(const CheckpointRef&, const CheckpointRef&) = default;
 };
+// How far the scrub has come, as of the newest checkpoint. Nothing depends on it but when the scrub is where.
+struct ScrubMark {
+  static constexpr std::size_t kEncodedSize = 24;
+  std::uint32_t next_segment = 0;
+  std::uint64_t pass_began = 0;  // Seconds since 1970; 0: not yet.
+  std::uint64_t last_ended = 0;  // The same, of the last pass that reached the end.
+  friend bool operator==(const ScrubMark&, const ScrubMark&) = default;
+};
 struct Superblock {
-  static constexpr std::size_t kUsedSize = 136;
+  static constexpr std::size_t kUsedSize = 160;
   Geometry geometry;
   std::uint64_t sequence = 0;
   CheckpointRef newest;
   CheckpointRef previous;
+  ScrubMark scrub;
   friend bool operator==(const Superblock&, const Superblock&) = default;
 };
-static_assert(Superblock::kUsedSize == 8 + 4 + 4 + 16 + 4 + 4 + 8 + 8 + 2 * CheckpointRef::kEncodedSize);
+static_assert(Superblock::kUsedSize ==
+              8 + 4 + 4 + 16 + 4 + 4 + 8 + 8 + 2 * CheckpointRef::kEncodedSize + ScrubMark::kEncodedSize);
+static_assert(ScrubMark::kEncodedSize == 4 + 4 + 8 + 8);
 static_assert(CheckpointRef::kEncodedSize == 8 + 8 + Location::kEncodedSize + 4);
 
 // Where copy `index` lies on a device whose `end` is given.

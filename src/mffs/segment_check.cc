@@ -150,7 +150,7 @@ class Checker {
   }
 
   void HandOut(const CheckedRecord& record) {
-    if (calls_.visit && record.key.type < kOwnTypesFirst) calls_.visit(record);
+    if (calls_.visit && (calls_.visits_own || record.key.type < kOwnTypesFirst)) calls_.visit(record);
   }
 
   void ReportRecord(const RecordKey& key, const Location& location, Lsn lsn) {
@@ -232,7 +232,7 @@ class Checker {
 
   Geometry geometry_;
   std::uint32_t number_;
-  const Segment& table_;
+  Segment table_;  // A copy: of an open volume it changes meanwhile.
   SegmentCheckCalls calls_;
   Findings* findings_;
   std::vector<bool> found_;  // By ordinal.

@@ -24,6 +24,7 @@ struct SegmentOfTable {
 struct SegmentCheckCalls {
   std::function<void(const CheckedRecord&)> visit;
   std::function<void(std::uint64_t bytes)> progress;
+  bool visits_own = false;  // MFFS's own records too.
 };
 
 // Borrows device, table and findings.

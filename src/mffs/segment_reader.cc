@@ -60,7 +60,7 @@ async::Task<void> SegmentReader::BeginAhead(std::uint32_t first, std::uint32_t c
 async::Task<void> SegmentReader::TakeAhead(std::uint32_t first) {
   auto memory = co_await ahead_.Finish();
   if (!memory.has_value()) {
-    co_await LoadOneByOne(first, next_.end() - first);
+    co_await Load(first, next_.end() - first);
     co_return;
   }
   next_.memory = *std::move(memory);
@@ -74,24 +74,9 @@ async::Task<void> SegmentReader::TakeAhead(std::uint32_t first) {
 }
 
 async::Task<void> SegmentReader::Load(std::uint32_t first, std::uint32_t count) {
-  auto whole = co_await ReadSectors(device_, geometry_.SectorOffset(segment_, first), count * kSectorBytes, deadline_);
-  if (!whole.has_value()) {
-    co_await LoadOneByOne(first, count);
-    co_return;
-  }
-  window_ = Window{.memory = *std::move(whole), .skip = 0, .first = first, .count = count};
-}
-
-async::Task<void> SegmentReader::LoadOneByOne(std::uint32_t first, std::uint32_t count) {
-  window_ = Window{.memory = IoMemory(count * kSectorBytes), .skip = 0, .first = first, .count = count};
-  for (std::uint32_t i = first; i < first + count; ++i) {
-    auto sector = co_await ReadSectors(device_, geometry_.SectorOffset(segment_, i), kSectorBytes, deadline_);
-    if (sector.has_value()) {
-      std::memcpy(window_.sector(i), sector->data(), kSectorBytes);
-    } else {
-      ++unreadable_sectors_;
-    }
-  }
+  SectorsRead read = co_await ReadSectorsSingly(device_, geometry_.SectorOffset(segment_, first), count, deadline_);
+  unreadable_sectors_ += static_cast<std::uint64_t>(std::ranges::count(read.is_read, false));
+  window_ = Window{.memory = std::move(read.memory), .skip = 0, .first = first, .count = count};
 }
 
 }  // namespace mffs

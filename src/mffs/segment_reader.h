@@ -41,7 +41,6 @@ class SegmentReader {
   };
   bool IsAhead(std::uint32_t first, std::uint32_t count) const;
   async::Task<void> Load(std::uint32_t first, std::uint32_t count);
-  async::Task<void> LoadOneByOne(std::uint32_t first, std::uint32_t count);
   async::Task<void> BeginAhead(std::uint32_t first, std::uint32_t count_max);
   async::Task<void> TakeAhead(std::uint32_t first);
 

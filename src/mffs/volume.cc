@@ -126,6 +126,15 @@ async::Task<base::Result<>> Volume::Checkpoint() {
 VolumeStatus Volume::Status() const {
   return engine_->Status();
 }
+base::Result<> Volume::BeginScrub(std::uint64_t bytes_per_second) {
+  return engine_->scrubber().Begin(bytes_per_second);
+}
+void Volume::EndScrub() {
+  engine_->scrubber().End();
+}
+ScrubStatus Volume::Scrub() const {
+  return engine_->scrubber().Status();
+}
 async::Task<base::Result<>> Volume::Close() {
   return engine_->Close();
 }

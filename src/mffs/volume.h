@@ -14,6 +14,7 @@
 #include "base/clock.h"
 #include "base/result.h"
 #include "mffs/block_device.h"
+#include "mffs/scrub.h"
 #include "mffs/types.h"
 
 namespace mffs {
@@ -41,8 +42,12 @@ struct VolumeOptions {
   std::chrono::milliseconds write_deadline{30000};  // A write that takes longer counts as failed.
   std::uint32_t clean_below_live_percent = 20;
   std::uint64_t clean_bytes_per_second = 32u << 20;  // Without space pressure.
-  bool gathering = true;                             // Off only in the benchmark that measures its gain.
-  bool prefetching = true;                           // The same.
+  // All sectors in use are read and verified once in this time (Scrubber); 0: only when BeginScrub asks for it.
+  std::chrono::seconds scrub_within = std::chrono::days(14);
+  // Says in a few words what a record is, for the sentences of a scrub; may be empty.
+  std::function<std::string(const RecordKey& key, std::string_view head)> describe_record;
+  bool gathering = true;    // Off only in the benchmark that measures its gain.
+  bool prefetching = true;  // The same.
   RecoveryBase recover_from = RecoveryBase::kSuperblock;
   ProgressHook progress;  // Told by Open() ("segments after the checkpoint") and Scan() ("segments"); may be empty.
   // Asked before the first write to space that was never used: false passes it over for now. For
@@ -171,7 +176,8 @@ class Volume {
   async::Task<base::Result<>> Scan(Lsn after, std::function<base::Result<>(const RecordView&)> visit);
 
   // From here on the volume may write, clean and checkpoint by itself. The owner is asked for its state at each
-  // checkpoint.
+  // checkpoint. Null: nothing is cleaned, so space comes back only with a segment of which every record was released,
+  // and checkpoints keep the state that was found.
   void Start(RecordOwner* owner);
 
   // Whether a record of this size may be appended now: kNoSpace by the watermark of the stream (docs/format/mffs.md
@@ -202,6 +208,13 @@ class Volume {
   async::Task<base::Result<>> Checkpoint();
 
   VolumeStatus Status() const;
+
+  // Verifies all sectors in use from now on at this rate (above 0), instead of in the background. Only after Start().
+  // Errors: kBusy (such a scrub is under way).
+  base::Result<> BeginScrub(std::uint64_t bytes_per_second);
+  // What BeginScrub began goes on in the background, if that is on.
+  void EndScrub();
+  ScrubStatus Scrub() const;
 
   // Finishes what is queued, writes a last checkpoint, ends background work. After it no call but the destructor. Must
   // be awaited before the destructor if Start() was called, also when the volume is read-only (it answers that then).

@@ -1,4 +1,4 @@
-// RunToEnd: one task on a loop of its own, for the commands that work without a node.
+// RunToEnd: one task on a loop of its own, for programs that block: commands without a node, users of libmffs.
 #pragma once
 
 #include <exception>
@@ -9,11 +9,12 @@
 #include "async/shard.h"
 #include "base/result.h"
 
-namespace app {
+namespace async {
 
-// Runs `shard` on the calling thread until `task` has ended. An exception of the task comes out here.
+// Runs `shard`, which was not started, on the calling thread until `task` has ended. Once a shard: what else is pending
+// on it then is left behind. An exception of the task comes out here.
 template <class T>
-base::Result<T> RunToEnd(async::Shard* shard, async::Task<base::Result<T>> task) {
+base::Result<T> RunToEnd(Shard* shard, Task<base::Result<T>> task) {
   std::optional<base::Result<T>> result;
   asio::co_spawn(shard->context(), std::move(task), [&](const std::exception_ptr& error, base::Result<T> value) {
     if (error) std::rethrow_exception(error);
@@ -24,4 +25,4 @@ base::Result<T> RunToEnd(async::Shard* shard, async::Task<base::Result<T>> task)
   return *std::move(result);
 }
 
-}  // namespace app
+}  // namespace async
