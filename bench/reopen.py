@@ -26,8 +26,8 @@ SESSIONS = 20
 SECONDS_BAR = 2.0
 GROWTH_BAR = 10
 BYTES_A_MAIL_BAR = 128
-# What a recipient takes: its slot, and its address with a length and two flags in the stored envelope (docs/testing.md).
-RECIPIENT_BYTES = 24 + len("1000user@bench.test") + 4
+# What a recipient takes: its slot, and its address with a length and a byte of flags in the packed envelope (src/queue/mail_table.h).
+RECIPIENT_BYTES = 24 + len("999user@bench.test") + 2
 FULL_VOLUME = os.path.join(WORK, "full.mffs")
 FULL_VOLUME_GIB = 16
 FULL_SHARE = 0.9
