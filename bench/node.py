@@ -36,10 +36,8 @@ connections_per_client = 20000
 VOLUME_SIZE = "8GiB"
 
 
-def written_volume():
+def written_volume(path=os.path.join(WORK, "volume.mffs"), size=8 << 30):
     """A volume file whose every block was written once: first writes to unwritten extents cost file-system metadata."""
-    path = os.path.join(WORK, "volume.mffs")
-    size = 8 << 30
     if not os.path.exists(path) or os.path.getsize(path) != size:
         subprocess.run(["dd", "if=/dev/zero", f"of={path}", "bs=4M", f"count={size >> 22}", "oflag=direct", "conv=fsync", "status=none"],
                        check=True)
@@ -47,13 +45,14 @@ def written_volume():
 
 
 class BenchNode(NodeProcess):
-    def __init__(self, path="auto", extra=""):
+    def __init__(self, path="auto", extra="", volume=None, volume_size=VOLUME_SIZE):
+        """`volume` is a file that was written_volume() of `volume_size`; by default all nodes share one."""
         folder = os.path.join(WORK, "node")
         shutil.rmtree(folder, ignore_errors=True)
         os.makedirs(folder)
         self.path = path
-        self.volume = written_volume()
-        super().__init__(folder, CONFIG.format(folder=folder, volume=self.volume, volume_size=VOLUME_SIZE, path=path, extra=extra))
+        self.volume = volume or written_volume()
+        super().__init__(folder, CONFIG.format(folder=folder, volume=self.volume, volume_size=volume_size, path=path, extra=extra))
 
     def __enter__(self):
         subprocess.run([POSTHORN, "mffs", "format", "--force", self.volume], check=True, stdout=subprocess.DEVNULL)

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include <fmt/format.h>
+#include <malloc.h>
 
 #include "app/node_parts.h"
 #include "app/services.h"
@@ -155,6 +156,8 @@ async::Task<base::Result<>> RecoverState(Node::Parts* parts, StartTimes* times) 
   times->index = watch.Lap();
   CO_RETURN_IF_ERROR(co_await parts->log->Recover(parts->store.get(), parts->queue.get()));
   times->log = watch.Lap();
+  // Reading the log takes more than is kept of it, in small pieces, which the allocator would hold on to.
+  ::malloc_trim(0);
   parts->log_runs = true;
   parts->directory = std::make_unique<StoreDirectory>(parts->world.shard, parts->store.get());
   auth::AuthenticatorOptions auth_options;

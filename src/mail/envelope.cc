@@ -40,6 +40,12 @@ void Encode(const Envelope& envelope, std::string& out) {
 }
 
 base::Result<Envelope> DecodeEnvelope(std::string_view in) {
+  Envelope envelope;
+  RETURN_IF_ERROR(DecodeEnvelope(in, &envelope));
+  return envelope;
+}
+
+base::Result<> DecodeEnvelope(std::string_view in, Envelope* envelope) {
   base::Decoder decoder(in);
   const std::uint8_t version = decoder.U8();
   if (!decoder.ok()) return Corrupt("it is empty");
@@ -56,25 +62,24 @@ base::Result<Envelope> DecodeEnvelope(std::string_view in) {
       dsn_return > static_cast<std::uint8_t>(DsnReturn::kHeaders)) {
     return Corrupt("a field has a value that does not exist");
   }
-  Envelope envelope;
-  envelope.smtputf8 = (flags & kFlagSmtpUtf8) != 0;
-  envelope.body = static_cast<BodyType>(body);
-  envelope.cls = static_cast<Class>(cls);
-  envelope.dsn_return = static_cast<DsnReturn>(dsn_return);
-  envelope.received = base::WallTime(base::WallTime::duration(decoder.I64()));
-  envelope.id = decoder.Text();
-  envelope.sender = decoder.Text();
-  envelope.envelope_id = decoder.Text();
-  envelope.client_ip = decoder.Text();
-  envelope.helo = decoder.Text();
-  envelope.auth_account = decoder.Text();
-  envelope.protocol = decoder.Text();
+  envelope->smtputf8 = (flags & kFlagSmtpUtf8) != 0;
+  envelope->body = static_cast<BodyType>(body);
+  envelope->cls = static_cast<Class>(cls);
+  envelope->dsn_return = static_cast<DsnReturn>(dsn_return);
+  envelope->received = base::WallTime(base::WallTime::duration(decoder.I64()));
+  envelope->id = decoder.Text();
+  envelope->sender = decoder.Text();
+  envelope->envelope_id = decoder.Text();
+  envelope->client_ip = decoder.Text();
+  envelope->helo = decoder.Text();
+  envelope->auth_account = decoder.Text();
+  envelope->protocol = decoder.Text();
 
   const std::uint64_t count = decoder.Varint();
   // Checked before the memory is taken, so that a rotten count cannot ask for more than the input can hold.
   if (count > decoder.remaining() / kRecipientBytesMin) return Corrupt("it ends early");
-  envelope.recipients.resize(count);
-  for (Recipient& recipient : envelope.recipients) {
+  envelope->recipients.resize(count);
+  for (Recipient& recipient : envelope->recipients) {
     recipient.address = decoder.Text();
     recipient.notify = decoder.U8();
     recipient.original = decoder.Text();
@@ -82,7 +87,7 @@ base::Result<Envelope> DecodeEnvelope(std::string_view in) {
   }
   if (!decoder.ok()) return Corrupt("it ends early");
   if (!decoder.AtEnd()) return Corrupt("there are bytes after its end");
-  return envelope;
+  return {};
 }
 
 }  // namespace mail

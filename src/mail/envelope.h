@@ -58,5 +58,7 @@ void Encode(const Envelope& envelope, std::string& out);
 
 // Reads one envelope that fills `in`. Errors: kUnsupported (a version of the future), kCorrupt.
 base::Result<Envelope> DecodeEnvelope(std::string_view in);
+// The same over an envelope that was used before, whose memory serves again; after an error it is of no use.
+base::Result<> DecodeEnvelope(std::string_view in, Envelope* envelope);
 
 }  // namespace mail

@@ -32,31 +32,13 @@ bool IsStored(std::uint8_t state) {
   return state == 0 || state == 2 || state == 3;
 }
 
-SavedMail::Recipient DecodeRecipient(base::Decoder& in) {
-  SavedMail::Recipient recipient;
+void ReadRecipient(base::Decoder& in, SavedMail::Recipient* recipient) {
   const std::uint8_t state = in.U8();
-  recipient.state = static_cast<RecipientState>(state);
-  recipient.attempts = static_cast<std::uint32_t>(in.Varint());
-  recipient.next_attempt = TimeOf(in.I64());
-  recipient.answer = in.Text();
+  recipient->state = static_cast<RecipientState>(state);
+  recipient->attempts = static_cast<std::uint32_t>(in.Varint());
+  recipient->next_attempt = TimeOf(in.I64());
+  recipient->answer = in.Text();
   if (!IsStored(state)) in.Raw(in.remaining() + 1);
-  return recipient;
-}
-
-base::Result<SavedMail> DecodeMail(base::Decoder& in) {
-  SavedMail mail;
-  mail.index = replog::Index(in.Varint());
-  mail.queued_at = TimeOf(in.I64());
-  mail.cls = static_cast<mail::Class>(in.U8());
-  mail.body = replog::BodyRef::DecodeFrom(in);
-  const std::string_view envelope = in.Text();
-  if (!in.ok() || mail.cls > mail::Class::kUnjudged) return Damaged("snapshot");
-  ASSIGN_OR_RETURN(mail.envelope, mail::DecodeEnvelope(envelope));
-  if (in.Varint() != mail.envelope.recipients.size()) return Damaged("snapshot");
-  for (std::size_t i = 0; i < mail.envelope.recipients.size() && in.ok(); ++i)
-    mail.recipients.push_back(DecodeRecipient(in));
-  if (!in.ok()) return Damaged("snapshot");
-  return mail;
 }
 
 }  // namespace
@@ -162,15 +144,38 @@ std::string BeginPiece() {
 }
 
 base::Result<std::vector<SavedMail>> DecodePiece(std::string_view in) {
-  base::Decoder d(in);
-  RETURN_IF_ERROR(CheckVersion(d, "snapshot"));
+  PieceReader reader(in);
   std::vector<SavedMail> mails;
-  while (d.remaining() > 0) {
-    ASSIGN_OR_RETURN(SavedMail mail, DecodeMail(d));
-    if (!mails.empty() && mail.index <= mails.back().index) return Damaged("snapshot");
-    mails.push_back(std::move(mail));
+  for (;;) {
+    ASSIGN_OR_RETURN(const SavedMail* mail, reader.Next());
+    if (mail == nullptr) return mails;
+    mails.push_back(*mail);
   }
-  return mails;
+}
+
+base::Result<const SavedMail*> PieceReader::Next() {
+  if (!is_begun_) RETURN_IF_ERROR(CheckVersion(in_, "snapshot"));
+  is_begun_ = true;
+  if (in_.remaining() == 0) return nullptr;
+  RETURN_IF_ERROR(ReadMail());
+  if (mail_.index <= last_) return Damaged("snapshot");
+  last_ = mail_.index;
+  return &mail_;
+}
+
+base::Result<> PieceReader::ReadMail() {
+  mail_.index = replog::Index(in_.Varint());
+  mail_.queued_at = TimeOf(in_.I64());
+  mail_.cls = static_cast<mail::Class>(in_.U8());
+  mail_.body = replog::BodyRef::DecodeFrom(in_);
+  const std::string_view envelope = in_.Text();
+  if (!in_.ok() || mail_.cls > mail::Class::kUnjudged) return Damaged("snapshot");
+  RETURN_IF_ERROR(mail::DecodeEnvelope(envelope, &mail_.envelope));
+  if (in_.Varint() != mail_.envelope.recipients.size()) return Damaged("snapshot");
+  mail_.recipients.resize(mail_.envelope.recipients.size());
+  for (SavedMail::Recipient& recipient : mail_.recipients) ReadRecipient(in_, &recipient);
+  if (!in_.ok()) return Damaged("snapshot");
+  return {};
 }
 
 }  // namespace queue

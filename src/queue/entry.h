@@ -6,6 +6,7 @@
 #include <string_view>
 #include <vector>
 
+#include "base/bytes.h"
 #include "base/clock.h"
 #include "base/result.h"
 #include "mail/class.h"
@@ -66,5 +67,22 @@ struct SavedMail {
 };
 std::string BeginPiece();
 base::Result<std::vector<SavedMail>> DecodePiece(std::string_view in);
+
+// One mail of a piece after the other, all in the same memory: a start reads a million of them.
+class PieceReader {
+ public:
+  // The piece must outlive it.
+  explicit PieceReader(std::string_view piece) : in_(piece) {}
+  // nullptr at the end. Valid until the next call. Errors: kCorrupt, kUnsupported; then no further call.
+  base::Result<const SavedMail*> Next();
+
+ private:
+  base::Result<> ReadMail();
+
+  base::Decoder in_;
+  bool is_begun_ = false;
+  replog::Index last_;
+  SavedMail mail_;
+};
 
 }  // namespace queue

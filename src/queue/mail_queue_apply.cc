@@ -34,7 +34,7 @@ base::Result<> MailQueue::ApplyEntry(const replog::EntryView& entry, QueuePartit
       ASSIGN_OR_RETURN(const EnqueueEntry enqueue, EnqueueEntry::Decode(entry.meta));
       MailState* mail = partition->Enqueue(entry.index, enqueue, entry.cls, entry.body);
       state_->CountIn(*mail);
-      state_->Schedule(entry.partition, mail);
+      state_->Schedule(entry.partition, mail, enqueue.envelope.recipients);
       return {};
     }
     case EntryType::kOutcome: {
@@ -110,18 +110,18 @@ bool MailQueue::BeginSnapshot(replog::PartitionId id, replog::Index reached) {
 }
 
 base::Result<> MailQueue::LoadSnapshotPiece(replog::PartitionId id, std::string_view piece) {
-  ASSIGN_OR_RETURN(const std::vector<SavedMail> mails, DecodePiece(piece));
   QueuePartition* partition = state_->Find(id);
-  if (!mails.empty() && partition->mails().Next(mails.front().index) != nullptr) {
-    return base::Error(base::Errc::kCorrupt, "the pieces of a queue snapshot are out of order");
-  }
-  for (const SavedMail& saved : mails) {
-    partition->Load(saved);
-    MailState* mail = partition->mails().Find(saved.index);
+  PieceReader reader(piece);
+  for (bool is_first = true;; is_first = false) {
+    ASSIGN_OR_RETURN(const SavedMail* saved, reader.Next());
+    if (saved == nullptr) return {};
+    if (is_first && partition->mails().Next(saved->index) != nullptr) {
+      return base::Error(base::Errc::kCorrupt, "the pieces of a queue snapshot are out of order");
+    }
+    MailState* mail = partition->Load(*saved);
     state_->CountIn(*mail);
-    state_->Schedule(id, mail);
+    state_->Schedule(id, mail, saved->envelope.recipients);
   }
-  return {};
 }
 
 async::Task<base::Result<>> MailQueue::EndSnapshot(replog::PartitionId) {

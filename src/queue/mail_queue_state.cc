@@ -68,18 +68,30 @@ void MailQueue::State::CountIn(const MailState& mail) {
   }
 }
 
-void MailQueue::State::Schedule(replog::PartitionId partition, MailState* mail) {
-  const mail::Envelope envelope = mail->Envelope(strings);
+void MailQueue::State::Schedule(replog::PartitionId partition, MailState* mail,
+                                const std::vector<mail::Recipient>& recipients) {
+  if (recipients.size() == 1) {
+    ScheduleOne(partition, mail, recipients.front());
+    return;
+  }
   std::map<std::string, ItemId> items;
-  for (std::size_t i = 0; i < envelope.recipients.size(); ++i) {
+  for (std::size_t i = 0; i < recipients.size(); ++i) {
     RecipientSlot& slot = mail->recipients()[i];
     if (slot.state == RecipientState::kDelivered) continue;
-    const std::string destination = router(envelope.recipients[i].address);
-    const auto [found, is_new] = items.try_emplace(destination, kNoItem);
-    if (is_new) found->second = scheduler.Add({partition, mail->index()}, strings.Add(destination), mail->cls);
+    const auto [found, is_new] = items.try_emplace(router(recipients[i].address), kNoItem);
+    if (is_new) found->second = scheduler.Add({partition, mail->index()}, strings.Add(found->first), mail->cls);
     slot.item = found->second;
   }
   Reschedule(*mail);
+}
+
+// As Schedule, without what only several recipients need: most mails have one, and a start schedules a million.
+void MailQueue::State::ScheduleOne(replog::PartitionId partition, MailState* mail, const mail::Recipient& recipient) {
+  RecipientSlot& slot = mail->recipients().front();
+  if (slot.state == RecipientState::kDelivered) return;
+  slot.item = scheduler.Add({partition, mail->index()}, strings.Add(router(recipient.address)), mail->cls);
+  if (slot.state == RecipientState::kWaiting) scheduler.SetDue(slot.item, slot.next_attempt);
+  Poke();
 }
 
 void MailQueue::State::Reschedule(const MailState& mail) {

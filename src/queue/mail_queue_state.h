@@ -41,8 +41,8 @@ class MailQueue::State {
   // Around every change of a mail, so that totals and schedule follow.
   void CountOut(const MailState& mail);
   void CountIn(const MailState& mail);
-  // Gives a new mail its items, one a destination.
-  void Schedule(replog::PartitionId partition, MailState* mail);
+  // Gives a new mail its items, one a destination. `recipients` are those of its envelope.
+  void Schedule(replog::PartitionId partition, MailState* mail, const std::vector<mail::Recipient>& recipients);
   void Reschedule(const MailState& mail);
   // When the first of an item's waiting recipients is due; nothing when none waits.
   static std::optional<base::WallTime> DueOf(const MailState& mail, ItemId item);
@@ -55,6 +55,8 @@ class MailQueue::State {
   void ArmTimer();
 
  private:
+  void ScheduleOne(replog::PartitionId partition, MailState* mail, const mail::Recipient& recipient);
+
   std::vector<std::unique_ptr<QueuePartition>> partitions_;
   async::SteadyTimer timer_;
   std::optional<base::WallTime> armed_for_;

@@ -2,113 +2,115 @@
 
 #include <algorithm>
 #include <cstring>
+#include <new>
 
 #include "base/check.h"
+#include "queue/packed_envelope.h"
 
 namespace queue {
 namespace {
-
-constexpr std::size_t kRestFixedBytes = 8 + 4;
-constexpr std::size_t kCompactAbove = 64;
 
 bool IsInParts(const replog::BodyRef& body) {
   return (body.id.value() & replog::kPartsBodyBit) != 0;
 }
 
-// The fields that many mails share, as one text, taken out of `envelope`.
-std::string TakeOrigin(mail::Envelope* envelope) {
-  std::string out;
-  base::Encoder e(out);
-  for (std::string* field : {&envelope->client_ip, &envelope->helo, &envelope->auth_account, &envelope->protocol}) {
-    e.Text(*field);
-    field->clear();
-  }
-  return out;
-}
-
-void PutOrigin(std::string_view origin, mail::Envelope* envelope) {
-  base::Decoder in(origin);
-  for (std::string* field : {&envelope->client_ip, &envelope->helo, &envelope->auth_account, &envelope->protocol}) {
-    *field = in.Text();
-  }
+constexpr std::uint32_t RoundUp(std::size_t bytes) {
+  constexpr std::size_t kAlign = alignof(MailState);
+  return static_cast<std::uint32_t>((bytes + kAlign - 1) / kAlign * kAlign);
 }
 
 }  // namespace
 
-MailState::MailState(const SavedMail& saved, SharedStrings* strings)
+struct MailState::Packed {
+  std::string_view envelope;
+  StringId origin = 0;
+};
+
+MailState::MailState(const SavedMail& saved, const Packed& packed)
     : cls(saved.cls),
+      recipient_count_(static_cast<std::uint32_t>(saved.recipients.size())),
       index_(saved.index.value()),
       size_bytes_(static_cast<std::uint32_t>(saved.body.size_bytes)),
-      recipient_count_(static_cast<std::uint32_t>(saved.recipients.size())) {
-  mail::Envelope envelope = saved.envelope;
-  origin_ = strings->Add(TakeOrigin(&envelope));
-  std::string encoded;
-  mail::Encode(envelope, encoded);
-  const std::size_t slots = recipient_count_ * sizeof(RecipientSlot);
-  block_ = std::make_unique_for_overwrite<char[]>(slots + kRestFixedBytes + encoded.size());
-  for (std::uint32_t i = 0; i < recipient_count_; ++i) {
-    const SavedMail::Recipient& from = saved.recipients[i];
-    RecipientSlot slot;
-    slot.next_attempt = from.next_attempt;
-    slot.answer = strings->Add(from.answer);
-    slot.attempts = from.attempts & 0x1fffffff;
-    slot.state = from.state;
-    std::memcpy(block_.get() + i * sizeof(RecipientSlot), &slot, sizeof slot);
-  }
-  char* at = block_.get() + slots;
-  base::StoreLe(at, saved.queued_at.time_since_epoch().count());
-  base::StoreLe(at + 8, static_cast<std::uint32_t>(encoded.size()));
-  std::ranges::copy(encoded, at + kRestFixedBytes);
+      origin_(packed.origin),
+      packed_bytes_(static_cast<std::uint32_t>(packed.envelope.size())) {
+  if (!saved.body.empty() && !IsInParts(saved.body)) place_ = saved.body.extents.front();
 }
 
 base::WallTime MailState::queued_at() const {
-  return base::WallTime(std::chrono::microseconds(base::LoadLe<std::int64_t>(rest())));
+  return QueuedAtOf(packed());
 }
 
 mail::Envelope MailState::Envelope(const SharedStrings& strings) const {
-  const auto size = base::LoadLe<std::uint32_t>(rest() + 8);
-  base::Result<mail::Envelope> envelope = mail::DecodeEnvelope({rest() + kRestFixedBytes, size});
-  CHECK(envelope.has_value());  // Encoded by the constructor.
-  PutOrigin(strings.Text(origin_), &*envelope);
-  envelope->cls = cls;
-  return *std::move(envelope);
-}
-
-void MailState::Clear(SharedStrings* strings) {
-  for (const RecipientSlot& slot : recipients()) strings->Drop(slot.answer);
-  strings->Drop(origin_);
-  block_.reset();
+  mail::Envelope envelope = UnpackEnvelope({{packed(), packed_bytes_}, strings.Text(origin_)}, recipient_count_);
+  envelope.cls = cls;
+  return envelope;
 }
 
 MailTable::~MailTable() {
-  for (MailState& mail : mails_) {
-    if (!mail.is_gone()) mail.Clear(strings_);
+  for (const Chunk& chunk : chunks_) {
+    for (std::uint32_t at = 0; at < chunk.used; at += SizeOf(*At(chunk, at))) {
+      if (!At(chunk, at)->is_gone_) ClearStrings(At(chunk, at));
+    }
   }
 }
 
 MailState* MailTable::Add(const SavedMail& mail) {
-  CHECK(mails_.empty() || mails_.back().index() < mail.index);
-  MailState& added = mails_.emplace_back(mail, strings_);
+  CHECK(last_index_ < mail.index.value());
+  PackOrigin(mail.envelope, &packing_);
+  const StringId origin = strings_->Add(packing_);
+  PackEnvelope(mail.envelope, mail.queued_at, &packing_);
+  const MailState::Packed packed{.envelope = packing_, .origin = origin};
+  const std::size_t slots = mail.recipients.size() * sizeof(RecipientSlot);
+  const std::uint32_t bytes = RoundUp(sizeof(MailState) + slots + packed.envelope.size());
+  if (chunks_.empty() || chunks_.back().capacity - chunks_.back().used < bytes) {
+    chunks_.push_back(MakeChunk(std::max(kChunkBytes, bytes)));
+    chunk_bytes_ += chunks_.back().capacity;
+  }
+  Chunk& chunk = chunks_.back();
+  auto* const added = new (At(chunk, chunk.used)) MailState(mail, packed);
+  char* at = reinterpret_cast<char*>(added + 1);
+  for (const SavedMail::Recipient& from : mail.recipients) {
+    auto* const slot = new (at) RecipientSlot;
+    slot->next_attempt = from.next_attempt;
+    slot->answer = strings_->Add(from.answer);
+    slot->attempts = from.attempts & 0x1fffffff;
+    slot->state = from.state;
+    at += sizeof(RecipientSlot);
+  }
+  std::ranges::copy(packed.envelope, at);
+  chunk.used += bytes;
+  chunk.live += bytes;
+  last_index_ = mail.index.value();
   size_ += 1;
   if (IsInParts(mail.body)) {
     in_parts_[mail.index] = mail.body;
     parts_owner_[mail.body.id] = mail.index;
-  } else if (!mail.body.empty()) {
-    added.place_ = mail.body.extents.front();
   }
-  return &added;
+  return added;
 }
 
 MailState* MailTable::Find(replog::Index index) {
-  const auto found = std::ranges::lower_bound(mails_, index, {}, &MailState::index);
-  if (found == mails_.end() || found->index() != index || found->is_gone()) return nullptr;
-  return &*found;
+  const std::size_t chunk_number = ChunkOf(index.value());
+  if (chunk_number == chunks_.size()) return nullptr;
+  const Chunk& chunk = chunks_[chunk_number];
+  for (std::uint32_t at = 0; at < chunk.used; at += SizeOf(*At(chunk, at))) {
+    MailState* const mail = At(chunk, at);
+    if (mail->index_ == index.value()) return mail->is_gone_ ? nullptr : mail;
+    if (mail->index_ > index.value()) break;
+  }
+  return nullptr;
 }
 
 const MailState* MailTable::Next(replog::Index after) const {
-  auto found = std::ranges::upper_bound(mails_, after, {}, &MailState::index);
-  while (found != mails_.end() && found->is_gone()) ++found;
-  return found == mails_.end() ? nullptr : &*found;
+  const std::size_t found = ChunkOf(after.value());
+  for (std::size_t i = found == chunks_.size() ? 0 : found; i < chunks_.size(); ++i) {
+    const Chunk& chunk = chunks_[i];
+    for (std::uint32_t at = 0; at < chunk.used; at += SizeOf(*At(chunk, at))) {
+      const MailState* const mail = At(chunk, at);
+      if (mail->index_ > after.value() && !mail->is_gone_) return mail;
+    }
+  }
+  return nullptr;
 }
 
 void MailTable::Erase(MailState* mail) {
@@ -117,15 +119,68 @@ void MailTable::Erase(MailState* mail) {
     parts_owner_.erase(body->second.id);
     in_parts_.erase(body);
   }
-  mail->Clear(strings_);
+  ClearStrings(mail);
+  mail->is_gone_ = true;
   size_ -= 1;
-  Compact();
+  const std::size_t at = ChunkOf(mail->index_);
+  Chunk& chunk = chunks_[at];
+  chunk.live -= SizeOf(*mail);
+  if (chunk.live == 0) {
+    chunk_bytes_ -= chunk.capacity;
+    chunks_.erase(chunks_.begin() + static_cast<std::ptrdiff_t>(at));
+  } else if (chunk.live * 2 < chunk.capacity && !MergeWithNext(at) && at > 0) {
+    MergeWithNext(at - 1);
+  }
 }
 
-void MailTable::Compact() {
-  while (!mails_.empty() && mails_.front().is_gone()) mails_.pop_front();
-  if (mails_.size() < kCompactAbove || size_ * 2 > mails_.size()) return;
-  std::erase_if(mails_, [](const MailState& mail) { return mail.is_gone(); });
+std::size_t MailTable::memory_bytes() const {
+  constexpr std::size_t kAllocationBytes = 16;  // What malloc adds.
+  return chunk_bytes_ + chunks_.size() * (sizeof(Chunk) + kAllocationBytes);
+}
+
+std::uint32_t MailTable::SizeOf(const MailState& mail) {
+  return RoundUp(sizeof(MailState) + mail.recipient_count_ * sizeof(RecipientSlot) + mail.packed_bytes_);
+}
+
+MailTable::Chunk MailTable::MakeChunk(std::uint32_t bytes) {
+  return {.memory = std::make_unique_for_overwrite<std::byte[]>(bytes), .capacity = bytes};
+}
+
+void MailTable::AppendLive(const Chunk& from, Chunk* to) {
+  for (std::uint32_t at = 0; at < from.used;) {
+    const std::uint32_t bytes = SizeOf(*At(from, at));
+    if (!At(from, at)->is_gone_) {
+      std::memcpy(to->memory.get() + to->used, from.memory.get() + at, bytes);
+      to->used += bytes;
+      to->live += bytes;
+    }
+    at += bytes;
+  }
+}
+
+std::size_t MailTable::ChunkOf(std::uint64_t index) const {
+  const auto after =
+      std::ranges::upper_bound(chunks_, index, {}, [](const Chunk& chunk) { return At(chunk, 0)->index_; });
+  if (after == chunks_.begin()) return chunks_.size();
+  return static_cast<std::size_t>(after - chunks_.begin()) - 1;
+}
+
+bool MailTable::MergeWithNext(std::size_t at) {
+  if (at + 1 >= chunks_.size() || chunks_[at].live + chunks_[at + 1].live > kChunkBytes) return false;
+  Chunk merged = MakeChunk(kChunkBytes);
+  AppendLive(chunks_[at], &merged);
+  AppendLive(chunks_[at + 1], &merged);
+  chunk_bytes_ -= chunks_[at].capacity;
+  chunk_bytes_ -= chunks_[at + 1].capacity;
+  chunk_bytes_ += merged.capacity;
+  chunks_[at] = std::move(merged);
+  chunks_.erase(chunks_.begin() + static_cast<std::ptrdiff_t>(at) + 1);
+  return true;
+}
+
+void MailTable::ClearStrings(MailState* mail) {
+  for (const RecipientSlot& slot : mail->recipients()) strings_->Drop(slot.answer);
+  strings_->Drop(mail->origin_);
 }
 
 replog::BodyRef MailTable::BodyOf(const MailState& mail) const {

@@ -25,40 +25,47 @@ struct RecipientSlot {
 };
 static_assert(sizeof(RecipientSlot) == 24);
 
-// One mail: 56 bytes here, and one block with the slots of its recipients and the rest of its envelope.
+// One mail: 48 bytes, and behind them in the table's memory the slots of its recipients and its packed envelope.
+// Only a MailTable makes them, and moves them about.
 class MailState {
  public:
-  MailState() = default;
-  MailState(const SavedMail& saved, SharedStrings* strings);
-
-  bool is_gone() const { return block_ == nullptr; }
-  replog::Index index() const { return replog::Index(index_); }
-  std::uint64_t size_bytes() const { return size_bytes_; }
   mail::Class cls = mail::Class::kNormal;
 
-  std::span<RecipientSlot> recipients() { return {reinterpret_cast<RecipientSlot*>(block_.get()), recipient_count_}; }
+  MailState& operator=(const MailState&) = delete;
+
+  replog::Index index() const { return replog::Index(index_); }
+  std::uint64_t size_bytes() const { return size_bytes_; }
+  std::span<RecipientSlot> recipients() { return {reinterpret_cast<RecipientSlot*>(this + 1), recipient_count_}; }
   std::span<const RecipientSlot> recipients() const {
-    return {reinterpret_cast<const RecipientSlot*>(block_.get()), recipient_count_};
+    return {reinterpret_cast<const RecipientSlot*>(this + 1), recipient_count_};
   }
   base::WallTime queued_at() const;
   mail::Envelope Envelope(const SharedStrings& strings) const;
-  // Gives back the strings it shares and its memory.
-  void Clear(SharedStrings* strings);
 
  private:
   friend class MailTable;
-  // Behind the slots: time queued, size of the envelope, envelope without what `origin_` has.
-  const char* rest() const { return block_.get() + recipient_count_ * sizeof(RecipientSlot); }
+  struct Packed;
+  MailState(const SavedMail& saved, const Packed& packed);
+  MailState(const MailState&) = default;  // Trivial, so that the table may copy the bytes.
 
-  std::uint64_t index_ = 0;
-  std::unique_ptr<char[]> block_;
-  mffs::Location place_;  // Of a mail in one record.
-  std::uint32_t size_bytes_ = 0;
-  StringId origin_ = 0;  // Client, HELO, account and protocol: the same for many.
+  const char* packed() const {
+    return reinterpret_cast<const char*>(this + 1) + recipient_count_ * sizeof(RecipientSlot);
+  }
+
+  bool is_gone_ = false;
   std::uint32_t recipient_count_ = 0;
+  std::uint64_t index_ = 0;
+  std::uint32_t size_bytes_ = 0;
+  StringId origin_ = 0;   // Client, HELO, account and protocol: the same for many.
+  mffs::Location place_;  // Of a mail in one record.
+  std::uint32_t packed_bytes_ = 0;
 };
-static_assert(sizeof(MailState) <= 64);
+static_assert(sizeof(MailState) == 48 && alignof(MailState) == alignof(RecipientSlot));
 
+// The mails lie one behind the other, by index, in chunks of 4 KiB: an allocation each would cost 16 bytes a mail, and
+// an index of them 16 more. Those gone are left until their chunk is less than half in use and fits in with a
+// neighbour.
+//
 // Thread: the log's shard. Indexes only grow at the end. Pointers are valid until the next Add or Erase.
 class MailTable {
  public:
@@ -74,17 +81,39 @@ class MailTable {
   const MailState* Next(replog::Index after) const;
   void Erase(MailState* mail);
   std::size_t size() const { return size_; }
+  // What the table takes, but for mails in parts and shared strings.
+  std::size_t memory_bytes() const;
 
   replog::BodyRef BodyOf(const MailState& mail) const;
   void Move(const replog::StateMachine::BodyMove& move);
   SavedMail Save(const MailState& mail) const;
 
  private:
-  void Compact();
+  struct Chunk {
+    std::unique_ptr<std::byte[]> memory;
+    std::uint32_t capacity = 0;
+    std::uint32_t used = 0;
+    std::uint32_t live = 0;  // Bytes of mails that are not gone.
+  };
+  static constexpr std::uint32_t kChunkBytes = 4096;
+
+  static std::uint32_t SizeOf(const MailState& mail);
+  static MailState* At(const Chunk& chunk, std::uint32_t offset) {
+    return reinterpret_cast<MailState*>(chunk.memory.get() + offset);
+  }
+  static Chunk MakeChunk(std::uint32_t bytes);
+  static void AppendLive(const Chunk& from, Chunk* to);
+  // Where a mail of this index is, if it is anywhere; size() of chunks_ when all are higher.
+  std::size_t ChunkOf(std::uint64_t index) const;
+  bool MergeWithNext(std::size_t at);
+  void ClearStrings(MailState* mail);
 
   SharedStrings* strings_;
-  std::deque<MailState> mails_;  // By index; those gone are left until half of them are.
+  std::deque<Chunk> chunks_;  // Each has a mail that is not gone.
   std::size_t size_ = 0;
+  std::uint64_t chunk_bytes_ = 0;
+  std::uint64_t last_index_ = 0;
+  std::string packing_;                                // Used by Add, here to keep its memory.
   std::map<replog::Index, replog::BodyRef> in_parts_;  // Bodies that lie in several records.
   std::unordered_map<replog::BodyId, replog::Index> parts_owner_;
 };

@@ -37,7 +37,7 @@ class QueuePartition {
   static bool IsDone(const MailState& mail);
   // To be called before a mail is erased.
   void BeforeChange(const MailState& mail);
-  void Load(const SavedMail& mail) { mails_.Add(mail); }
+  MailState* Load(const SavedMail& mail) { return mails_.Add(mail); }
 
   void BeginSnapshot();
   // The next piece, empty at the end; `piece_bytes` is about its size.

@@ -5,6 +5,22 @@
 #include "base/check.h"
 
 namespace queue {
+namespace {
+
+constexpr std::uint32_t kHighestBit = 1u << 31;
+constexpr std::uint32_t kLowBits = 0x7fff;
+constexpr std::int64_t kDueMax = std::int64_t{1} << 54;
+
+std::uint16_t Pack(replog::PartitionId partition) {
+  const std::uint32_t id = partition.value();
+  CHECK((id & ~(kHighestBit | kLowBits)) == 0);
+  return static_cast<std::uint16_t>((id & kHighestBit) >> 16 | (id & kLowBits));
+}
+replog::PartitionId Unpack(std::uint32_t packed) {
+  return replog::PartitionId((packed & (kHighestBit >> 16)) << 16 | (packed & kLowBits));
+}
+
+}  // namespace
 
 std::size_t Scheduler::RankOf(mail::Class cls) {
   switch (cls) {
@@ -31,43 +47,59 @@ ItemId Scheduler::Add(ItemOwner owner, StringId destination, mail::Class cls) {
     free_.pop_back();
   }
   Item& item = items_[id];
-  item.owner = owner;
+  item = {};
+  CHECK(owner.mail.value() >> 48 == 0);
+  item.mail = owner.mail.value();
+  item.partition = Pack(owner.partition);
   item.destination = destination;
-  item.rank = static_cast<std::uint8_t>(RankOf(cls));
-  item.planned = false;
-  item.claimed = false;
+  item.rank = RankOf(cls);
   item.used = true;
   destinations_[destination].items += 1;
   return id;
+}
+
+ItemOwner Scheduler::OwnerOf(ItemId id) const {
+  const Item& item = items_[id];
+  return {Unpack(item.partition), replog::Index(item.mail)};
+}
+
+std::size_t Scheduler::memory_bytes() const {
+  std::size_t in_heaps = timed_.capacity();
+  for (const auto& [id, destination] : destinations_) {
+    for (const Heap& heap : destination.ready) in_heaps += heap.capacity();
+  }
+  return items_.size() * sizeof(Item) + (free_.capacity() + in_heaps) * sizeof(ItemId);
 }
 
 void Scheduler::Remove(ItemId id) {
   Item& item = items_[id];
   CHECK(item.used);
   if (item.claimed) EndClaim(id);
-  Leave(&item);
+  Leave(id);
   item.used = false;
   free_.push_back(id);
   const auto found = destinations_.find(item.destination);
   found->second.items -= 1;
-  if (found->second.items > 0) return;
-  for (std::size_t rank = 0; rank < kRanks; ++rank) List(found->first, &found->second, rank);
-  destinations_.erase(found);
+  if (found->second.items == 0) destinations_.erase(found);
 }
 
 void Scheduler::SetDue(ItemId id, std::optional<base::WallTime> due) {
   Item& item = items_[id];
   CHECK(item.used);
-  Leave(&item);
+  Leave(id);
   item.planned = due.has_value();
-  if (due.has_value()) item.due = *due;
+  if (due.has_value()) {
+    const std::int64_t micros = due->time_since_epoch().count();
+    item.due = std::clamp(micros, -kDueMax, kDueMax);
+  }
   Enter(id);
 }
 
 void Scheduler::SetClass(ItemId id, mail::Class cls) {
   Item& item = items_[id];
-  Leave(&item);
-  item.rank = static_cast<std::uint8_t>(RankOf(cls));
+  if (item.rank == RankOf(cls)) return;
+  Leave(id);
+  item.rank = RankOf(cls);
   Enter(id);
 }
 
@@ -77,11 +109,10 @@ std::optional<ItemId> Scheduler::Claim(base::WallTime now) {
     if (ready_destinations_[rank].empty()) continue;
     const StringId id = ready_destinations_[rank].begin()->second;
     Destination& destination = destinations_.at(id);
-    const ItemId item = Top(&destination.ready[rank])->item;
-    Pop(&destination.ready[rank]);
+    const ItemId item = destination.ready[rank].front();
+    Take(&destination.ready[rank], item);
     items_[item].claimed = true;
     items_[item].planned = false;
-    items_[item].stamp += 1;
     destination.claims += 1;
     for (std::size_t r = 0; r < kRanks; ++r) List(id, &destination, r);
     return item;
@@ -105,89 +136,113 @@ bool Scheduler::HasDue(base::WallTime now) {
   return std::ranges::any_of(ready_destinations_, [](const auto& destinations) { return !destinations.empty(); });
 }
 
-std::optional<base::WallTime> Scheduler::NextDue() {
-  const HeapEntry* top = Top(&timed_);
-  if (top == nullptr) return std::nullopt;
-  return top->due;
+std::optional<base::WallTime> Scheduler::NextDue() const {
+  if (timed_.empty()) return std::nullopt;
+  return DueOf(timed_.front());
 }
 
-bool Scheduler::IsStale(const HeapEntry& entry) const {
-  return items_[entry.item].stamp != entry.stamp;
+// --- Heaps ---
+
+bool Scheduler::IsBefore(ItemId a, ItemId b) const {
+  const std::int64_t due_a = items_[a].due;
+  const std::int64_t due_b = items_[b].due;
+  return due_a != due_b ? due_a < due_b : a < b;
 }
 
-void Scheduler::Push(Heap* heap, const HeapEntry& entry) {
-  if (heap->stale * 2 > heap->entries.size()) {
-    std::erase_if(heap->entries, [this](const HeapEntry& e) { return IsStale(e); });
-    std::make_heap(heap->entries.begin(), heap->entries.end());
-    heap->stale = 0;
+void Scheduler::Put(Heap* heap, std::size_t place, ItemId item) {
+  (*heap)[place] = item;
+  items_[item].place = static_cast<std::uint32_t>(place);
+}
+
+void Scheduler::SiftUp(Heap* heap, std::size_t place) {
+  const ItemId item = (*heap)[place];
+  while (place > 0) {
+    const std::size_t parent = (place - 1) / 2;
+    if (!IsBefore(item, (*heap)[parent])) break;
+    Put(heap, place, (*heap)[parent]);
+    place = parent;
   }
-  heap->entries.push_back(entry);
-  std::push_heap(heap->entries.begin(), heap->entries.end());
+  Put(heap, place, item);
 }
 
-const Scheduler::HeapEntry* Scheduler::Top(Heap* heap) {
-  while (!heap->entries.empty() && IsStale(heap->entries.front())) {
-    Pop(heap);
-    if (heap->stale > 0) heap->stale -= 1;
+void Scheduler::SiftDown(Heap* heap, std::size_t place) {
+  const ItemId item = (*heap)[place];
+  for (std::size_t child = 2 * place + 1; child < heap->size(); child = 2 * place + 1) {
+    if (child + 1 < heap->size() && IsBefore((*heap)[child + 1], (*heap)[child])) ++child;
+    if (!IsBefore((*heap)[child], item)) break;
+    Put(heap, place, (*heap)[child]);
+    place = child;
   }
-  return heap->entries.empty() ? nullptr : &heap->entries.front();
+  Put(heap, place, item);
 }
 
-void Scheduler::Pop(Heap* heap) {
-  std::pop_heap(heap->entries.begin(), heap->entries.end());
-  heap->entries.pop_back();
+void Scheduler::Push(Heap* heap, ItemId item, In in) {
+  items_[item].in = in;
+  heap->push_back(item);
+  SiftUp(heap, heap->size() - 1);
+}
+
+void Scheduler::Take(Heap* heap, ItemId item) {
+  const std::size_t place = items_[item].place;
+  CHECK(place < heap->size() && (*heap)[place] == item);
+  items_[item].in = In::kNoHeap;
+  const ItemId last = heap->back();
+  heap->pop_back();
+  if (last != item) {
+    Put(heap, place, last);
+    SiftUp(heap, place);
+    SiftDown(heap, items_[last].place);
+  }
+  // A backlog that is gone gives its memory back.
+  if (heap->size() < heap->capacity() / 4) heap->shrink_to_fit();
 }
 
 void Scheduler::Enter(ItemId id) {
   const Item& item = items_[id];
   if (!item.planned || item.claimed) return;
-  const HeapEntry entry{item.due, id, item.stamp};
-  if (item.due > now_) {
-    Push(&timed_, entry);
+  if (DueOf(id) > now_) {
+    Push(&timed_, id, In::kTimed);
     return;
   }
   Destination& destination = destinations_.at(item.destination);
-  Push(&destination.ready[item.rank], entry);
+  Push(&destination.ready[item.rank], id, In::kReady);
   List(item.destination, &destination, item.rank);
 }
 
-void Scheduler::Leave(Item* item) {
-  item->stamp += 1;
-  if (!item->planned || item->claimed) return;
-  if (item->due > now_) {
-    timed_.stale += 1;
+void Scheduler::Leave(ItemId id) {
+  const Item& item = items_[id];
+  if (item.in == In::kNoHeap) return;
+  if (item.in == In::kTimed) {
+    Take(&timed_, id);
     return;
   }
-  Destination& destination = destinations_.at(item->destination);
-  destination.ready[item->rank].stale += 1;
-  List(item->destination, &destination, item->rank);
+  Destination& destination = destinations_.at(item.destination);
+  Take(&destination.ready[item.rank], id);
+  List(item.destination, &destination, item.rank);
 }
 
 void Scheduler::MoveDueToReady(base::WallTime now) {
   // A clock that was set back takes nothing back: what was due stays due.
   now_ = std::max(now_, now);
-  while (const HeapEntry* top = Top(&timed_)) {
-    if (top->due > now_) break;
-    const HeapEntry entry = *top;
-    Pop(&timed_);
-    const Item& item = items_[entry.item];
+  while (!timed_.empty() && DueOf(timed_.front()) <= now_) {
+    const ItemId id = timed_.front();
+    Take(&timed_, id);
+    const Item& item = items_[id];
     Destination& destination = destinations_.at(item.destination);
-    Push(&destination.ready[item.rank], entry);
+    Push(&destination.ready[item.rank], id, In::kReady);
     List(item.destination, &destination, item.rank);
   }
 }
 
 void Scheduler::List(StringId id, Destination* destination, std::size_t rank) {
-  const HeapEntry* top = destination->claims < claims_max_ ? Top(&destination->ready[rank]) : nullptr;
+  const Heap& ready = destination->ready[rank];
+  std::optional<base::WallTime> due;
+  if (destination->claims < claims_max_ && !ready.empty()) due = DueOf(ready.front());
   std::optional<base::WallTime>& listed = destination->listed[rank];
-  if (listed.has_value() && (top == nullptr || *listed != top->due)) {
-    ready_destinations_[rank].erase({*listed, id});
-    listed.reset();
-  }
-  if (top != nullptr && !listed.has_value()) {
-    ready_destinations_[rank].insert({top->due, id});
-    listed = top->due;
-  }
+  if (listed == due) return;
+  if (listed.has_value()) ready_destinations_[rank].erase({*listed, id});
+  if (due.has_value()) ready_destinations_[rank].insert({*due, id});
+  listed = due;
 }
 
 }  // namespace queue

@@ -2,10 +2,10 @@
 #pragma once
 
 #include <cstdint>
+#include <deque>
 #include <map>
 #include <optional>
 #include <set>
-#include <tuple>
 #include <vector>
 
 #include "base/clock.h"
@@ -26,10 +26,10 @@ struct ItemOwner {
 
 // Order: class first (known; normal and unjudged; bulk; suspect and held), then the time an attempt is due. A
 // destination has at most `claims_max` claims at a time; what waits for it keeps no other destination waiting. Every
-// call costs O(log n) of what waits, amortised: heap entries of items that changed are left behind and dropped when
-// they come up, or all at once when they are half of a heap.
+// call costs O(log n) of what waits.
 //
-// Thread: one. Item numbers are used again after Remove.
+// Thread: one. Item numbers are used again after Remove. Memory: 24 bytes an item, and 4 (up to 8 while a heap grows)
+// while an attempt is planned.
 class Scheduler {
  public:
   explicit Scheduler(std::uint32_t claims_max) : claims_max_(claims_max) {}
@@ -49,41 +49,37 @@ class Scheduler {
   // The latest time that it was told: a clock that was set back takes nothing back.
   base::WallTime now() const { return now_; }
   // The earliest time in the future at which something becomes due.
-  std::optional<base::WallTime> NextDue();
+  std::optional<base::WallTime> NextDue() const;
 
-  const ItemOwner& OwnerOf(ItemId item) const { return items_[item].owner; }
+  ItemOwner OwnerOf(ItemId item) const;
   StringId DestinationOf(ItemId item) const { return items_[item].destination; }
   bool IsClaimed(ItemId item) const { return items_[item].claimed; }
   std::size_t item_count() const { return items_.size() - free_.size(); }
+  // Of all items, but not what there is once for each destination.
+  std::size_t memory_bytes() const;
 
  private:
   static constexpr std::size_t kRanks = 4;
   static std::size_t RankOf(mail::Class cls);
 
+  enum class In : std::uint8_t { kNoHeap, kTimed, kReady };
+  // Packed, since there is one for each mail: 2^48 entries of a partition are more than a volume can write in its life,
+  // 2^55 microseconds more than a thousand years.
   struct Item {
-    ItemOwner owner;
-    base::WallTime due;
+    std::uint64_t mail : 48 = 0;
+    std::uint64_t partition : 16 = 0;  // The highest bit of its number, and the 15 lowest.
+    std::int64_t due : 56 = 0;         // Microseconds since 1970.
+    std::uint64_t rank : 2 = 0;
+    In in : 2 = In::kNoHeap;
+    bool planned : 1 = false;
+    bool claimed : 1 = false;
+    bool used : 1 = false;
     StringId destination = 0;
-    std::uint32_t stamp = 0;  // Raised at each change: heap entries with another one are stale.
-    std::uint8_t rank = 0;
-    bool planned = false;
-    bool claimed = false;
-    bool used = false;
+    std::uint32_t place = 0;  // In its heap.
   };
-  struct HeapEntry {
-    base::WallTime due;
-    ItemId item = 0;
-    std::uint32_t stamp = 0;
-    // For a heap whose top is the earliest; of equal ones the one that was there first.
-    friend bool operator<(const HeapEntry& a, const HeapEntry& b) {
-      return std::tie(a.due, a.item) > std::tie(b.due, b.item);
-    }
-  };
-  // Entries of items that may have changed since.
-  struct Heap {
-    std::vector<HeapEntry> entries;
-    std::size_t stale = 0;
-  };
+  static_assert(sizeof(Item) == 24);
+  // A binary heap of items whose top is the earliest; of equal ones the one with the lowest number.
+  using Heap = std::vector<ItemId>;
   struct Destination {
     std::uint32_t claims = 0;
     std::uint32_t items = 0;
@@ -92,18 +88,20 @@ class Scheduler {
     std::optional<base::WallTime> listed[kRanks];
   };
 
-  bool IsStale(const HeapEntry& entry) const;
-  void Push(Heap* heap, const HeapEntry& entry);
-  // The top that is not stale; nullptr when there is none.
-  const HeapEntry* Top(Heap* heap);
-  void Pop(Heap* heap);
+  bool IsBefore(ItemId a, ItemId b) const;
+  base::WallTime DueOf(ItemId item) const { return base::WallTime(base::WallTime::duration(items_[item].due)); }
+  void Put(Heap* heap, std::size_t place, ItemId item);
+  void SiftUp(Heap* heap, std::size_t place);
+  void SiftDown(Heap* heap, std::size_t place);
+  void Push(Heap* heap, ItemId item, In in);
+  void Take(Heap* heap, ItemId item);
   void Enter(ItemId item);
-  void Leave(Item* item);
+  void Leave(ItemId item);
   void MoveDueToReady(base::WallTime now);
   void List(StringId id, Destination* destination, std::size_t rank);
 
   std::uint32_t claims_max_;
-  std::vector<Item> items_;
+  std::deque<Item> items_;  // Grows without a copy.
   std::vector<ItemId> free_;
   Heap timed_;
   base::WallTime now_;  // What is due up to here stands in the destinations' heaps.

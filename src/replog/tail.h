@@ -11,12 +11,13 @@ namespace replog {
 
 struct TailEntry {
   mffs::Location location;  // Nowhere until it is durable.
-  std::uint32_t head_bytes = 0;
-  bool applied = false;
-  bool mail_kept = true;       // The state machine needs the mail that lies in this record.
-  bool in_checkpoint = false;  // The checkpoint being written releases it.
-  mffs::Lsn after;             // This record and those of all later entries lie behind this LSN.
+  std::uint32_t head_bytes : 29 = 0;
+  bool applied : 1 = false;
+  bool mail_kept : 1 = true;       // The state machine needs the mail that lies in this record.
+  bool in_checkpoint : 1 = false;  // The checkpoint being written releases it.
+  mffs::Lsn after;                 // This record and those of all later entries lie behind this LSN.
 };
+static_assert(sizeof(TailEntry) == 32);  // There may be as many as there are mails.
 
 // Of all partitions, for limits.
 struct TailTotals {
