@@ -9,6 +9,7 @@
 #include <fmt/format.h>
 
 #include "admin/json_values.h"
+#include "admin/mailbox_json.h"
 #include "base/check.h"
 #include "base/log.h"
 
@@ -86,8 +87,8 @@ void CommandTable::Add(std::string_view name, Command command) {
   CHECK(commands_.emplace(name, std::move(command)).second);
 }
 
-async::Task<std::string> CommandTable::Answer(std::string line, Caller caller) const {
-  auto result = co_await Execute(std::move(line), caller);
+async::Task<std::string> CommandTable::Answer(std::string line, Caller caller, RequestBody* body) const {
+  auto result = co_await Execute(std::move(line), caller, body);
   if (!result) co_return Refusal(result.error());
   json::object answer;
   answer["ok"] = true;
@@ -103,8 +104,12 @@ std::string CommandTable::Refusal(const Error& error) {
   return json::serialize(answer);
 }
 
-async::Task<Result<json::object>> CommandTable::Execute(std::string line, Caller caller) const {
+async::Task<Result<json::object>> CommandTable::Execute(std::string line, Caller caller, RequestBody* body) const {
   ASSIGN_OR_CO_RETURN(Request request, ParseRequest(line));
+  ASSIGN_OR_CO_RETURN(const std::uint64_t body_bytes,
+                      NumberIn(request.arguments, kBodyBytesArgument, kRequestBodyBytesMax));
+  if (body_bytes > 0 && body == nullptr) co_return Error(Errc::kInvalid, "no body can follow a request here");
+  if (body_bytes > 0) body->Expect(body_bytes);
   const auto found = commands_.find(request.command);
   if (found == commands_.end()) {
     co_return Error(Errc::kInvalid, "there is no such command; this node may be of another version than the program");
@@ -112,7 +117,11 @@ async::Task<Result<json::object>> CommandTable::Execute(std::string line, Caller
   const Command& command = found->second;
   CO_RETURN_IF_ERROR(CheckNames(command, request.arguments));
   const std::string target = TargetOf(request.arguments);
-  auto result = co_await command.handler(Arguments(std::move(request.arguments)));
+  Arguments arguments(std::move(request.arguments));
+  if (command.body_handler && body == nullptr) co_return Error(Errc::kInvalid, "this command needs a body");
+  auto answer =
+      command.body_handler ? command.body_handler(std::move(arguments), body) : command.handler(std::move(arguments));
+  auto result = co_await std::move(answer);
   if (command.effect == Effect::kChanges) LogChange(found->first, target, caller, result);
   co_return result;
 }

@@ -2,12 +2,16 @@
 
 namespace admin {
 
-Commands::Commands(const NodeParts& parts)
+Commands::Commands(async::Executor executor, const NodeParts& parts)
     : users_({.store = parts.store,
               .authenticator = parts.authenticator,
               .hashing = parts.hashing,
               .domains = parts.domains,
               .recipient_delimiter = parts.recipient_delimiter}),
+      mailboxes_(std::move(executor), {.store = parts.store,
+                                       .log = parts.log,
+                                       .uidl_format = parts.uidl_format,
+                                       .message_bytes_max = parts.message_bytes_max}),
       queue_(parts.queue, parts.clock),
       scrub_(parts.volume),
       status_({.queue = parts.queue,
@@ -18,6 +22,7 @@ Commands::Commands(const NodeParts& parts)
                .hostname = parts.hostname,
                .sessions = parts.sessions}) {
   users_.AddTo(&table_);
+  mailboxes_.AddTo(&table_);
   queue_.AddTo(&table_);
   scrub_.AddTo(&table_);
   status_.AddTo(&table_);

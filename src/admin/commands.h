@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "admin/command_table.h"
+#include "admin/mailbox_commands.h"
 #include "admin/queue_commands.h"
 #include "admin/scrub_commands.h"
 #include "admin/status_command.h"
@@ -29,7 +30,9 @@ struct NodeParts {
   std::string version;  // Of the program.
   std::string hostname;
   std::vector<std::string> domains;  // Canonical (mail::CanonicalDomain): the only ones that may have accounts.
-  char recipient_delimiter = '+';    // What follows it in an address is a detail, not part of an account's name.
+  pop3::proto::UidlFormat uidl_format;
+  std::uint64_t message_bytes_max = 50u << 20;  // Of a mail that is imported.
+  char recipient_delimiter = '+';  // What follows it in an address is a detail, not part of an account's name.
   // Sessions open now, by protocol: {"imap", 12}.
   std::function<std::vector<std::pair<std::string, std::uint64_t>>()> sessions;
 };
@@ -37,14 +40,18 @@ struct NodeParts {
 // Thread: the node's shard.
 class Commands {
  public:
-  explicit Commands(const NodeParts& parts);
+  Commands(async::Executor executor, const NodeParts& parts);
   Commands(const Commands&) = delete;
   Commands& operator=(const Commands&) = delete;
+
+  // Ends what commands have begun. Before the store stops.
+  async::Task<void> Stop() { return mailboxes_.Stop(); }
 
   const CommandTable* table() const { return &table_; }
 
  private:
   UserCommands users_;
+  MailboxCommands mailboxes_;
   QueueCommands queue_;
   ScrubCommands scrub_;
   StatusCommand status_;

@@ -53,21 +53,23 @@ class CommandsTest : public testing::Test {
     Must(Run(log_->Recover(store_.get(), &*queue_)));
     directory_.emplace(store_.get());
     authenticator_.emplace(&*directory_, &clock_, auth::AuthenticatorOptions{});
-    commands_.emplace(
-        NodeParts{.store = store_.get(),
-                  .queue = &*queue_,
-                  .volume = volume_.get(),
-                  .log = &*log_,
-                  .authenticator = &*authenticator_,
-                  .hashing = &workers_,
-                  .clock = &clock_,
-                  .version = "1.2.3",
-                  .hostname = "mx.example.test",
-                  .domains = {"example.test", "xn--bcher-kva.example"},
-                  .recipient_delimiter = '+',
-                  .sessions = [] { return std::vector<std::pair<std::string, std::uint64_t>>{{"imap", 2}}; }});
+    commands_.emplace(executor(), NodeParts{.store = store_.get(),
+                                            .queue = &*queue_,
+                                            .volume = volume_.get(),
+                                            .log = &*log_,
+                                            .authenticator = &*authenticator_,
+                                            .hashing = &workers_,
+                                            .clock = &clock_,
+                                            .version = "1.2.3",
+                                            .hostname = "mx.example.test",
+                                            .domains = {"example.test", "xn--bcher-kva.example"},
+                                            .recipient_delimiter = '+',
+                                            .sessions = [] {
+                                              return std::vector<std::pair<std::string, std::uint64_t>>{{"imap", 2}};
+                                            }});
   }
   ~CommandsTest() override {
+    Run(commands_->Stop());
     Run(store_->Stop());
     Run(log_->Stop());
     base::Ignore(Run(volume_->Close()));  // The disk goes with the test.

@@ -12,6 +12,8 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "admin/command_table.h"
+
 namespace admin {
 
 namespace json = boost::json;
@@ -109,6 +111,21 @@ Result<json::object> ControlClient::Call(std::string_view command, json::object 
   arguments["command"] = command;
   // A node that refuses the connection answers before it has read anything: its answer counts, not the failed send.
   const auto sent = Send(json::serialize(arguments) + "\n");
+  auto line = ReceiveLine();
+  if (!line) return Error(sent ? line.error() : sent.error());
+  return ParseAnswer(*line);
+}
+
+Result<json::object> ControlClient::CallWithBody(std::string_view command, json::object arguments,
+                                                 const std::vector<std::string>& pieces) {
+  arguments["command"] = command;
+  std::uint64_t bytes = 0;
+  for (const std::string& piece : pieces) bytes += piece.size();
+  arguments[kBodyBytesArgument] = bytes;
+  auto sent = Send(json::serialize(arguments) + "\n");
+  for (const std::string& piece : pieces) {
+    if (sent) sent = Send(piece);
+  }
   auto line = ReceiveLine();
   if (!line) return Error(sent ? line.error() : sent.error());
   return ParseAnswer(*line);

@@ -5,6 +5,7 @@
 #include <string>
 #include <string_view>
 #include <utility>
+#include <vector>
 
 #include <boost/json/object.hpp>
 
@@ -28,6 +29,9 @@ class ControlClient {
 
   // Returns the result. Errors: the node's own, with its code; kClosed (the node went), kTimeout, kIo.
   base::Result<boost::json::object> Call(std::string_view command, boost::json::object arguments);
+  // The same, of a command with a body: its pieces follow the request, and their size is added to the arguments.
+  base::Result<boost::json::object> CallWithBody(std::string_view command, boost::json::object arguments,
+                                                 const std::vector<std::string>& pieces);
 
  private:
   ControlClient(int descriptor, ControlClientOptions options) : descriptor_(descriptor), options_(options) {}

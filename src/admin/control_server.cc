@@ -1,5 +1,8 @@
 #include "admin/control_server.h"
 
+#include <algorithm>
+#include <cstring>
+#include <span>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -46,6 +49,58 @@ Task<Result<>> WriteLine(Socket* socket, std::string line) {
   if (code) co_return Error(Errc::kClosed, code.message());
   co_return Result<>();
 }
+
+// What follows a line: first what was read along with it, then the socket. Borrows both from the frame of Serve().
+template <class Socket>
+class SocketBody final : public RequestBody {
+ public:
+  SocketBody(Socket* socket, std::string* buffer, std::chrono::milliseconds idle_max)
+      : socket_(socket), buffer_(buffer), idle_max_(idle_max) {}
+
+  void Expect(std::uint64_t bytes) override { left_ = bytes; }
+
+  Task<Result<std::size_t>> Read(std::span<char> into) override {
+    into = into.first(std::min<std::uint64_t>(into.size(), left_));
+    if (into.empty()) co_return std::size_t{0};
+    std::size_t size = std::min(into.size(), buffer_->size());
+    if (size > 0) {
+      std::memcpy(into.data(), buffer_->data(), size);
+      buffer_->erase(0, size);
+    } else {
+      const auto got = co_await async::WithDeadline(ReadSome(into), idle_max_);
+      if (!got) co_return Error(Errc::kClosed, "the client sent nothing for too long");
+      if (!*got) co_return Error(got->error());
+      size = **got;
+    }
+    left_ -= size;
+    co_return size;
+  }
+
+  // False: the connection is of no use any more.
+  Task<bool> SkipRest() {
+    std::string piece(kSkipPieceBytes, '\0');
+    while (left_ > 0) {
+      const auto got = co_await Read(piece);
+      if (!got) co_return false;
+    }
+    co_return true;
+  }
+
+ private:
+  static constexpr std::size_t kSkipPieceBytes = 16u << 10;
+
+  Task<Result<std::size_t>> ReadSome(std::span<char> into) {
+    const auto [code, size] =
+        co_await socket_->async_read_some(asio::buffer(into.data(), into.size()), async::as_result);
+    if (code) co_return Error(Errc::kClosed, code.message());
+    co_return size;
+  }
+
+  Socket* socket_;
+  std::string* buffer_;
+  std::chrono::milliseconds idle_max_;
+  std::uint64_t left_ = 0;
+};
 
 // For a client that is not served: a new socket's buffer has room for a line.
 void Refuse(int descriptor, Errc code, std::string sentence) {
@@ -119,7 +174,10 @@ Task<void> ControlServer::Serve(Socket socket, Caller caller) {
       if (line->error().code() != Errc::kNoSpace) co_return;
       answer = CommandTable::Refusal(line->error());
     } else {
-      answer = co_await table_->Answer(**std::move(line), caller);
+      SocketBody body(&socket, &buffer, options_.idle_max);
+      answer = co_await table_->Answer(**std::move(line), caller, &body);
+      const bool is_in_step = co_await body.SkipRest();
+      if (!is_in_step) co_return;
     }
     const auto written = co_await async::WithDeadline(WriteLine(&socket, std::move(answer)), options_.idle_max);
     if (is_last || !written || !*written) co_return;

@@ -39,6 +39,22 @@ Task<Result<json::object>> Fail(Arguments) {
   co_return Error(Errc::kNoSpace, "the volume is full; delete something");
 }
 
+// Answers what followed the request; "skip" leaves it unread.
+Task<Result<json::object>> Collect(Arguments arguments, RequestBody* body) {
+  CO_RETURN_IF_ERROR(arguments.OptionalText("skip", 1));
+  std::string text;
+  std::string piece(1000, '\0');
+  while (!arguments.members().contains("skip")) {
+    ASSIGN_OR_CO_RETURN(const std::size_t got, co_await body->Read(piece));
+    if (got == 0) break;
+    text.append(piece, 0, got);
+  }
+  json::object answer;
+  answer["size"] = text.size();
+  answer["end"] = text.substr(text.size() - std::min<std::size_t>(text.size(), 10));
+  co_return answer;
+}
+
 // A plain blocking socket, for what no well-behaved client sends.
 class RawClient {
  public:
@@ -80,6 +96,9 @@ class ControlServerTest : public testing::Test {
     folder_ = ::mkdtemp(name);
     path_ = folder_ + "/control.sock";
     table_.Add("echo", {.effect = Effect::kReads, .arguments = {"text"}, .handler = Echo});
+    table_.Add(
+        "collect",
+        {.effect = Effect::kReads, .arguments = {"skip", kBodyBytesArgument}, .handler = {}, .body_handler = Collect});
     table_.Add("fail", {.effect = Effect::kChanges, .arguments = {}, .handler = Fail});
   }
   ~ControlServerTest() override {
@@ -121,6 +140,32 @@ TEST_F(ControlServerTest, AnswersTheCallsOfAClientInTheirOrder) {
     ASSERT_TRUE(answer.has_value()) << answer.error().message();
     EXPECT_EQ(answer->at("text").as_string(), text);
   }
+}
+
+TEST_F(ControlServerTest, CarriesABodyBehindARequest) {
+  StartServer();
+  auto client = ControlClient::Connect(path_);
+  ASSERT_TRUE(client.has_value());
+  for (const std::size_t size : {0u, 1u, 70'000u, 3'000'000u}) {
+    const auto answer = client->CallWithBody("collect", {}, {std::string(size, 'x'), "the end..."});
+    ASSERT_TRUE(answer.has_value()) << answer.error().message();
+    EXPECT_EQ(answer->at("size").as_int64(), static_cast<std::int64_t>(size + 10));
+    EXPECT_EQ(answer->at("end").as_string(), "the end...");
+  }
+}
+
+// Others wrote what is in a body: a command in it must never be one.
+TEST_F(ControlServerTest, NeverTakesABodyForRequests) {
+  StartServer();
+  auto client = ControlClient::Connect(path_);
+  ASSERT_TRUE(client.has_value());
+  const std::string hostile = "\n{\"command\":\"echo\",\"text\":\"taken\"}\n";
+  EXPECT_TRUE(client->CallWithBody("collect", {{"skip", ""}}, {hostile}).has_value()) << "unread by the command";
+  EXPECT_EQ(client->CallWithBody("echo", {{"text", "x"}}, {hostile}).error().code(), Errc::kInvalid) << "takes no body";
+  EXPECT_EQ(client->CallWithBody("nothing", {}, {hostile}).error().code(), Errc::kInvalid) << "no such command";
+  const auto answer = client->Call("echo", {{"text", "mine"}});
+  ASSERT_TRUE(answer.has_value());
+  EXPECT_EQ(answer->at("text").as_string(), "mine") << "the answers are still in step";
 }
 
 TEST_F(ControlServerTest, CarriesErrorsWithTheirCode) {

@@ -144,6 +144,9 @@ base::Result<> Check(NodeConfig& config) {
     }
   }
   if (config.recipient_delimiter.size() != 1) return Bad("mail.recipient_delimiter", "must be one character");
+  if (const auto format = pop3::proto::UidlFormat::Parse(config.pop3_uidl_format); !format) {
+    return Bad("pop3.uidl_format", format.error().message());
+  }
   if (config.recipients_max < 100) return Bad("mail.recipients_max", "must be at least 100 (RFC 5321 §4.5.3.1.8)");
   if (config.message_bytes_max < 64u << 10) return Bad("mail.size_max", "must be at least 64KiB (RFC 5321 §4.5.3.1.7)");
   if (config.volume_segment_bytes == 0 || config.volume_segment_bytes % (1u << 20) != 0) {

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "base/result.h"
+#include "pop3/proto/uidl_format.h"
 
 namespace app {
 
@@ -49,6 +50,7 @@ struct NodeConfig {
   std::vector<std::string> submission_listen;
   std::vector<std::string> pop3_listen;
   std::vector<std::string> pop3s_listen;
+  std::string pop3_uidl_format{pop3::proto::UidlFormat::kDefault};
   std::vector<std::string> imap_listen;
   std::vector<std::string> imaps_listen;
   std::vector<std::string> http_listen;

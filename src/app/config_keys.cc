@@ -105,6 +105,10 @@ std::vector<ConfigKey> ListenKeys() {
        "Addresses for mail from our users, who log in (RFC 6409)."},
       {"pop3.listen", &C::pop3_listen, Unit::kNone, "Addresses of POP3, plain with STLS."},
       {"pop3.listen_tls", &C::pop3s_listen, Unit::kNone, "Addresses of POP3 over TLS."},
+      {"pop3.uidl_format", &C::pop3_uidl_format, Unit::kNone,
+       "How POP3's unique ids are made of UID (`%u`) and UIDVALIDITY (`%v`), in Dovecot's notation: `X` is "
+       "hexadecimal, "
+       "`08` a width. Clients fetch all mail again when it changes."},
       {"imap.listen", &C::imap_listen, Unit::kNone, "Addresses of IMAP, plain with STARTTLS."},
       {"imap.listen_tls", &C::imaps_listen, Unit::kNone, "Addresses of IMAP over TLS."},
       {"http.listen", &C::http_listen, Unit::kNone,

@@ -200,6 +200,7 @@ async::Task<base::Result<>> MakeDevAccounts(Node::Parts* parts) {
 async::Task<base::Result<>> StopParts(Node::Parts* parts) {
   if (parts->listeners) co_await parts->listeners->Stop();
   if (parts->control) co_await parts->control->Stop();
+  if (parts->commands) co_await parts->commands->Stop();
   if (parts->dispatcher) co_await parts->dispatcher->Stop();
   if (parts->log_runs) co_await parts->store->Stop();
   if (parts->log_runs) co_await parts->log->Stop();

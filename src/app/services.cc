@@ -112,6 +112,7 @@ base::Counter* LoginCounter(base::MetricsRegistry& registry, std::string_view pr
 }
 
 base::Result<> OpenPop3(Node::Parts* parts) {
+  ASSIGN_OR_RETURN(parts->pop3_settings.uidl_format, pop3::proto::UidlFormat::Parse(parts->config.pop3_uidl_format));
   parts->pop3_settings.hostname = parts->config.HostName();
   parts->pop3_settings.plaintext_auth_on_loopback = parts->config.plaintext_auth_on_loopback;
   parts->pop3_services.store = parts->store.get();
@@ -195,18 +196,20 @@ base::Result<> OpenAdmin(Node::Parts* parts) {
              return std::string("HTTP/1.1 503 Too many connections\r\nConnection: close\r\n\r\n");
            }}));
   parts->commands = std::make_unique<admin::Commands>(
-      admin::NodeParts{.store = parts->store.get(),
-                       .queue = parts->queue.get(),
-                       .volume = parts->volume.get(),
-                       .log = parts->log.get(),
-                       .authenticator = parts->authenticator.get(),
-                       .hashing = &parts->file_worker,
-                       .clock = parts->world.clock,
-                       .version = std::string(Build().version),
-                       .hostname = parts->config.HostName(),
-                       .domains = parts->config.domains,
-                       .recipient_delimiter = parts->config.recipient_delimiter.front(),
-                       .sessions = [parts] { return SessionsByProtocol(*parts); }});
+      parts->executor(), admin::NodeParts{.store = parts->store.get(),
+                                          .queue = parts->queue.get(),
+                                          .volume = parts->volume.get(),
+                                          .log = parts->log.get(),
+                                          .authenticator = parts->authenticator.get(),
+                                          .hashing = &parts->file_worker,
+                                          .clock = parts->world.clock,
+                                          .version = std::string(Build().version),
+                                          .hostname = parts->config.HostName(),
+                                          .domains = parts->config.domains,
+                                          .uidl_format = parts->pop3_settings.uidl_format,
+                                          .message_bytes_max = parts->config.message_bytes_max,
+                                          .recipient_delimiter = parts->config.recipient_delimiter.front(),
+                                          .sessions = [parts] { return SessionsByProtocol(*parts); }});
   ASSIGN_OR_RETURN(admin::ControlSocket socket, admin::ControlSocket::Open(parts->config.ControlSocketPath()));
   parts->control = std::make_unique<admin::ControlServer>(parts->executor(), std::move(socket),
                                                           parts->commands->table(), admin::ControlServerOptions{});

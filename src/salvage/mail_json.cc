@@ -135,6 +135,20 @@ json::object DescribeQueuedMail(replog::PartitionId partition, const queue::Save
   return out;
 }
 
+namespace {
+
+// Of an entry that puts one mail into one mailbox.
+template <class Entry>
+void DescribeFlagsAndDate(std::string_view meta, json::object* where, json::object* out) {
+  Entry entry;
+  if (!store::DecodeEntry(meta, entry)) return;
+  const std::vector<std::string> keywords(entry.flags.keywords.begin(), entry.flags.keywords.end());
+  (*where)["flags"] = DescribeFlags(entry.flags.system, keywords);
+  (*out)["received"] = JsonTime(TimeOf(entry.date_us));
+}
+
+}  // namespace
+
 json::object DescribeEntry(const EntryPlace& entry, std::string_view meta) {
   json::object out;
   json::object where{{"kind", "unknown"}, {"partition", NameOf(entry.partition)}, {"entry", entry.index.value()}};
@@ -151,12 +165,9 @@ json::object DescribeEntry(const EntryPlace& entry, std::string_view meta) {
       out["received"] = JsonTime(TimeOf(deliver.date_us));
     }
   } else if (entry.type == static_cast<std::uint8_t>(store::EntryType::kAppend)) {
-    store::AppendEntry append;
-    if (store::DecodeEntry(meta, append)) {
-      const std::vector<std::string> keywords(append.flags.keywords.begin(), append.flags.keywords.end());
-      where["flags"] = DescribeFlags(append.flags.system, keywords);
-      out["received"] = JsonTime(TimeOf(append.date_us));
-    }
+    DescribeFlagsAndDate<store::AppendEntry>(meta, &where, &out);
+  } else if (entry.type == static_cast<std::uint8_t>(store::EntryType::kImport)) {
+    DescribeFlagsAndDate<store::ImportEntry>(meta, &where, &out);
   }
   out["where"] = std::move(where);
   return out;

@@ -36,7 +36,7 @@ std::string_view EntryName(replog::PartitionId partition, std::uint8_t type) {
   constexpr std::string_view kNames[] = {"create account", "set password",   "remove account", "deliver",
                                          "create mailbox", "delete mailbox", "rename mailbox", "subscribe",
                                          "append",         "store flags",    "copy",           "expunge",
-                                         "purge"};
+                                         "purge",          "import",         "set UIDs"};
   return type <= std::size(kNames) ? kNames[type - 1] : "of a type that is not known";
 }
 

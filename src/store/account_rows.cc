@@ -88,6 +88,12 @@ void NameTree::AddMailbox(std::string_view name, std::uint32_t number) {
   changes_->AddMailbox(partition_, number, std::move(mailbox));
 }
 
+bool NameTree::RaiseUidValidity(std::uint32_t uid_validity) {
+  if (uid_validity < account_.uid_validity_next) return false;
+  account_.uid_validity_next = uid_validity + 1;
+  return true;
+}
+
 void NameTree::AddParents(std::string_view name) {
   for (const std::string_view parent : ParentNames(name)) {
     const auto row = Find(parent);

@@ -41,6 +41,8 @@ class NameTree {
   void Put(std::string_view name, const std::optional<NameRow>& before, const NameRow& row);
   // A mailbox of a new number, or of `number` when not 0; the name becomes it.
   void AddMailbox(std::string_view name, std::uint32_t number = 0);
+  // Later mailboxes get greater ones. False, and nothing changes: the account has used it, or a greater one.
+  bool RaiseUidValidity(std::uint32_t uid_validity);
   // Makes the parents that are not in the tree.
   void AddParents(std::string_view name);
   // Writes the account's row: once, at the end.

@@ -70,6 +70,10 @@ base::Result<std::string> Dispatch(Changeset& changes, const replog::EntryView& 
       return DecodeAndApply<ExpungeEntry>(changes, view);
     case EntryType::kPurge:
       return DecodeAndApply<PurgeEntry>(changes, view);
+    case EntryType::kImport:
+      return DecodeAndApplyWithBody<ImportEntry>(changes, view);
+    case EntryType::kSetUids:
+      return DecodeAndApply<SetUidsEntry>(changes, view);
   }
   return TooNew(changes, view);
 }

@@ -38,10 +38,13 @@ base::Result<std::string> Apply(Changeset& changes, replog::PartitionId partitio
 base::Result<std::string> Apply(Changeset& changes, replog::PartitionId partition, const CopyEntry& entry);
 base::Result<std::string> Apply(Changeset& changes, replog::PartitionId partition, const ExpungeEntry& entry);
 base::Result<std::string> Apply(Changeset& changes, replog::PartitionId partition, const PurgeEntry& entry);
-// These two take the body over.
+base::Result<std::string> Apply(Changeset& changes, replog::PartitionId partition, const SetUidsEntry& entry);
+// These three take the body over.
 base::Result<std::string> Apply(Changeset& changes, replog::PartitionId partition, const DeliverEntry& entry,
                                 const replog::BodyRef& body);
 base::Result<std::string> Apply(Changeset& changes, replog::PartitionId partition, const AppendEntry& entry,
+                                const replog::BodyRef& body);
+base::Result<std::string> Apply(Changeset& changes, replog::PartitionId partition, const ImportEntry& entry,
                                 const replog::BodyRef& body);
 
 }  // namespace store

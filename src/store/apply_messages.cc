@@ -135,6 +135,7 @@ base::Result<std::string> Apply(Changeset& changes, replog::PartitionId partitio
     } else {
       changes.AddReference(partition, row.body);
     }
+    row.uidl = {};  // Of one message in one maildrop only (RFC 1939 §7).
     for (std::uint16_t& keyword : row.keywords) keyword = keywords->at(keyword);
     std::ranges::sort(row.keywords);
     uids.push_back(source.uid);

@@ -209,4 +209,31 @@ bool PurgeEntry::Read(base::Decoder& in) {
   return ReadU32(in, mailbox);
 }
 
+void ImportEntry::Write(base::Encoder& out) const {
+  out.Varint(mailbox);
+  out.Varint(uid);
+  flags.Write(out);
+  out.I64(date_us);
+  out.Text(origin);
+  out.Text(uidl);
+}
+
+bool ImportEntry::Read(base::Decoder& in) {
+  if (!ReadU32(in, mailbox) || !ReadU32(in, uid) || !flags.Read(in)) return false;
+  date_us = in.I64();
+  return ReadText(in, origin) && ReadText(in, uidl) && uid != UINT32_MAX && origin.size() == kOriginBytes &&
+         uidl.size() <= kUidlBytesMax;
+}
+
+void SetUidsEntry::Write(base::Encoder& out) const {
+  out.Varint(mailbox);
+  out.Varint(uid_validity);
+  out.Varint(uid_next);
+}
+
+bool SetUidsEntry::Read(base::Decoder& in) {
+  return ReadU32(in, mailbox) && ReadU32(in, uid_validity) && ReadU32(in, uid_next) &&
+         uid_validity <= kImportedUidValidityMax;
+}
+
 }  // namespace store

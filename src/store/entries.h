@@ -30,6 +30,8 @@ enum class EntryType : std::uint8_t {
   kCopy = 11,
   kExpunge = 12,
   kPurge = 13,
+  kImport = 14,
+  kSetUids = 15,
 };
 inline constexpr std::uint8_t kEntryVersion = 1;
 
@@ -152,6 +154,28 @@ struct ExpungeEntry {
 inline constexpr std::uint32_t kPurgeStep = 1000;
 struct PurgeEntry {
   std::uint32_t mailbox = 0;
+  void Write(base::Encoder& out) const;
+  bool Read(base::Decoder& in);
+};
+
+// A message that comes from another mail system, with its UID there if the mailbox can still give it.
+struct ImportEntry {
+  std::uint32_t mailbox = 0;
+  std::uint32_t uid = 0;  // 0: the next one.
+  EntryFlags flags;
+  std::int64_t date_us = 0;
+  std::string_view origin;  // kOriginBytes: what the message is there. Imported once only.
+  std::string_view uidl;    // See Message::uidl.
+  void Write(base::Encoder& out) const;
+  bool Read(base::Decoder& in);
+};
+
+// Gives an unused mailbox the UIDVALIDITY that it had elsewhere, and keeps UIDs that were used there from being used
+// here.
+struct SetUidsEntry {
+  std::uint32_t mailbox = 0;
+  std::uint32_t uid_validity = 0;  // 0: stays.
+  std::uint32_t uid_next = 0;      // Smaller than what it is: stays.
   void Write(base::Encoder& out) const;
   bool Read(base::Decoder& in);
 };

@@ -48,7 +48,7 @@ void TryWatermark(std::string_view text) {
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   if (size == 0) return 0;
   const std::string_view text(reinterpret_cast<const char*>(data) + 1, size - 1);
-  switch (data[0] % 20) {
+  switch (data[0] % 22) {
     case 0:
       TryEntry<store::CreateAccountEntry>(text);
       break;
@@ -108,6 +108,12 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
       break;
     case 19:
       TryWatermark(text);
+      break;
+    case 20:
+      TryEntry<store::ImportEntry>(text);
+      break;
+    case 21:
+      TryEntry<store::SetUidsEntry>(text);
       break;
     default:
       break;

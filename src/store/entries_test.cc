@@ -54,6 +54,30 @@ TEST(Entries, AreReadBackAsWritten) {
   ExpectRoundTrip("copy", CopyEntry{.from = 3, .to = 4, .move = true, .uids = {4000000000u, 4294967295u}});
   ExpectRoundTrip("expunge", ExpungeEntry{.mailbox = 3, .only_deleted = true, .uids = {5}});
   ExpectRoundTrip("purge", PurgeEntry{.mailbox = 3});
+  ExpectRoundTrip("import", ImportEntry{.mailbox = 3,
+                                        .uid = 501,
+                                        .flags = {.system = 1, .keywords = {"a", "b"}},
+                                        .date_us = -5,
+                                        .origin = "0123456789abcdef",
+                                        .uidl = "0000000a4b3c2d1e"});
+  ExpectRoundTrip("set UIDs", SetUidsEntry{.mailbox = 3, .uid_validity = 1'700'000'000, .uid_next = 502});
+}
+
+TEST(Entries, ImportsOfWhatCannotBeAreRefused) {
+  ImportEntry import{.mailbox = 3, .uid = 1, .flags = {}, .date_us = 0, .origin = "0123456789abcdef", .uidl = "x"};
+  ImportEntry decoded;
+  ASSERT_TRUE(DecodeEntry(EncodeEntry(import), decoded));
+  const std::string long_uidl(kUidlBytesMax + 1, 'u');
+  import.uidl = long_uidl;
+  EXPECT_FALSE(DecodeEntry(EncodeEntry(import), decoded)) << "a UIDL that POP3 cannot say";
+  import.uidl = "";
+  import.origin = "0123456789abcde";
+  EXPECT_FALSE(DecodeEntry(EncodeEntry(import), decoded)) << "an origin that is too short";
+  import.origin = "0123456789abcdef";
+  import.uid = UINT32_MAX;
+  EXPECT_FALSE(DecodeEntry(EncodeEntry(import), decoded)) << "a UID after which there is none";
+  SetUidsEntry uids{.mailbox = 3, .uid_validity = kImportedUidValidityMax + 1, .uid_next = 0};
+  EXPECT_FALSE(DecodeEntry(EncodeEntry(uids), uids)) << "a UIDVALIDITY that leaves none for others";
 }
 
 TEST(Entries, DamagedOnesAreRefusedOrHarmless) {

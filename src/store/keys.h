@@ -31,6 +31,7 @@ enum class MailboxRowKind : char {
   kChange = 'C',    // modseq, uid -> nothing: a message whose flags changed after it was made
   kDirectId = 'D',  // delivery id -> the partition's time when it was seen
   kKeywords = 'K',  // -> the mailbox's keywords
+  kOrigin = 'O',    // origin -> the UID that the imported message got
   kMessage = 'U',   // uid -> MessageRow
   kExpunged = 'X',  // modseq -> UIDs
 };

@@ -61,6 +61,20 @@ struct Appended {
   std::uint32_t uid = 0;
 };
 
+// A message of another mail system.
+struct ImportedMessage {
+  std::uint32_t uid = 0;  // The UID there, to be kept; 0: the next one.
+  Flags flags;
+  base::WallTime internal_date;
+  Origin origin{};
+  std::string uidl;  // See Message::uidl.
+};
+
+struct Imported {
+  std::uint32_t uid = 0;
+  bool was_there = false;  // By an earlier import, under this UID; it may have been expunged since.
+};
+
 struct Copied {
   std::uint32_t uid_validity = 0;
   std::vector<std::pair<std::uint32_t, std::uint32_t>> uids;  // Source, destination; those that still existed.
@@ -132,6 +146,16 @@ class MailStore final : public replog::StateMachine {
   // kNotFound: no such mailbox. A body for APPEND comes from a replog::BodyWriter.
   async::Task<base::Result<Appended>> Append(MailboxId mailbox, Flags flags, base::WallTime internal_date,
                                              replog::Body body);
+  // ---- Import. docs/decisions/0010 ----
+  // Once for each origin, however often it is called. Errors: kNotFound, kExists (the mailbox has given that UID or a
+  // greater one already), kInvalid.
+  async::Task<base::Result<Imported>> Import(MailboxId mailbox, ImportedMessage message, replog::Body body);
+  // Raises UIDNEXT to `uid_next`, and gives a mailbox that never had a message `uid_validity` (0: as it is). Errors:
+  // kNotFound, kExists (it had one, or the account has used this UIDVALIDITY or a greater one).
+  async::Task<base::Result<>> SetUids(MailboxId mailbox, std::uint32_t uid_validity, std::uint32_t uid_next);
+  // Which of these were imported, in their order. kNotFound.
+  async::Task<base::Result<std::vector<bool>>> FindOrigins(MailboxId mailbox, std::vector<Origin> origins);
+
   // Returns the new flags of those that exist, by UID.
   async::Task<base::Result<std::vector<Message>>> StoreFlags(MailboxId mailbox, std::vector<std::uint32_t> uids,
                                                              FlagsChange change, Flags flags);

@@ -18,6 +18,7 @@ struct ModelMessage {
   std::set<std::string> keywords;
   std::uint64_t body = 0;
   std::uint64_t size = 0;
+  std::string uidl = {};
 };
 
 struct ModelMailbox {
@@ -25,6 +26,7 @@ struct ModelMailbox {
   std::uint64_t modseq = 1;
   std::map<std::uint32_t, ModelMessage> messages;
   std::map<std::uint32_t, std::uint64_t> expunged;  // UID -> MODSEQ.
+  std::map<std::uint64_t, std::uint32_t> origins;   // Number of the origin -> UID.
 };
 
 using Uids = std::vector<std::uint32_t>;
@@ -45,7 +47,7 @@ class ModelRun {
   }
 
   void Step() {
-    switch (random_.Below(12)) {
+    switch (random_.Below(14)) {
       case 0:
       case 1:
       case 2:
@@ -68,6 +70,12 @@ class ModelRun {
         break;
       case 10:
         Expunge(random_.OneIn(2));
+        break;
+      case 11:
+        Import();
+        break;
+      case 12:
+        SetUids();
         break;
       default:
         Disturb();
@@ -113,6 +121,49 @@ class ModelRun {
     ASSERT_TRUE(rig_.Propose(EntryType::kAppend, entry, 70).has_value());
     bodies_.push_back(rig_.last_index());
     Add(id, {.system = Flags::kSeen, .keywords = {"K1"}, .body = rig_.last_index(), .size = 70});
+  }
+
+  // Some with a UID of their own, which may be used already, some that were imported before.
+  void Import() {
+    const MailboxId id = Any();
+    ModelMailbox& model = mailboxes_[id];
+    const std::uint32_t uid =
+        random_.OneIn(3) ? 0
+                         : model.uid_next + static_cast<std::uint32_t>(random_.Below(5)) - (random_.OneIn(4) ? 1 : 0);
+    const std::uint64_t number = random_.OneIn(4) ? random_.Below(origins_) : origins_++;
+    std::string origin(kOriginBytes, '\0');
+    origin.replace(0, 8, std::to_string(10'000'000 + number));
+    const auto imported = rig_.Propose(EntryType::kImport,
+                                       ImportEntry{.mailbox = IndexRig::Number(id),
+                                                   .uid = uid,
+                                                   .flags = {.system = Flags::kAnswered, .keywords = {"K2"}},
+                                                   .date_us = 4,
+                                                   .origin = origin,
+                                                   .uidl = "u"},
+                                       90);
+    bodies_.push_back(rig_.last_index());
+    const auto known = model.origins.find(number);
+    if (known != model.origins.end()) {
+      ASSERT_TRUE(imported.has_value());
+      EXPECT_TRUE(DecodeImported(*imported)->was_there);
+      EXPECT_EQ(DecodeImported(*imported)->uid, known->second);
+      return;
+    }
+    ASSERT_EQ(imported.has_value(), uid == 0 || uid >= model.uid_next) << uid << " of " << model.uid_next;
+    if (!imported.has_value()) return;
+    if (uid != 0) model.uid_next = uid;
+    model.origins[number] = model.uid_next;
+    EXPECT_EQ(DecodeImported(*imported)->uid, model.uid_next);
+    Add(id, {.system = Flags::kAnswered, .keywords = {"K2"}, .body = rig_.last_index(), .size = 90, .uidl = "u"});
+  }
+
+  void SetUids() {
+    const MailboxId id = Any();
+    ModelMailbox& model = mailboxes_[id];
+    const std::uint32_t uid_next = static_cast<std::uint32_t>(random_.Below(model.uid_next + 4));
+    ASSERT_TRUE(rig_.Propose(EntryType::kSetUids, SetUidsEntry{.mailbox = IndexRig::Number(id), .uid_next = uid_next})
+                    .has_value());
+    model.uid_next = std::max(model.uid_next, uid_next);
   }
 
   void Store() {
@@ -169,6 +220,7 @@ class ModelRun {
       if (found == mailboxes_[from].messages.end()) continue;
       gone.push_back(uid);
       copies.push_back(found->second);
+      copies.back().uidl.clear();
     }
     for (const ModelMessage& copy : copies) Add(to, copy);
     if (move) Remove(from, gone);
@@ -254,6 +306,7 @@ class ModelRun {
       EXPECT_EQ(std::set<std::string>(message.flags.keywords.begin(), message.flags.keywords.end()), wanted.keywords);
       EXPECT_EQ(message.body.id.value(), wanted.body);
       EXPECT_EQ(message.size_bytes, wanted.size);
+      EXPECT_EQ(message.uidl, wanted.uidl);
       unseen += (wanted.system & Flags::kSeen) == 0 ? 1 : 0;
     }
     EXPECT_EQ(state->unseen, unseen);
@@ -282,6 +335,7 @@ class ModelRun {
   std::map<MailboxId, ModelMailbox> mailboxes_;
   std::vector<std::uint64_t> bodies_;
   std::uint64_t ids_ = 1;
+  std::uint64_t origins_ = 1;
   std::set<std::uint64_t> seen_;
 };
 

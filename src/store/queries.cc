@@ -51,6 +51,7 @@ Message MakeMessage(std::uint32_t uid, const MessageRow& row, const std::vector<
   message.flags = NamedFlags(row.system, row.keywords, keywords);
   message.internal_date = base::WallTime(std::chrono::microseconds(row.date_us));
   message.size_bytes = row.size_bytes;
+  message.uidl = row.uidl;
   message.prefix = row.prefix;
   message.body.id = replog::BodyId(row.body);
   message.body.size_bytes = row.size_bytes - row.prefix.size();
@@ -210,6 +211,20 @@ base::Result<std::vector<Message>> QueryMessages(const ReadView& view, MailboxId
     return true;
   }));
   return messages;
+}
+
+base::Result<std::vector<bool>> QueryOrigins(const ReadView& view, MailboxId mailbox,
+                                             const std::vector<Origin>& origins) {
+  RETURN_IF_ERROR(ExistingMailbox(view, mailbox));
+  std::vector<bool> known;
+  known.reserve(origins.size());
+  for (const Origin& origin : origins) {
+    const std::string_view bytes(reinterpret_cast<const char*>(origin.data()), origin.size());
+    const auto row = view.Get(MailboxKey(PartitionOf(mailbox), Number(mailbox), MailboxRowKind::kOrigin).Text(bytes));
+    if (!row.has_value() && row.error().code() != base::Errc::kNotFound) return base::Error(row.error());
+    known.push_back(row.has_value());
+  }
+  return known;
 }
 
 base::Result<std::vector<std::uint32_t>> QueryUids(const ReadView& view, MailboxId mailbox) {

@@ -61,6 +61,9 @@ base::Result<Mailbox> QueryMailbox(const ReadView& view, MailboxId mailbox);
 
 base::Result<std::vector<Message>> QueryMessages(const ReadView& view, MailboxId mailbox, std::uint32_t first,
                                                  std::uint32_t last, std::uint32_t limit);
+// Which of the origins the mailbox has, in their order.
+base::Result<std::vector<bool>> QueryOrigins(const ReadView& view, MailboxId mailbox,
+                                             const std::vector<Origin>& origins);
 base::Result<std::vector<std::uint32_t>> QueryUids(const ReadView& view, MailboxId mailbox);
 // The UIDs of `among` (of all when empty) that have \Deleted.
 base::Result<std::vector<std::uint32_t>> QueryDeletedUids(const ReadView& view, MailboxId mailbox,

@@ -42,6 +42,23 @@ base::Result<Appended> DecodeAppended(std::string_view text) {
   return appended;
 }
 
+std::string EncodeImported(const Imported& imported) {
+  std::string text;
+  base::Encoder out(text);
+  out.U32(imported.uid);
+  out.U8(imported.was_there ? 1 : 0);
+  return text;
+}
+
+base::Result<Imported> DecodeImported(std::string_view text) {
+  base::Decoder in(text);
+  Imported imported;
+  imported.uid = in.U32();
+  imported.was_there = in.U8() == 1;
+  if (!in.AtEnd()) return Unreadable();
+  return imported;
+}
+
 std::string EncodeCopied(const Copied& copied) {
   std::string text;
   base::Encoder out(text);

@@ -17,6 +17,9 @@ base::Result<std::uint32_t> DecodeAccountResult(std::string_view text);
 std::string EncodeAppended(const Appended& appended);
 base::Result<Appended> DecodeAppended(std::string_view text);
 
+std::string EncodeImported(const Imported& imported);
+base::Result<Imported> DecodeImported(std::string_view text);
+
 std::string EncodeCopied(const Copied& copied);
 base::Result<Copied> DecodeCopied(std::string_view text);
 

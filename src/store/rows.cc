@@ -101,6 +101,7 @@ void MessageRow::EncodeTo(std::string& text) const {
   out.Varint(size_bytes);
   out.Varint(body);
   out.Text(prefix);
+  if (!uidl.empty()) out.Text(uidl);
 }
 
 bool MessageRow::DecodeFrom(std::string_view text) {
@@ -116,6 +117,7 @@ bool MessageRow::DecodeFrom(std::string_view text) {
   size_bytes = in.Varint();
   body = in.Varint();
   prefix = in.Text();
+  uidl = in.remaining() > 0 ? in.Text() : std::string_view();
   return in.AtEnd();
 }
 

@@ -70,6 +70,7 @@ struct MessageRow {
   std::uint64_t size_bytes = 0;
   std::uint64_t body = 0;   // 0: the message has only a prefix.
   std::string_view prefix;  // A view into the value it was decoded from.
+  std::string_view uidl;    // The same; written only when not empty.
 
   void EncodeTo(std::string& out) const;
   bool DecodeFrom(std::string_view in);

@@ -161,6 +161,8 @@ bool SalvagedIndex::IsSoundOfMailbox(std::string_view key, std::string_view valu
       keywords_count_ = keywords.size();
       return true;
     }
+    case MailboxRowKind::kOrigin:
+      return key.size() == 6 + kOriginBytes;
     case MailboxRowKind::kMessage: {
       MessageRow row;
       if (key.size() != 10 || !row.DecodeFrom(value) || row.prefix.size() > row.size_bytes) return false;

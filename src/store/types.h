@@ -1,6 +1,7 @@
 // The words of the store: accounts, mailboxes, messages, flags.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <string>
 #include <vector>
@@ -38,6 +39,14 @@ struct Flags {
 inline constexpr std::size_t kKeywordsPerMailboxMax = 256;
 inline constexpr std::size_t kKeywordBytesMax = 128;
 
+// What a message is in the mail system that it was imported from: a digest of its place and name there. A mailbox takes
+// no origin twice, however often an import is run again.
+inline constexpr std::size_t kOriginBytes = 16;
+using Origin = std::array<std::uint8_t, kOriginBytes>;
+inline constexpr std::size_t kUidlBytesMax = 70;  // RFC 1939 §7.
+// Leaves UIDVALIDITYs for the mailboxes that are made later.
+inline constexpr std::uint32_t kImportedUidValidityMax = UINT32_MAX - (1u << 20);
+
 struct Mailbox {
   MailboxId id;
   std::string name;  // UTF-8, hierarchy separator '/'. "INBOX" is always there, spelt so.
@@ -60,6 +69,7 @@ struct Message {
   // "Return-Path: ...\r\nDelivered-To: ...\r\n" of delivered mail: bytes that stand before the body, which several
   // recipients share.
   std::string prefix;
+  std::string uidl;  // What POP3 clients knew it by where it was imported from; empty: by the rule of this node.
   replog::BodyRef body;
 };
 

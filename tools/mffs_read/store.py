@@ -7,7 +7,7 @@ from mffs_read.replog import Body, read_body_reference
 from mffs_read.wire import Cursor, Damaged
 
 (CREATE_ACCOUNT, SET_PASSWORD, REMOVE_ACCOUNT, DELIVER, CREATE_MAILBOX, DELETE_MAILBOX, RENAME_MAILBOX, SUBSCRIBE, APPEND, STORE_FLAGS, COPY,
- EXPUNGE, PURGE) = range(1, 14)
+ EXPUNGE, PURGE, IMPORT, SET_UIDS) = range(1, 16)
 SYSTEM_FLAGS = ("\\Seen", "\\Answered", "\\Flagged", "\\Deleted", "\\Draft")
 DELETED = 8
 REPLACE, ADD, REMOVE = 0, 1, 2
@@ -38,6 +38,7 @@ class Mailbox:
     uid_next: int = 1
     keywords: list = dataclasses.field(default_factory=list)
     messages: dict = dataclasses.field(default_factory=dict)
+    origins: set = dataclasses.field(default_factory=set)
 
     def add(self, message):
         self.messages[self.uid_next] = message
@@ -199,6 +200,8 @@ class StoreState:
             self.direct[number, fields.take(16)] = value.i64()
         elif kind == b"K":
             self.mailboxes.setdefault(number, Mailbox(0, 0, "")).keywords = [value.string() for _ in range(value.count(KEYWORDS_MAX))]
+        elif kind == b"O":
+            self.mailboxes.setdefault(number, Mailbox(0, 0, "")).origins.add(fields.take(16))
         elif kind == b"U":
             uid = int.from_bytes(fields.take(4), "big")
             value.varint(), value.varint()
@@ -358,6 +361,29 @@ class StoreState:
         if keywords is not None:
             mailbox.add(Message(system & 31, keywords, date, entry.mail(), b""))
 
+    def _import(self, cursor, entry):
+        mailbox, uid = self.mailboxes.get(cursor.varint()), cursor.varint()
+        (system, names), date, origin, _ = read_flags(cursor), cursor.i64(), cursor.text(), cursor.text()
+        if mailbox is None or origin in mailbox.origins or not mailbox.has_room_for(1) or 0 < uid < mailbox.uid_next:
+            return
+        keywords = mailbox.positions_of(names, True)
+        if keywords is None:
+            return
+        mailbox.uid_next = uid or mailbox.uid_next
+        mailbox.origins.add(origin)
+        mailbox.add(Message(system & 31, keywords, date, entry.mail(), b""))
+
+    def _set_uids(self, cursor, _):
+        mailbox, uid_validity, uid_next = self.mailboxes.get(cursor.varint()), cursor.varint(), cursor.varint()
+        if mailbox is None:
+            return
+        if uid_validity not in (0, mailbox.uid_validity):
+            owner = self.accounts.get(mailbox.account)
+            if mailbox.uid_next != 1 or owner is None or uid_validity < owner.uid_validity_next:
+                return
+            mailbox.uid_validity, owner.uid_validity_next = uid_validity, uid_validity + 1
+        mailbox.uid_next = max(mailbox.uid_next, uid_next)
+
     def _messages_of(self, mailbox, uids):
         for first, last in uids:
             for uid in range(first, last + 1):
@@ -410,4 +436,5 @@ class StoreState:
 
     _HANDLERS = {CREATE_ACCOUNT: _create_account, SET_PASSWORD: _set_password, REMOVE_ACCOUNT: _remove_account, DELIVER: _deliver,
                  CREATE_MAILBOX: _create_mailbox, DELETE_MAILBOX: _delete_mailbox, RENAME_MAILBOX: _rename_mailbox, SUBSCRIBE: _subscribe,
-                 APPEND: _append, STORE_FLAGS: _store_flags, COPY: _copy, EXPUNGE: _expunge, PURGE: _purge}
+                 APPEND: _append, STORE_FLAGS: _store_flags, COPY: _copy, EXPUNGE: _expunge, PURGE: _purge,
+                 IMPORT: _import, SET_UIDS: _set_uids}

@@ -4,9 +4,10 @@
 
 namespace pop3::server {
 
-void Maildrop::Add(std::uint32_t uid, std::uint64_t size_bytes) {
+void Maildrop::Add(std::uint32_t uid, std::uint64_t size_bytes, std::string uidl) {
   CHECK(entries_.empty() || entries_.back().uid < uid);
   entries_.push_back({.size_bytes = size_bytes, .uid = uid});
+  if (!uidl.empty()) own_ids_.emplace(uid, std::move(uidl));
   kept_count_ += 1;
   kept_bytes_ += size_bytes;
 }
@@ -18,7 +19,8 @@ const Maildrop::Entry* Maildrop::Find(std::uint32_t number) const {
 }
 
 std::string Maildrop::UniqueId(const Entry& entry) const {
-  return std::to_string(uid_validity_) + "." + std::to_string(entry.uid);
+  const auto own = own_ids_.find(entry.uid);
+  return own != own_ids_.end() ? own->second : uidl_format_->Format(uid_validity_, entry.uid);
 }
 
 void Maildrop::Delete(std::uint32_t number) {

@@ -10,15 +10,17 @@ namespace {
 
 TEST(Maildrop, NumbersFromOneAndHidesWhatIsDeleted) {
   MaildropLocks locks;
-  Maildrop drop(*locks.TryLock(store::AccountId(1)), store::MailboxId(2), 77);
-  drop.Add(5, 100);
+  const proto::UidlFormat format;
+  Maildrop drop(*locks.TryLock(store::AccountId(1)), store::MailboxId(2), 77, &format);
+  drop.Add(5, 100, "own-id");
   drop.Add(9, 200);
   drop.Add(10, 300);
   EXPECT_EQ(drop.Find(0), nullptr);
   EXPECT_EQ(drop.Find(4), nullptr);
   ASSERT_NE(drop.Find(2), nullptr);
   EXPECT_EQ(drop.Find(2)->size_bytes, 200u);
-  EXPECT_EQ(drop.UniqueId(*drop.Find(2)), "77.9");
+  EXPECT_EQ(drop.UniqueId(*drop.Find(2)), "000000090000004d");
+  EXPECT_EQ(drop.UniqueId(*drop.Find(1)), "own-id");
   EXPECT_EQ(drop.kept_bytes(), 600u);
   drop.Delete(2);
   EXPECT_EQ(drop.Find(2), nullptr);

@@ -150,7 +150,7 @@ Task<Session::Next> Session::OpenMaildrop(std::string address) {
   }
   const auto inbox = co_await services_->store->FindMailbox(account->id, "INBOX");
   if (!inbox.has_value()) co_return RefuseLogin(address, inbox.error());
-  Maildrop drop(*std::move(lock), inbox->id, inbox->uid_validity);
+  Maildrop drop(*std::move(lock), inbox->id, inbox->uid_validity, &settings_->uidl_format);
   const auto listed = co_await ListMaildrop(&drop);
   if (!listed.has_value()) co_return RefuseLogin(address, listed.error());
 
@@ -174,7 +174,7 @@ Task<Result<>> Session::ListMaildrop(Maildrop* drop) {
     const std::uint32_t limit = std::min(kListBatch, settings_->messages_max - drop->count());
     ASSIGN_OR_CO_RETURN(const auto batch,
                         co_await services_->store->ListMessages(drop->mailbox(), first, kLast, limit));
-    for (const store::Message& message : batch) drop->Add(message.uid, message.size_bytes);
+    for (const store::Message& message : batch) drop->Add(message.uid, message.size_bytes, message.uidl);
     if (batch.size() < limit || batch.back().uid == kLast) break;
     first = batch.back().uid + 1;
   }

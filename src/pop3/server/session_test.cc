@@ -3,6 +3,7 @@
 
 #include <deque>
 
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 
 #include "async/task_group.h"
@@ -165,7 +166,7 @@ class Pop3Session : public testing::Test {
 };
 
 TEST_F(Pop3Session, ReadsAMaildrop) {
-  const std::string validity = std::to_string(InboxOf(kAlice).uid_validity);
+  const std::string validity = fmt::format("{:08x}", InboxOf(kAlice).uid_validity);
   AddMail(kAlice, "Subject: one\r\n\r\nfirst\r\n.dot\r\n");
   AddMail(kAlice, "Subject: two\r\n\r\na\r\nb\r\nc\r\n");
   Client client = Connect();
@@ -187,7 +188,8 @@ TEST_F(Pop3Session, ReadsAMaildrop) {
                   S: -ERR no such message
                   C: UIDL
                   S: +OK 2 messages)");
-  Talk(client, "S: 1 " + validity + ".1\nS: 2 " + validity + ".2\nS: .\nC: UIDL 2\nS: +OK 2 " + validity + ".2");
+  Talk(client,
+       "S: 1 00000001" + validity + "\nS: 2 00000002" + validity + "\nS: .\nC: UIDL 2\nS: +OK 2 00000002" + validity);
   Talk(client, R"(C: RETR 1
                   S: +OK 29 octets
                   S: Subject: one
@@ -289,8 +291,8 @@ TEST_F(Pop3Session, RemovesAtQuitOnly) {
   EXPECT_EQ(MailsOf(kAlice), 1u);
   Join();
   Client last = LoggedIn(kAlice);
-  const std::string validity = std::to_string(InboxOf(kAlice).uid_validity);
-  Talk(last, "C: UIDL\nS: +OK 1 messages\nS: 1 " + validity + ".2\nS: .");
+  const std::string validity = fmt::format("{:08x}", InboxOf(kAlice).uid_validity);
+  Talk(last, "C: UIDL\nS: +OK 1 messages\nS: 1 00000002" + validity + "\nS: .");
 }
 
 TEST_F(Pop3Session, ShowsTheMaildropAsItWasAtLogin) {

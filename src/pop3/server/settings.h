@@ -8,6 +8,7 @@
 #include "auth/authenticator.h"
 #include "base/metrics.h"
 #include "net/tls_context.h"
+#include "pop3/proto/uidl_format.h"
 #include "pop3/server/maildrop_locks.h"
 #include "store/mail_store.h"
 
@@ -19,6 +20,7 @@ struct Settings {
   std::uint32_t bad_commands_max = 20;
   std::uint32_t login_failures_max = 3;  // Then the connection is closed.
   std::uint32_t messages_max = 200'000;  // Of a maildrop that one session shows: the oldest.
+  proto::UidlFormat uidl_format;
   bool plaintext_auth_on_loopback = false;
 };
 

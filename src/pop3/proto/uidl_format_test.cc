@@ -1,0 +1,36 @@
+#include "pop3/proto/uidl_format.h"
+
+#include <gtest/gtest.h>
+
+namespace pop3::proto {
+namespace {
+
+TEST(UidlFormat, MakesTheIdsThatDovecotMakes) {
+  struct {
+    const char* format;
+    const char* id;
+  } const rows[] = {
+      {"%08Xu%08Xv", "0000000a4b3c2d1e"},
+      {"%u", "10"},
+      {"UID%u-%v", "UID10-1262234910"},
+      {"%v.%u", "1262234910.10"},
+      {"%Xv%Xu", "4b3c2d1ea"},
+      {"100%%-%04u", "100%-0010"},
+  };
+  for (const auto& row : rows) {
+    const auto format = UidlFormat::Parse(row.format);
+    ASSERT_TRUE(format.has_value()) << row.format << ": " << format.error().message();
+    EXPECT_EQ(format->Format(0x4b3c2d1e, 10), row.id) << row.format;
+  }
+  EXPECT_EQ(UidlFormat().Format(0x4b3c2d1e, 10), "0000000a4b3c2d1e");
+}
+
+TEST(UidlFormat, RefusesWhatMakesNoUniqueIds) {
+  for (const char* text : {"", "%v", "id", "%u%", "%u%f", "%999u", "%u %v", "%20u", "%u\x7f", "%71Xu", "%08X",
+                           "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa%u"}) {
+    EXPECT_FALSE(UidlFormat::Parse(text).has_value()) << text;
+  }
+}
+
+}  // namespace
+}  // namespace pop3::proto

@@ -1,0 +1,61 @@
+// MailStore's calls for mail that comes from another mail system.
+#include <algorithm>
+#include <utility>
+
+#include "store/engine.h"
+#include "store/flags.h"
+#include "store/mail_store.h"
+#include "store/results.h"
+
+namespace store {
+
+namespace {
+
+std::uint32_t Number(MailboxId id) {
+  return static_cast<std::uint32_t>(id.value());
+}
+
+// RFC 1939 §7: one to 70 characters from 0x21 to 0x7E.
+bool IsUidl(std::string_view text) {
+  return text.size() <= kUidlBytesMax && std::ranges::all_of(text, [](char c) { return c >= 0x21 && c <= 0x7e; });
+}
+
+}  // namespace
+
+async::Task<base::Result<Imported>> MailStore::Import(MailboxId mailbox, ImportedMessage message, replog::Body body) {
+  ASSIGN_OR_CO_RETURN(const Flags normal, NormalizeFlags(std::move(message.flags)));
+  if (!IsUidl(message.uidl) || message.uid == UINT32_MAX) {
+    co_return base::Error(base::Errc::kInvalid, "a UIDL has at most 70 printable characters, a UID is below 2^32 - 1");
+  }
+  const ImportEntry entry{
+      .mailbox = Number(mailbox),
+      .uid = message.uid,
+      .flags = {.system = normal.system, .keywords = {normal.keywords.begin(), normal.keywords.end()}},
+      .date_us = message.internal_date.time_since_epoch().count(),
+      .origin = {reinterpret_cast<const char*>(message.origin.data()), message.origin.size()},
+      .uidl = message.uidl};
+  replog::Draft draft;
+  draft.type = static_cast<std::uint8_t>(EntryType::kImport);
+  draft.meta = EncodeEntry(entry);
+  draft.body = std::move(body);
+  ASSIGN_OR_CO_RETURN(const std::string applied,
+                      co_await engine_->ProposeDraft(store::PartitionOf(mailbox), std::move(draft)));
+  co_return DecodeImported(applied);
+}
+
+async::Task<base::Result<>> MailStore::SetUids(MailboxId mailbox, std::uint32_t uid_validity, std::uint32_t uid_next) {
+  if (uid_validity > kImportedUidValidityMax) {
+    co_return base::Error(base::Errc::kInvalid,
+                          "a UIDVALIDITY above " + std::to_string(kImportedUidValidityMax) + " cannot be kept");
+  }
+  const SetUidsEntry entry{.mailbox = Number(mailbox), .uid_validity = uid_validity, .uid_next = uid_next};
+  CO_RETURN_IF_ERROR(co_await engine_->Propose(store::PartitionOf(mailbox), EntryType::kSetUids, entry));
+  co_return base::Result<>();
+}
+
+async::Task<base::Result<std::vector<bool>>> MailStore::FindOrigins(MailboxId mailbox, std::vector<Origin> origins) {
+  return engine_->Read(
+      [mailbox, origins = std::move(origins)](const ReadView& view) { return QueryOrigins(view, mailbox, origins); });
+}
+
+}  // namespace store
