@@ -112,13 +112,33 @@ async::Task<std::optional<WalkedBlock>> BlockWalker::Next() {
 
 async::Task<std::optional<BlockHeader>> BlockWalker::HeaderAt(std::uint32_t sector) {
   const base::ByteSpan bytes = co_await reader_->Sectors(sector, 1);
+  co_return HeaderIn(bytes, sector);
+}
+
+std::optional<BlockHeader> BlockWalker::HeaderIn(base::ByteSpan bytes, std::uint32_t sector) const {
   auto header = DecodeBlockHeader(bytes, reader_->geometry().uuid, reader_->segment(), sector);
   if (!header.has_value() || header->generation != range_.generation || header->lsn <= last_lsn_ ||
       sector + header->sector_count > range_.end_sector ||
       header->first_ordinal + header->record_count > reader_->geometry().records_max()) {
-    co_return std::nullopt;
+    return std::nullopt;
   }
-  co_return header;
+  return header;
+}
+
+// The next valid header from `first` to before `limit`, and its sector; else `limit`. Read by the window: one coroutine
+// a sector would cost more than the sector.
+async::Task<std::pair<std::optional<BlockHeader>, std::uint32_t>> BlockWalker::NextHeader(std::uint32_t first,
+                                                                                          std::uint32_t limit) {
+  while (first < limit) {
+    const std::uint32_t count = std::min(kBlockSectorsMax, limit - first);
+    const base::ByteSpan bytes = co_await reader_->Sectors(first, count);
+    for (std::uint32_t i = 0; i < count; ++i) {
+      auto header = HeaderIn(bytes.subspan(i * kSectorBytes, kSectorBytes), first + i);
+      if (header.has_value()) co_return std::pair(std::move(header), first + i);
+    }
+    first += count;
+  }
+  co_return std::pair(std::optional<BlockHeader>(), limit);
 }
 
 async::Task<WalkedBlock> BlockWalker::ReadBlock(BlockHeader header) {
@@ -141,17 +161,13 @@ async::Task<WalkedBlock> BlockWalker::ReadBlock(BlockHeader header) {
 }
 
 async::Task<std::optional<WalkedBlock>> BlockWalker::ReadStretch() {
+  if (last_lsn_ == Lsn()) last_lsn_ = co_await LsnBeforeSegment();
   const std::uint32_t first = next_sector_;
   const std::uint32_t limit = range_.end_is_known
                                   ? range_.end_sector
                                   : static_cast<std::uint32_t>(std::min<std::uint64_t>(
                                         range_.end_sector, std::uint64_t{first} + range_.search_sectors));
-  std::optional<BlockHeader> later;
-  std::uint32_t sector = first + 1;
-  for (; sector < limit; ++sector) {
-    later = co_await HeaderAt(sector);
-    if (later.has_value()) break;
-  }
+  auto [later, sector] = co_await NextHeader(first + 1, std::max(limit, first + 1));
   if (!later.has_value() && !range_.end_is_known) {
     const base::ByteSpan bytes = co_await reader_->Sectors(first, 1);
     tail_resembles_block_ = ResemblesBlock(bytes, reader_->segment(), range_.generation, last_lsn_);
@@ -161,7 +177,6 @@ async::Task<std::optional<WalkedBlock>> BlockWalker::ReadStretch() {
   }
   WalkedBlock stretch;
   stretch.after_lsn = last_lsn_;
-  if (last_lsn_ == Lsn()) stretch.after_lsn = co_await LsnBeforeSegment();
   stretch.first_sector = first;
   stretch.sector_count = std::min(sector, limit) - first;
   stretch.bytes = co_await reader_->Sectors(first, std::min(stretch.sector_count, kBlockSectorsMax));

@@ -5,6 +5,7 @@
 #include <functional>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "async/asio.h"
@@ -62,6 +63,9 @@ class BlockWalker {
 
  private:
   async::Task<std::optional<BlockHeader>> HeaderAt(std::uint32_t sector);
+  std::optional<BlockHeader> HeaderIn(base::ByteSpan bytes, std::uint32_t sector) const;
+  async::Task<std::pair<std::optional<BlockHeader>, std::uint32_t>> NextHeader(std::uint32_t first,
+                                                                               std::uint32_t limit);
   async::Task<WalkedBlock> ReadBlock(BlockHeader header);
   async::Task<std::optional<WalkedBlock>> ReadStretch();
   async::Task<Lsn> LsnBeforeSegment();

@@ -2,6 +2,7 @@
 // power cut, each unflushed write kept, lost or torn; recovery cut again, and again. What is enumerated and how to
 // replay a failure: docs/testing.md, "Power cuts".
 #include <cstdlib>
+#include <set>
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -76,6 +77,21 @@ class CrashMatrix : public testing::Test {
 
   const Request request_ = Request::FromEnvironment();
 };
+
+TEST_F(CrashMatrix, TheOperationsDoWhatTheirNamesSay) {
+  LogRun run(AgedDisk(), {.ops = {kLogOps.begin(), kLogOps.end()}, .close = false});
+  ASSERT_EQ(run.Run({}), "");
+  EXPECT_GT(run.machine.volume->Status().segments_cleaned, 0u);
+  EXPECT_GT(run.log.model.snapshot_in_force, AgedDisk().model.snapshot_in_force);
+  std::set<std::uint32_t> segments_of_large_mails;
+  std::uint64_t parts = 0;
+  for (const auto& [key, place] : run.log.places()) {
+    if (place.size > 500'000) segments_of_large_mails.insert(place.segment);
+    parts += key.type == log_keys::kPart ? 1 : 0;
+  }
+  EXPECT_EQ(segments_of_large_mails.size(), 2u);  // The first of them is sealed.
+  EXPECT_GE(parts, 2u);
+}
 
 TEST_F(CrashMatrix, EveryCutOfUpToThreeOperationsKeepsEveryPromise) {
   CutExplorer explorer;

@@ -11,7 +11,7 @@
 #include <fmt/format.h>
 #include <malloc.h>
 
-#include "mffs/small_log_testing.h"
+#include "mffs/small_log_check_testing.h"
 
 namespace mffs {
 

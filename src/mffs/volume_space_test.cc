@@ -1,7 +1,6 @@
 // The full disk: what is refused, what is kept for checkpoints, what cleaning gives back.
 #include <deque>
 #include <functional>
-#include <map>
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -177,47 +176,6 @@ TEST(Space, CleaningGivesBackSegmentsOfWhichLittleIsLive) {
     const ModelRecord& model = opened.owner.records.at(record);
     EXPECT_EQ(opened.machine.Read(*model.location)->body, model.body);
   }
-}
-
-// Spam that is parked until nothing more is taken, of which a quarter stays: each segment is too full to be free and
-// too empty to be left.
-TEST(Space, ParkedSpamThatLeavesFragmentsIsCleanedAwayAgainAndAgainAndDrainsToNothing) {
-  OpenVolume opened;
-  std::map<std::uint64_t, ModelRecord>& records = opened.owner.records;
-  const auto release = [&](ModelRecord& record) {
-    if (!std::exchange(record.release_begun, true)) opened.machine.volume->Release(*record.location);
-  };
-  std::uint64_t index = 1;
-  for (int round = 1; round <= 8; ++round) {
-    SCOPED_TRACE("round " + std::to_string(round));
-    const std::uint64_t first = index;
-    for (;; ++index) {
-      const std::string body(90'000 + index % 7 * 3000, static_cast<char>('a' + index % 26));
-      const auto location = opened.machine.Append(Stream::kParked, TestKey(index), "", body);
-      if (!location.has_value()) break;
-      records[index] = {.head = "", .body = body, .location = *location};
-    }
-    EXPECT_GE(index - first, 30u);
-    EXPECT_TRUE(opened.machine.volume->Admit(Stream::kTransit, 1000)) << "other mail is refused later";
-    for (auto& [number, record] : records) {
-      const bool is_kept = number >= first && number % 4 == 0;
-      if (!is_kept) release(record);
-    }
-    ASSERT_TRUE(opened.machine.Checkpoint());
-    RunReady(opened.machine.context, 50'000);  // Cleaning.
-    for (const auto& [number, record] : records) {
-      if (!record.release_begun) EXPECT_EQ(opened.machine.Read(*record.location)->body, record.body);
-    }
-  }
-  EXPECT_GT(opened.machine.volume->Status().segments_cleaned, 10u);
-  for (auto& [number, record] : records) release(record);
-  ASSERT_TRUE(opened.machine.Checkpoint());
-  ASSERT_TRUE(opened.machine.Close());
-  const auto live = opened.machine.volume->Status().live_bytes_by_stream;
-  for (std::size_t i = 1; i < live.size(); ++i) EXPECT_EQ(live[i], 0u) << "stream " << i;
-  TestMachine machine(opened.machine.device.Snapshot());
-  ASSERT_TRUE(machine.Open());
-  EXPECT_EQ(machine.volume->Status().live_bytes_by_stream, live);
 }
 
 TEST(Space, CountersEqualAScan) {
