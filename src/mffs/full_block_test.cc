@@ -73,7 +73,8 @@ class FullBlock : public testing::Test {
     ExpectMatches(after, owner_);
   }
 
-  void CutPowerWithTwoInFlight(std::uint64_t completed);
+  enum class Segment : std::uint8_t { kFresh, kUsed };
+  void CutPowerWithTwoInFlight(Segment segment, std::uint64_t completed);
 
   ModelOwner owner_;
   TestMachine machine_;
@@ -173,11 +174,10 @@ TEST_F(FullBlock, BothFailingTwiceLatchesAndAcknowledgesNothing) {
 }
 
 // Each fate of the two writes in flight; what the mount after it accepts is acknowledged too, and survives the next.
-void FullBlock::CutPowerWithTwoInFlight(std::uint64_t completed) {
+void FullBlock::CutPowerWithTwoInFlight(Segment segment, std::uint64_t completed) {
   Release();
-  writer_.Append(Stream::kTransit, 1, 5000);
+  if (segment == Segment::kUsed) writer_.Append(Stream::kTransit, 1, 5000);
   RunReady(machine_.context);
-  ASSERT_EQ(writer_.acknowledged().size(), 1u);
   machine_.device.HoldSyncs(true);
   for (std::uint64_t i = 2; i <= 4; ++i) writer_.Append(Stream::kTransit, i, kBody);
   RunReady(machine_.context);
@@ -211,11 +211,50 @@ void FullBlock::CutPowerWithTwoInFlight(std::uint64_t completed) {
 }
 
 TEST_F(FullBlock, APowerCutLeavesNeitherAcknowledgedAndNothingByHalves) {
-  CutPowerWithTwoInFlight(0);
+  CutPowerWithTwoInFlight(Segment::kUsed, 0);
 }
 
 TEST_F(FullBlock, APowerCutAfterTheFirstLeavesNothingOfTheSecondByHalves) {
-  CutPowerWithTwoInFlight(1);
+  CutPowerWithTwoInFlight(Segment::kUsed, 1);
+}
+
+TEST_F(FullBlock, APowerCutInAFreshSegmentLeavesNeitherAcknowledged) {
+  CutPowerWithTwoInFlight(Segment::kFresh, 0);
+}
+
+// The second lands alone in a fresh segment. The next mount uses the segment with the same generation, and its first
+// block rots: what lies behind that is not the old second block.
+TEST_F(FullBlock, WhatLandedAloneDoesNotComeBackWhenTheBlockThatTookItsSegmentRots) {
+  for (std::uint64_t i = 2; i <= 4; ++i) writer_.Append(Stream::kTransit, i, kBody);
+  RunReady(machine_.context);
+  ASSERT_EQ(machine_.device.held(), 2u);
+  machine_.device.CutPowerAfter(0);
+  machine_.device.HoldSyncs(false);
+  machine_.context.restart();
+  machine_.context.run();
+  TestMachine next(machine_.device.ImageAfter(std::array{WriteFate::kLost, WriteFate::kKept}, 1));
+  ASSERT_TRUE(next.Open(SmallBlocks()));
+  next.Start(&owner_);
+  // One small block in each segment until the one of the stale block is taken.
+  std::vector<Location> taken;
+  for (std::uint64_t i = 11; i <= 20; ++i) {
+    const auto location = next.Append(Stream::kTransit, TestKey(i), "", std::string(kBody, 'n'));
+    ASSERT_TRUE(location);
+    if (taken.empty() || taken.back().segment != location->segment) taken.push_back(*location);
+  }
+  next.device.CutPowerNow();
+  for (const Location& first : taken) {
+    SCOPED_TRACE("segment " + std::to_string(first.segment));
+    SimImage image = next.device.ImageAfter(std::span<const WriteFate>(), 1);
+    image.FlipBit((std::uint64_t{1} << 20) + std::uint64_t{first.segment} * kSegmentBytes + kSectorBytes + 20, 3);
+    TestMachine after(image);
+    ASSERT_TRUE(after.Open(SmallBlocks()));
+    EXPECT_THAT(after.volume->recovery().corruptions, testing::Not(testing::IsEmpty()));
+    for (const SeenRecord& seen : after.Scan()) {
+      EXPECT_FALSE(seen.is_live && seen.key.type == ModelOwner::kRecordType && seen.key.index <= 4)
+          << "record " << seen.key.index << " was never acknowledged, and came back";
+    }
+  }
 }
 
 }  // namespace
