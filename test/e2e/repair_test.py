@@ -64,6 +64,11 @@ class RepairTest(unittest.TestCase):
         self.erase_superblocks()
         damaged = image(self.volume)
         self.assertEqual(mffs("check", self.volume).returncode, 2)
+        with self.assertRaises(AssertionError) as start:
+            self.node.start()
+        self.node.process.stdout.close()
+        self.assertIn("no two superblock copies agree", str(start.exception))
+        self.assertEqual(image(self.volume), damaged)
 
         plan = mffs("repair", self.volume, "--json")
         self.assertEqual(plan.returncode, 3, plan.stdout + plan.stderr)
