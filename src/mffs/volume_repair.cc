@@ -238,9 +238,11 @@ async::Task<base::Result<>> WriteRepair(BlockDevice* device, SurveyedVolume volu
       (*stalled)->FailStalledCheckpoint();
     });
   };
-  GatheringWriter writer(
-      executor, {device, &table, recovered.superblock.geometry, &options}, recovered.lsns,
-      {.sealed = [](SealedSegment) {}, .space_wanted = fail_stalled, .block_durable = [] {}, .read_only = [] {}});
+  GatheringWriter writer(executor, {device, &table, recovered.superblock.geometry, &options}, recovered.lsns,
+                         {.sealed = [](const SealedSegment&) {},
+                          .space_wanted = fail_stalled,
+                          .block_durable = [] {},
+                          .read_only = [] {}});
   *stalled = &writer;
   writer.EndCovering();
   std::vector<Location> places;
