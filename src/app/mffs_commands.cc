@@ -53,7 +53,7 @@ Result<bool> PrepareFormat(const MffsFormatOptions& options) {
 
 MffsSubcommands::MffsSubcommands(CLI::App* root, Invocation* invocation) : invocation_(invocation) {
   CLI::App* const group =
-      root->add_subcommand("mffs", "Volumes: format, info, check, dump, rescue; of a running node: scrub");
+      root->add_subcommand("mffs", "Volumes: format, info, check, dump, repair, rescue; of a running node: scrub");
   group->require_subcommand(1);
   group->footer("Example:\n  posthorn mffs info /var/lib/posthorn/volume.mffs");
   CLI::App* const format = group->add_subcommand("format", "Make an empty volume in a file or on a block device");
@@ -68,6 +68,7 @@ MffsSubcommands::MffsSubcommands(CLI::App* root, Invocation* invocation) : invoc
   invocation->SetAction(format, [this] { return Format(); });
   AddInfo(group);
   AddMffsDump(group, invocation, &dump_);
+  AddMffsRepair(group, invocation, &repair_);
   AddMffsScrub(group, invocation, &scrub_);
   tools_.emplace(group, invocation);
 }

@@ -1,4 +1,4 @@
-// posthorn mffs format|info|check|dump|rescue: work on a volume that no node has open.
+// posthorn mffs format|info|check|dump|repair|rescue: work on a volume that no node has open; scrub: on one in a node.
 #pragma once
 
 #include <cstdint>
@@ -10,6 +10,7 @@
 #include "app/commands_invocation.h"
 #include "app/mffs_dump.h"
 #include "app/mffs_info.h"
+#include "app/mffs_repair.h"
 #include "app/mffs_scrub.h"
 #include "app/mffs_tools.h"
 
@@ -42,6 +43,7 @@ class MffsSubcommands {
   std::string segment_text_;
   MffsInfoOptions info_;
   MffsDumpOptions dump_;
+  MffsRepairOptions repair_;
   MffsScrubOptions scrub_;
   std::optional<MffsToolSubcommands> tools_;
 };

@@ -24,11 +24,8 @@ using base::Error;
 namespace {
 
 json::object ToJson(const mffs::SpaceCounts& counts) {
-  return {{"live_bytes", counts.live_bytes},
-          {"dead_bytes", counts.dead_bytes},
-          {"free_bytes", counts.free_bytes},
-          {"records", counts.records},
-          {"live_records", counts.live_records}};
+  return {{"live_bytes", counts.live_bytes}, {"dead_bytes", counts.dead_bytes}, {"unused_bytes", counts.unused_bytes},
+          {"free_bytes", counts.free_bytes}, {"records", counts.records},       {"live_records", counts.live_records}};
 }
 
 json::object ToJson(const mffs::StreamSpace& space) {
@@ -75,8 +72,9 @@ mffs::VolumeStatus StatusOf(const VolumeFacts& facts) {
 
 void AddRow(TextTable* table, std::string_view name, const mffs::StreamSpace& space) {
   table->AddRow({std::string(name), fmt::to_string(space.segments), ReadableBytes(space.counts.live_bytes),
-                 ReadableBytes(space.counts.dead_bytes), ReadableBytes(space.counts.free_bytes),
-                 fmt::to_string(space.counts.records), fmt::to_string(space.counts.live_records)});
+                 ReadableBytes(space.counts.dead_bytes), ReadableBytes(space.counts.unused_bytes),
+                 ReadableBytes(space.counts.free_bytes), fmt::to_string(space.counts.records),
+                 fmt::to_string(space.counts.live_records)});
 }
 
 void PrintSpace(const Invocation& invocation, const mffs::SpaceMap& map) {
@@ -85,6 +83,7 @@ void PrintSpace(const Invocation& invocation, const mffs::SpaceMap& map) {
                    {"SEGMENTS", kRight},
                    {"LIVE", kRight},
                    {"DEAD", kRight},
+                   {"UNUSED", kRight},
                    {"FREE", kRight},
                    {"RECORDS", kRight},
                    {"LIVE RECORDS", kRight}});

@@ -1,7 +1,6 @@
 #include "app/mffs_tools.h"
 
 #include <chrono>
-#include <filesystem>
 #include <memory>
 #include <utility>
 
@@ -10,10 +9,11 @@
 
 #include "admin/json_values.h"
 #include "app/commands_text.h"
+#include "app/mffs_findings.h"
 #include "app/mffs_image.h"
 #include "app/progress_bar.h"
+#include "app/scratch_folder.h"
 #include "base/clock.h"
-#include "base/random.h"
 #include "salvage/check.h"
 #include "salvage/rescue.h"
 
@@ -29,62 +29,6 @@ namespace {
 
 ProgressUnit UnitOf(std::string_view step) {
   return step == "blocks" || step == "segments" ? ProgressUnit::kBytes : ProgressUnit::kThings;
-}
-
-// A folder that goes with the object.
-class ScratchFolder {
- public:
-  explicit ScratchFolder(const std::string& parent) {
-    std::error_code unset;
-    std::filesystem::path base(parent);
-    if (parent.empty()) base = std::filesystem::temp_directory_path(unset);
-    if (base.empty()) base = "/tmp";
-    path_ = (base / ("posthorn-check-" + base::RandomHex(8))).string();
-  }
-  ~ScratchFolder() {
-    std::error_code ignored;
-    std::filesystem::remove_all(path_, ignored);
-  }
-  ScratchFolder(const ScratchFolder&) = delete;
-  ScratchFolder& operator=(const ScratchFolder&) = delete;
-  const std::string& path() const { return path_; }
-
- private:
-  std::string path_;
-};
-
-json::object ToJson(const mffs::Finding& finding) {
-  json::object out{{"severity", ToString(finding.severity)}, {"kind", finding.kind}};
-  out["sentence"] = admin::JsonText(finding.sentence);
-  if (finding.segment) out["segment"] = *finding.segment;
-  if (finding.offset) out["offset"] = *finding.offset;
-  if (finding.lsn) out["lsn"] = *finding.lsn;
-  if (finding.partition) out["partition"] = *finding.partition;
-  if (finding.index) out["index"] = *finding.index;
-  if (finding.body) out["body"] = fmt::format("{:x}", *finding.body);
-  return out;
-}
-
-json::object ToJson(const mffs::Findings& findings) {
-  json::object out;
-  for (const auto severity : {mffs::Severity::kDamage, mffs::Severity::kWarning, mffs::Severity::kNote}) {
-    out[ToString(severity)] = findings.count(severity);
-  }
-  json::array list;
-  for (const mffs::Finding& finding : findings.kept()) list.emplace_back(ToJson(finding));
-  out["list"] = std::move(list);
-  out["left_out"] = findings.left_out();
-  return out;
-}
-
-void PrintFindings(const Invocation& invocation, const mffs::Findings& findings, bool with_notes) {
-  for (const mffs::Finding& finding : findings.kept()) {
-    if (finding.severity == mffs::Severity::kNote && !with_notes) continue;
-    invocation.out() << ToString(finding.severity) << ": " << Printable(finding.sentence) << '\n';
-  }
-  if (findings.left_out() > 0) {
-    invocation.out() << fmt::format("... and {} more like these\n", findings.left_out());
-  }
 }
 
 // ---- check ----
@@ -112,7 +56,7 @@ json::object ToJson(const salvage::MailCheck& check, const mffs::Findings& findi
   out["mails_in_mailboxes"] = check.mails_in_mailboxes;
   out["mails_in_queue"] = check.mails_in_queue;
   out["mails_damaged"] = check.mails_damaged;
-  out["findings"] = ToJson(findings);
+  out["findings"] = FindingsToJson(findings);
   return out;
 }
 
@@ -159,7 +103,7 @@ json::object ToJson(const salvage::RescueReport& report, const mffs::Findings& f
   json::array notes;
   for (const std::string& note : report.notes) notes.emplace_back(admin::JsonText(note));
   out["notes"] = std::move(notes);
-  out["findings"] = ToJson(findings);
+  out["findings"] = FindingsToJson(findings);
   return out;
 }
 

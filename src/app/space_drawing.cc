@@ -60,8 +60,10 @@ std::string Escaped(std::string_view text) {
 }
 
 std::string CountsInWords(const mffs::SpaceCounts& counts) {
-  const std::pair<std::uint64_t, std::string_view> parts[] = {
-      {counts.live_bytes, "live"}, {counts.dead_bytes, "dead"}, {counts.free_bytes, "free"}};
+  const std::pair<std::uint64_t, std::string_view> parts[] = {{counts.live_bytes, "live"},
+                                                              {counts.dead_bytes, "dead"},
+                                                              {counts.unused_bytes, "unused"},
+                                                              {counts.free_bytes, "free"}};
   std::string words;
   for (const auto& [bytes, name] : parts) {
     if (bytes > 0) words += fmt::format("{}{} {}", words.empty() ? "" : ", ", ReadableBytes(bytes), name);
@@ -83,7 +85,7 @@ void AddBar(std::string* svg, std::size_t row, BarLook look, const mffs::SpaceCo
     return scale_bytes == 0 ? 0.0 : static_cast<double>(bytes) * kBarWidth / static_cast<double>(scale_bytes);
   };
   const double live = width(counts.live_bytes);
-  const double dead = width(counts.dead_bytes);
+  const double dead = width(counts.dead_bytes + counts.unused_bytes);
   const double free = width(counts.free_bytes);
   auto out = std::back_inserter(*svg);
   fmt::format_to(out, "<text x=\"{}\" y=\"{}\" text-anchor=\"end\">{}</text>\n", kLeft + kNameWidth - 36, y + 12,
@@ -155,7 +157,8 @@ char LetterOf(const mffs::SegmentSpace& segment) {
       break;
   }
   const char letter = LookOf(segment.stream).letter;
-  const bool is_half_live = segment.counts.live_bytes >= segment.counts.dead_bytes + segment.counts.free_bytes;
+  const bool is_half_live =
+      segment.counts.live_bytes >= segment.counts.dead_bytes + segment.counts.unused_bytes + segment.counts.free_bytes;
   return is_half_live ? static_cast<char>(letter - 'a' + 'A') : letter;
 }
 

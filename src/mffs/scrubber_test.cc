@@ -97,7 +97,7 @@ TEST(SectorVerifier, KnowsEverySectorOfASegment) {
       for (std::uint32_t i = 0; i < segment.end_sector; ++i) {
         base::Bytes sector(kSectorBytes);
         image.Read(geometry.SectorOffset(number, i), sector);
-        if (i == bad) sector[i * 31 % kSectorBytes] ^= std::byte{4};
+        if (i == bad) sector[std::uint64_t{i} * 31 % kSectorBytes] ^= std::byte{4};
         if (verifier.Feed(sector, true) == SectorState::kBad) found.push_back(i);
       }
       ASSERT_THAT(found, ElementsAre(bad)) << "segment " << number;

@@ -14,11 +14,13 @@ SegmentSpace SpaceOf(const Segment& segment, std::uint64_t segment_bytes) {
     space.counts.free_bytes = segment_bytes;
     return space;
   }
+  // An empty one is dead as a whole.
   const std::uint64_t written =
-      segment.state == SegmentState::kOpen ? segment.end_sector * kSectorBytes : segment_bytes;
+      segment.state == SegmentState::kEmpty ? segment_bytes : segment.end_sector * kSectorBytes;
+  const bool is_open = segment.state == SegmentState::kOpen;
   space.counts.live_bytes = segment.live_bytes;
   space.counts.dead_bytes = written - segment.live_bytes;
-  space.counts.free_bytes = segment_bytes - written;
+  (is_open ? space.counts.free_bytes : space.counts.unused_bytes) = segment_bytes - written;
   space.counts.records = segment.live.count();
   space.counts.live_records = segment.live.live();
   return space;
@@ -28,6 +30,7 @@ void Add(const SpaceCounts& counts, StreamSpace* to) {
   to->segments += 1;
   to->counts.live_bytes += counts.live_bytes;
   to->counts.dead_bytes += counts.dead_bytes;
+  to->counts.unused_bytes += counts.unused_bytes;
   to->counts.free_bytes += counts.free_bytes;
   to->counts.records += counts.records;
   to->counts.live_records += counts.live_records;

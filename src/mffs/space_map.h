@@ -12,11 +12,13 @@
 
 namespace mffs {
 
-// Live: records that are needed, padded. Dead: records that are not, and what blocks, headers and summaries take.
-// Free: can be written without freeing anything first.
+// Live: records that are needed, padded. Dead: records that are not, and what blocks and headers take. Unused: behind
+// the last block of a sealed segment, its summary included: nothing is written there in this generation. Free: can be
+// written without freeing anything first.
 struct SpaceCounts {
   std::uint64_t live_bytes = 0;
   std::uint64_t dead_bytes = 0;
+  std::uint64_t unused_bytes = 0;
   std::uint64_t free_bytes = 0;
   std::uint64_t records = 0;
   std::uint64_t live_records = 0;
@@ -34,7 +36,7 @@ struct StreamSpace {
   SpaceCounts counts;
 };
 
-// Invariant: live, dead and free bytes of all streams and of the free segments are the capacity.
+// Invariant: live, dead, unused and free bytes of all streams and of the free segments are the capacity.
 struct SpaceMap {
   Geometry geometry;
   RecoveryReport recovery;

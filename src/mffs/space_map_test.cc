@@ -8,7 +8,7 @@ namespace mffs {
 namespace {
 
 std::uint64_t SumOf(const SpaceCounts& counts) {
-  return counts.live_bytes + counts.dead_bytes + counts.free_bytes;
+  return counts.live_bytes + counts.dead_bytes + counts.unused_bytes + counts.free_bytes;
 }
 
 void ExpectAddsUp(const SpaceMap& map) {
@@ -70,12 +70,20 @@ TEST(SpaceMap, AnOpenSegmentStillHasRoomAndAnEmptyOneIsDead) {
   Segment open{.generation = 2, .state = SegmentState::kOpen, .stream = Stream::kParked};
   open.end_sector = 3;
   table.Restore(0, open);
+  Segment sealed{.generation = 3, .state = SegmentState::kSealed, .stream = Stream::kMailbox};
+  sealed.end_sector = 10;
+  sealed.live.Extend(2, true);
+  sealed.live_bytes = 5000;
+  table.Restore(2, sealed);
   table.Restore(1, {.generation = 4, .state = SegmentState::kEmpty, .stream = Stream::kCold});
   const SpaceMap map = MapSpace({.uuid = {}, .segment_bytes = 1u << 20, .segment_count = 16, .end = 18u << 20}, table);
   ExpectAddsUp(map);
   EXPECT_EQ(map.segments[0].counts.free_bytes, (1u << 20) - 3 * kSectorBytes);
   EXPECT_EQ(map.segments[1].counts.dead_bytes, 1u << 20);
-  EXPECT_EQ(map.free.segments, 14u);
+  EXPECT_EQ(map.segments[2].counts.dead_bytes, 10 * kSectorBytes - 5000);
+  EXPECT_EQ(map.segments[2].counts.unused_bytes, (1u << 20) - 10 * kSectorBytes);
+  EXPECT_EQ(map.segments[2].counts.free_bytes, 0u);
+  EXPECT_EQ(map.free.segments, 13u);
 }
 
 }  // namespace

@@ -114,7 +114,9 @@ class TableSurvey {
     volume_.has_changed =
         !recovered.report.corruptions.empty() || recovered.base.ref.root != recovered.superblock.newest.root;
     for (const std::string& corruption : recovered.report.corruptions) {
-      findings_->Add({.severity = Severity::kWarning,
+      // Acknowledged data is harmed, unless only a checkpoint is, of which there is an older one.
+      const bool is_checkpoint = corruption.find("an older one is used") != std::string::npos;
+      findings_->Add({.severity = is_checkpoint ? Severity::kWarning : Severity::kDamage,
                       .kind = "recovery",
                       .sentence = corruption + "; a new checkpoint says what is left"});
     }
@@ -236,9 +238,11 @@ async::Task<base::Result<>> WriteRepair(BlockDevice* device, SurveyedVolume volu
       (*stalled)->FailStalledCheckpoint();
     });
   };
-  GatheringWriter writer(
-      executor, {device, &table, recovered.superblock.geometry, &options}, recovered.lsns,
-      {.sealed = [](SealedSegment) {}, .space_wanted = fail_stalled, .block_durable = [] {}, .read_only = [] {}});
+  GatheringWriter writer(executor, {device, &table, recovered.superblock.geometry, &options}, recovered.lsns,
+                         {.sealed = [](const SealedSegment&) {},
+                          .space_wanted = fail_stalled,
+                          .block_durable = [] {},
+                          .read_only = [] {}});
   *stalled = &writer;
   writer.EndCovering();
   std::vector<Location> places;

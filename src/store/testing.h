@@ -199,6 +199,14 @@ class TestNode {
     Start();
   }
 
+  // Stops, and starts on another image of the volume, with the index deleted.
+  void RestartOn(mffs::SimImage image) {
+    Shut();
+    device_ = std::make_unique<mffs::SimDevice>(executor(), std::move(image));
+    std::filesystem::remove_all(index_folder());
+    Start();
+  }
+
   // ---- Short cuts ----
   Account AddAccount(std::string address, std::string password_hash = "*") {
     return Do(store_->CreateAccount(std::move(address), std::move(password_hash)));

@@ -1,0 +1,20 @@
+// LogMending: what it takes that the partitions' logs can be read from their snapshots to their ends. Pure.
+#pragma once
+
+#include "mffs/finding.h"
+#include "mffs/volume_repair.h"
+#include "replog/format.h"
+#include "salvage/log_records.h"
+
+namespace salvage {
+
+struct LogMending {
+  mffs::OwnerRepair volume;  // Empty entries to be appended, damaged ones to be released.
+  bool has_changed() const { return !volume.records.empty() || !volume.to_release.empty(); }
+};
+
+// An entry that a start needs whole and that is damaged is released; each acknowledged one that is missing then gets an
+// empty one of its index and of the epoch before it. docs/format/replog.md, "Recovery". A finding for each.
+LogMending MendLogs(const LogRecords& records, const replog::OwnerState& state, mffs::Findings* findings);
+
+}  // namespace salvage

@@ -1,0 +1,234 @@
+// Repair on volumes with mail: a node starts on what it made, nothing that could be read is lost, cut anywhere it goes
+// on.
+#include "salvage/repair.h"
+
+#include <gmock/gmock.h>
+
+#include "base/check.h"
+#include "mffs/overlay_device.h"
+#include "mffs/superblock.h"
+#include "mffs/volume_check.h"
+#include "replog/format.h"
+#include "salvage/salvage_rig.h"
+
+namespace salvage {
+namespace {
+
+using namespace std::chrono_literals;
+using testing::HasSubstr;
+using testing::IsSupersetOf;
+
+struct Repaired {
+  base::Result<RepairReport> report = RepairReport{};
+  mffs::Findings changed;
+  mffs::Findings left;
+  mffs::SimImage image;
+  std::uint64_t operations = 0;
+
+  std::string Sentences() const {
+    std::string text;
+    for (const auto* findings : {&changed, &left}) {
+      for (const mffs::Finding& finding : findings->kept()) text += finding.kind + ": " + finding.sentence + "\n";
+    }
+    return text;
+  }
+};
+
+async::Task<base::Result<RepairReport>> PlanAndApply(mffs::BlockDevice* device, std::string scratch,
+                                                     mffs::Findings* changed, mffs::Findings* left) {
+  mffs::OverlayDevice overlay(co_await asio::this_coro::executor, device);
+  ASSIGN_OR_CO_RETURN(RepairReport report,
+                      co_await Repair(&overlay, {.scratch_folder = std::move(scratch)}, changed, left));
+  CO_RETURN_IF_ERROR(co_await mffs::ApplyWrites(&overlay, device, 10s));
+  co_return report;
+}
+
+Repaired RepairImage(const mffs::SimImage& image) {
+  asio::io_context context{1};
+  mffs::SimDevice device(context.get_executor(), image);
+  const store::TestFolder folder;
+  Repaired repaired{.changed = mffs::Findings(), .left = mffs::Findings(), .image = image};
+  repaired.report =
+      async::RunTask(context, PlanAndApply(&device, (folder / "index").string(), &repaired.changed, &repaired.left));
+  repaired.image = device.Snapshot();
+  repaired.operations = device.counters().writes;
+  return repaired;
+}
+
+mffs::Geometry GeometryOf(const mffs::SimImage& image) {
+  asio::io_context context{1};
+  mffs::SimDevice device(context.get_executor(), image);
+  return async::RunTask(context, mffs::LoadSuperblock(&device, 10s))->geometry;
+}
+
+// The live records of the log on an image, with what their heads say.
+struct Placed {
+  mffs::Location place;
+  mffs::RecordKey key;
+  bool in_parts = false;
+  bool meta_in_body = false;
+};
+std::vector<Placed> Entries(const mffs::SimImage& image) {
+  asio::io_context context{1};
+  mffs::SimDevice device(context.get_executor(), image);
+  std::vector<Placed> found;
+  mffs::Findings findings;
+  mffs::VolumeCheckOptions options;
+  options.visit = [&](const mffs::CheckedRecord& record) {
+    if (!record.is_live || record.key.type != static_cast<std::uint8_t>(replog::RecordType::kEntry)) return;
+    const auto head = replog::EntryHead::Decode(record.head);
+    CHECK(head.has_value());
+    found.push_back({record.location, record.key, head->mail_in_parts(), head->meta_in_body()});
+  };
+  CHECK(async::RunTask(context, mffs::CheckVolume(&device, options, &findings)).has_value());
+  return found;
+}
+
+// Every mail that can be rescued whole before can be after, and a node starts.
+void ExpectSaved(MailRig& rig, const mffs::SimImage& damaged, const Repaired& repaired) {
+  ASSERT_TRUE(repaired.report) << repaired.report.error().message();
+  EXPECT_TRUE(repaired.report->will_start) << repaired.Sentences();
+  EXPECT_THAT(RescueImage(repaired.image).WholeBytes(), IsSupersetOf(RescueImage(damaged).WholeBytes()));
+  rig.node.RestartOn(repaired.image);
+  rig.Deliver("alice@example.test", "afterwards", 3'000);
+}
+
+TEST(Repair, LeavesASoundVolumeAlone) {
+  MailRig rig;
+  rig.Fill();
+  const mffs::SimImage image = rig.Image();
+  const Repaired repaired = RepairImage(image);
+  ASSERT_TRUE(repaired.report);
+  EXPECT_FALSE(repaired.report->has_changed) << repaired.Sentences();
+  EXPECT_TRUE(repaired.report->will_start);
+  EXPECT_TRUE(repaired.image == image);
+}
+
+TEST(Repair, BringsAVolumeWithoutSuperblocksBackWhole) {
+  MailRig rig;
+  rig.Fill();
+  rig.node.Restart();
+  rig.Deliver("alice@example.test", "tail", 3'000);
+  mffs::SimImage image = rig.Image();
+  EraseSuperblocks(image);
+  const Repaired repaired = RepairImage(image);
+  ExpectSaved(rig, image, repaired);
+  EXPECT_EQ(repaired.report->check.mails_damaged, 0u) << repaired.Sentences();
+  EXPECT_EQ(repaired.report->check.mails_in_mailboxes, rig.in_mailboxes.size() - 1 + 1);
+  EXPECT_EQ(CheckImage(repaired.image).damage(), 0u);
+}
+
+// An entry that a start reads whole: its fields do not fit into its head.
+TEST(Repair, TakesADamagedEntryOutOfTheLog) {
+  MailRig rig;
+  rig.Fill();
+  std::vector<std::string> recipients;
+  for (int i = 0; i < 80; ++i) recipients.push_back("recipient" + std::to_string(i) + "@example.test");
+  for (int i = 0; i < 3; ++i) {
+    rig.Enqueue(recipients, "many" + std::to_string(i), 9'000);
+    rig.Enqueue({"carol@example.test"}, "one" + std::to_string(i), 2'000);
+  }
+  const mffs::SimImage image = rig.Image();
+  const mffs::Geometry geometry = GeometryOf(image);
+  int tried = 0;
+  std::uint64_t replaced = 0;
+  for (const Placed& entry : Entries(image)) {
+    if (!entry.meta_in_body) continue;
+    mffs::SimImage rotten = image;
+    // In its body, not in the sector of its head, which is the first one of its block.
+    rotten.FlipBit(geometry.SegmentOffset(entry.place.segment) + entry.place.offset + 6'000, 2);
+    const Repaired repaired = RepairImage(rotten);
+    ASSERT_TRUE(repaired.report);
+    EXPECT_EQ(repaired.report->released_records, 1u) << repaired.Sentences();
+    EXPECT_THAT(repaired.Sentences(), HasSubstr("it is damaged, and taken out of the log"));
+    ExpectSaved(rig, rotten, repaired);
+    EXPECT_FALSE(RepairImage(repaired.image).report->has_changed) << "it does not rest";
+    replaced += repaired.report->replaced_entries;
+    ++tried;
+  }
+  EXPECT_EQ(tried, 3);
+  EXPECT_GE(replaced, 1u);
+}
+
+// Entries of which nothing is left, each on its own.
+TEST(Repair, ReplacesAnAcknowledgedEntryThatIsGone) {
+  MailRig rig;
+  rig.Fill();
+  const mffs::SimImage image = rig.Image();
+  const mffs::Geometry geometry = GeometryOf(image);
+  const std::vector<Placed> entries = Entries(image);
+  ASSERT_GT(entries.size(), 10u);
+  int replaced = 0;
+  for (std::size_t i = 0; i < entries.size(); i += 6) {
+    SCOPED_TRACE("entry " + std::to_string(entries[i].key.index) + " of " + std::to_string(entries[i].key.partition));
+    mffs::SimImage rotten = image;
+    const std::uint64_t at = geometry.SegmentOffset(entries[i].place.segment) + entries[i].place.offset;
+    rotten.Write(at, base::Bytes(mffs::RecordHeader::kEncodedSize));
+    const Repaired repaired = RepairImage(rotten);
+    ExpectSaved(rig, rotten, repaired);
+    replaced += static_cast<int>(repaired.report->replaced_entries);
+    EXPECT_FALSE(RepairImage(repaired.image).report->has_changed) << "it does not rest";
+  }
+  EXPECT_GE(replaced, 2);
+}
+
+TEST(Repair, CanBeCutAnywhereAndBegunAgain) {
+  MailRig rig;
+  rig.Fill();
+  mffs::SimImage image = rig.Image();
+  const mffs::Geometry geometry = GeometryOf(image);
+  for (const Placed& entry : Entries(image)) {
+    if (entry.in_parts) image.FlipBit(geometry.SegmentOffset(entry.place.segment) + entry.place.offset + 200, 2);
+  }
+  for (const std::size_t copy : {0u, 1u, 3u}) {
+    image.Write(mffs::SuperblockOffset(copy, geometry.end), base::Bytes(mffs::kSectorBytes));
+  }
+  const std::set<std::string> whole = RescueImage(image).WholeBytes();
+  const std::uint64_t operations = RepairImage(image).operations;
+  ASSERT_GT(operations, 6u);
+  for (std::uint64_t cut_at = 0; cut_at < operations; ++cut_at) {
+    SCOPED_TRACE("cut at " + std::to_string(cut_at));
+    asio::io_context context{1};
+    mffs::SimDevice device(context.get_executor(), image, {.on_power_cut = [&context] { context.stop(); }});
+    device.CutPowerAfter(cut_at);
+    const store::TestFolder folder;
+    mffs::Findings changed;
+    mffs::Findings left;
+    asio::co_spawn(context, PlanAndApply(&device, (folder / "index").string(), &changed, &left),
+                   [](const std::exception_ptr&, const base::Result<RepairReport>&) {});
+    context.run();
+    ASSERT_TRUE(device.PowerWasCut());
+    const Repaired repaired = RepairImage(device.ImageAfter(cut_at + 1));
+    ASSERT_TRUE(repaired.report) << repaired.report.error().message();
+    EXPECT_TRUE(repaired.report->will_start) << repaired.Sentences();
+    EXPECT_THAT(RescueImage(repaired.image).WholeBytes(), IsSupersetOf(whole));
+  }
+}
+
+// Rot anywhere: it says that a node starts only when one does, and loses nothing that could be rescued.
+TEST(Repair, KeepsWhatCanBeRescuedWhateverRots) {
+  MailRig rig;
+  rig.Fill();
+  rig.node.Restart();
+  rig.Deliver("bob@example.test", "tail", 3'000);
+  const mffs::SimImage image = rig.Image();
+  int started = 0;
+  for (std::uint64_t seed = 1; seed <= 12; ++seed) {
+    SCOPED_TRACE("seed " + std::to_string(seed));
+    base::Random random(seed);
+    mffs::SimImage rotten = image;
+    for (std::uint64_t i = 0; i < 1 + seed % 4; ++i) {
+      rotten.FlipBit(mffs::kMiB + random.Below(8 * mffs::kMiB), static_cast<int>(random.Below(8)));
+    }
+    const Repaired repaired = RepairImage(rotten);
+    ASSERT_TRUE(repaired.report) << repaired.report.error().message();
+    EXPECT_THAT(RescueImage(repaired.image).WholeBytes(), IsSupersetOf(RescueImage(rotten).WholeBytes()));
+    if (!repaired.report->will_start) continue;
+    ++started;
+    rig.node.RestartOn(repaired.image);
+  }
+  EXPECT_GT(started, 6);
+}
+
+}  // namespace
+}  // namespace salvage
