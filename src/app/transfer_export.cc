@@ -130,26 +130,32 @@ Result<> ExportRun::Export(const Mailbox& mailbox) {
   for (const TargetMail& mail : mailbox.target.mails) total.bytes += mail.size_bytes;
   progress_->Begin(mailbox.target.name, total);
   for (const TargetMail& mail : mailbox.target.mails) {
-    ASSIGN_OR_RETURN(const bool is_needed, target_->NeedsMail(mail));
-    if (!is_needed) {
-      report_.were_there += 1;
-    } else {
-      const auto bytes = Read(mailbox, mail);
-      if (!bytes && (bytes.error().code() == Errc::kClosed || bytes.error().code() == Errc::kTimeout)) {
-        return Error(bytes.error());
-      }
-      if (bytes) {
-        RETURN_IF_ERROR(target_->Add(mail, *bytes));
-        report_.exported += 1;
-        report_.bytes += bytes->size();
-      } else if (bytes.error().code() != Errc::kNotFound) {  // Not found: expunged since.
-        Failed(fmt::format("{}, UID {}: {}", mailbox.target.name, mail.uid, bytes.error().message()));
-      }
-    }
+    RETURN_IF_ERROR(ExportMail(mailbox, mail));
     progress_->Add({.mails = 1, .bytes = mail.size_bytes});
   }
   RETURN_IF_ERROR(target_->End());
   for (const std::string& fault : target_->TakeFaults()) Failed(fault);
+  return {};
+}
+
+Result<> ExportRun::ExportMail(const Mailbox& mailbox, const TargetMail& mail) {
+  ASSIGN_OR_RETURN(const bool is_needed, target_->NeedsMail(mail));
+  if (!is_needed) {
+    report_.were_there += 1;
+    return {};
+  }
+  auto bytes = Read(mailbox, mail);
+  if (bytes) {
+    RETURN_IF_ERROR(target_->Add(mail, *bytes));
+    report_.exported += 1;
+    report_.bytes += bytes->size();
+    return {};
+  }
+  if (bytes.error().code() == Errc::kClosed || bytes.error().code() == Errc::kTimeout) return std::move(bytes).error();
+  // Not found: expunged since.
+  if (bytes.error().code() != Errc::kNotFound) {
+    Failed(fmt::format("{}, UID {}: {}", mailbox.target.name, mail.uid, bytes.error().message()));
+  }
   return {};
 }
 

@@ -50,6 +50,7 @@ class ExportRun {
   base::Result<std::vector<Mailbox>> ListMailboxes();
   base::Result<> ListMails(Mailbox* mailbox);
   base::Result<> Export(const Mailbox& mailbox);
+  base::Result<> ExportMail(const Mailbox& mailbox, const transfer::TargetMail& mail);
   base::Result<std::string> Read(const Mailbox& mailbox, const transfer::TargetMail& mail);
   void Failed(const std::string& sentence);
 

@@ -152,7 +152,7 @@ Result<ImportRun::Target> ImportRun::Prepare(const SourceFolder& folder) {
   json::object request{{"address", options_.address}, {"mailbox", folder.mailbox}};
   if (folder.uid_validity != 0) request["uid_validity"] = folder.uid_validity;
   if (folder.subscribed) request["subscribed"] = true;
-  auto answer = node_->Call("mailbox.prepare", std::move(request));
+  auto answer = node_->Call("mailbox.prepare", request);
   if (!answer) return std::move(answer).error().In(folder.mailbox);
   Target target{.id = TextOf(*answer, "id"),
                 .uid_validity = static_cast<std::uint32_t>(NumberOf(*answer, "uid_validity")),

@@ -36,13 +36,14 @@ std::optional<std::uint32_t> Number(std::string_view text) {
 
 std::string PercentDecoded(std::string_view text) {
   std::string out;
-  for (std::size_t i = 0; i < text.size(); ++i) {
+  while (!text.empty()) {
     unsigned value = 0;
-    const std::string_view digits = text.substr(i + 1, 2);
-    const bool is_escape = text[i] == '%' && digits.size() == 2 &&
-                           std::from_chars(digits.data(), digits.data() + 2, value, 16).ptr == digits.data() + 2;
-    out.push_back(is_escape ? static_cast<char>(value) : text[i]);
-    if (is_escape) i += 2;
+    const std::string_view digits = text.substr(1, 2);
+    const char* const end = digits.data() + digits.size();
+    const auto parsed = std::from_chars(digits.data(), end, value, 16);
+    const bool is_escape = text[0] == '%' && digits.size() == 2 && parsed.ec == std::errc() && parsed.ptr == end;
+    out.push_back(is_escape ? static_cast<char>(value) : text[0]);
+    text.remove_prefix(is_escape ? 3 : 1);
   }
   return out;
 }

@@ -12,6 +12,7 @@
 #include <fcntl.h>
 #include <fmt/format.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "mail/digest.h"
 
@@ -30,13 +31,21 @@ struct CloseDirectory {
   void operator()(DIR* directory) const { ::closedir(directory); }
 };
 
+std::string Below(std::string_view folder, std::string_view name) {
+  return fmt::format("{}/{}", folder, name);
+}
+
 // Names of a directory, but for those that begin with a dot unless `hidden`. Never through a link.
 Result<std::vector<std::string>> Names(const std::string& path, bool hidden) {
-  File folder(::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
-  if (!folder.is_open()) return base::ErrnoError("open " + path, errno);
-  // fdopendir takes the descriptor over.
-  const std::unique_ptr<DIR, CloseDirectory> directory(::fdopendir(::dup(folder.fd())));
-  if (directory == nullptr) return base::ErrnoError("open " + path, errno);
+  const int descriptor = ::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+  if (descriptor < 0) return base::ErrnoError("open " + path, errno);
+  // Takes the descriptor over.
+  const std::unique_ptr<DIR, CloseDirectory> directory(::fdopendir(descriptor));
+  if (directory == nullptr) {
+    const int code = errno;
+    ::close(descriptor);
+    return base::ErrnoError("open " + path, code);
+  }
   std::vector<std::string> names;
   errno = 0;
   while (const dirent* const entry = ::readdir(directory.get())) {
@@ -113,7 +122,7 @@ std::vector<std::string> MaildirSource::FindFolders() {
       continue;
     }
     for (const std::string& name : *names) {
-      const std::string path = parent.empty() ? name : parent + "/" + name;
+      const std::string path = parent.empty() ? name : Below(parent, name);
       const bool is_own = name == "cur" || name == "new" || name == "tmp";
       if (is_own || name.starts_with('.') != is_flat || !IsDirectory(options_.path + "/" + path)) continue;
       if (!is_flat || IsMaildir(options_.path + "/" + path)) found.push_back(path);
@@ -189,7 +198,7 @@ Result<> MaildirSource::AddMails(const SourceFolder& folder, const std::string& 
   for (const std::string& name : *names) {
     struct stat status{};
     SourceMail mail;
-    mail.place = path + "/" + name;
+    mail.place = Below(path, name);
     if (::lstat(mail.place.c_str(), &status) != 0) continue;  // Gone or renamed since.
     if (!S_ISREG(status.st_mode)) {
       AddFault(mail.place + ": this is no regular file");
