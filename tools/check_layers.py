@@ -22,7 +22,7 @@ LEVELS = [
     ["replog", "rpc", "smtp/proto", "imap/proto", "pop3/proto"],
     ["queue", "store"],
     ["filter", "smtp/client", "auth", "cluster"],
-    ["smtp/server", "imap/server", "pop3/server", "deliver", "salvage"],
+    ["smtp/server", "imap/server", "pop3/server", "deliver", "salvage", "transfer"],
     ["admin"],
     ["app"],
 ]

@@ -92,13 +92,14 @@ TEST_F(MailboxCommandsTest, ImportsMailsWithAllThatTheyAreKnownBy) {
   const json::array done =
       Import(inbox,
              {Mail(8, "a", {{"uid", 10}, {"flags", {"\\Seen", "$Label1"}}, {"uidl", "0000000a4b3c2d1e"}}),
-              Mail(5, "b", {{"uid", 12}, {"uidl", "UID12-1"}})},
-             "a: b\n\nc\nd: e\n");
-  ASSERT_EQ(done.size(), 2u);
+              Mail(5, "b", {{"uid", 12}, {"uidl", "UID12-1"}}), Mail(5, "c", {{"uidl", "0000000c4b3c2d1e"}})},
+             "a: b\n\nc\nd: e\nf: g\n");
+  ASSERT_EQ(done.size(), 3u);
   EXPECT_EQ(done[0].at("uid").as_int64(), 10);
   EXPECT_EQ(done[1].at("uid").as_int64(), 12);
   const json::array mails = Do({{"command", "mailbox.mails"}, {"id", inbox.at("id")}}).at("mails").as_array();
-  ASSERT_EQ(mails.size(), 2u);
+  ASSERT_EQ(mails.size(), 3u);
+  EXPECT_FALSE(mails[2].as_object().contains("uidl")) << "it is that of another mail here";
   EXPECT_EQ(mails[0].at("flags"), (json::array{"\\Seen", "$Label1"}));
   EXPECT_EQ(mails[0].at("date").as_int64(), 1'700'000'000'000'000);
   EXPECT_FALSE(mails[0].as_object().contains("uidl")) << "it is what the UID makes";

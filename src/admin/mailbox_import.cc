@@ -100,8 +100,9 @@ Result<MailboxCommands::IncomingMail> MailboxCommands::ParseMail(const json::obj
   ASSIGN_OR_RETURN(const std::string origin, texts.Text("origin", 2 * store::kOriginBytes));
   ASSIGN_OR_RETURN(message.origin, ParseOrigin(origin));
   ASSIGN_OR_RETURN(message.uidl, texts.OptionalText("uidl", store::kUidlBytesMax));
-  // The same id comes out of the UID: then it needs no place of its own.
-  if (uid != 0 && message.uidl == parts_.uidl_format.Format(uid_validity, message.uid)) message.uidl.clear();
+  // An id that the format makes is that of the message with that UID: of this one, then it needs no place of its own;
+  // or of another, which has taken the UID meanwhile, and whose clients would take the two for one.
+  if (parts_.uidl_format.Makes(uid_validity, message.uidl)) message.uidl.clear();
   return incoming;
 }
 

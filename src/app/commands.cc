@@ -9,6 +9,7 @@
 #include "app/commands_user.h"
 #include "app/mffs_commands.h"
 #include "app/serve.h"
+#include "app/transfer_commands.h"
 #include "app/version.h"
 
 namespace app {
@@ -55,6 +56,7 @@ int RunCommandLine(int argc, const char* const* argv, Terminal terminal) {
   UserSubcommands users(&root, &invocation);
   QueueSubcommands queue(&root, &invocation);
   AddStatusSubcommand(&root, &invocation);
+  TransferSubcommands transfers(&root, &invocation);
   MffsSubcommands mffs(&root, &invocation);
   AddVersion(&root, &invocation);
   try {

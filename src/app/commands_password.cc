@@ -94,6 +94,21 @@ Result<std::string> AskForPassword(const std::string& address) {
   return CheckPassword(first);
 }
 
+Result<std::string> AskForPasswordOnce(const std::string& user) {
+  const File terminal = OpenTerminal();
+  if (terminal == nullptr) {
+    return Error(Errc::kInvalid,
+                 "there is no terminal to ask for the password on; give it with --password-file or --password-stdin");
+  }
+  const NoEcho no_echo(::fileno(terminal.get()));
+  if (!no_echo.is_off()) {
+    return Error(Errc::kInvalid, "the terminal would show the password; give it with --password-file");
+  }
+  const std::string password = AskLine(terminal.get(), "Password of " + user + ": ");
+  std::fputs("\n", terminal.get());
+  return CheckPassword(password);
+}
+
 Result<> AskToConfirm(const std::string& question) {
   const File terminal = OpenTerminal();
   if (terminal == nullptr)

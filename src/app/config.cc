@@ -146,6 +146,8 @@ base::Result<> Check(NodeConfig& config) {
   if (config.recipient_delimiter.size() != 1) return Bad("mail.recipient_delimiter", "must be one character");
   if (const auto format = pop3::proto::UidlFormat::Parse(config.pop3_uidl_format); !format) {
     return Bad("pop3.uidl_format", format.error().message());
+  } else if (!format->has_uid_validity()) {
+    return Bad("pop3.uidl_format", "must have %v: without the UIDVALIDITY clients take new mail for old");
   }
   if (config.recipients_max < 100) return Bad("mail.recipients_max", "must be at least 100 (RFC 5321 §4.5.3.1.8)");
   if (config.message_bytes_max < 64u << 10) return Bad("mail.size_max", "must be at least 64KiB (RFC 5321 §4.5.3.1.7)");

@@ -33,6 +33,7 @@ enum class EntryType : std::uint8_t {
   kImport = 14,
   kSetUids = 15,
 };
+inline constexpr EntryType kNewestEntryType = EntryType::kSetUids;
 inline constexpr std::uint8_t kEntryVersion = 1;
 
 struct CreateAccountEntry {

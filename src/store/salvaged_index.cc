@@ -179,7 +179,7 @@ bool SalvagedIndex::IsSoundOfMailbox(std::string_view key, std::string_view valu
 
 base::Result<> SalvagedIndex::Apply(const replog::EntryView& entry) {
   const bool is_known = entry.type >= static_cast<std::uint8_t>(EntryType::kCreateAccount) &&
-                        entry.type <= static_cast<std::uint8_t>(EntryType::kPurge) && !entry.meta.empty() &&
+                        entry.type <= static_cast<std::uint8_t>(kNewestEntryType) && !entry.meta.empty() &&
                         static_cast<std::uint8_t>(entry.meta[0]) <= kEntryVersion;
   if (!is_known) {
     return base::Error(base::Errc::kUnsupported,

@@ -1,6 +1,7 @@
 #include "pop3/proto/uidl_format.h"
 
 #include <algorithm>
+#include <charconv>
 
 #include <fmt/format.h>
 
@@ -16,6 +17,12 @@ base::Error Bad(std::string_view why) {
   return base::Error(base::Errc::kInvalid,
                      fmt::format("{}; write text with %u (the UID) and %v (the UIDVALIDITY), such as \"{}\"", why,
                                  UidlFormat::kDefault));
+}
+
+constexpr std::size_t kUidDigitsMax = 10;
+
+std::string Digits(bool is_hexadecimal, std::uint32_t value) {
+  return is_hexadecimal ? fmt::format("{:x}", value) : fmt::format("{}", value);
 }
 
 bool IsDigit(char c) {
@@ -78,13 +85,36 @@ base::Result<UidlFormat::Part> UidlFormat::ParseVariable(std::string_view* rest)
   return part;
 }
 
+bool UidlFormat::has_uid_validity() const {
+  return std::ranges::any_of(parts_, [](const Part& part) { return part.variable == 'v'; });
+}
+
+bool UidlFormat::Makes(std::uint32_t uid_validity, std::string_view id) const {
+  // Any number in the id may be the UID: trying costs less than telling variables and text apart.
+  for (const Part& part : parts_) {
+    if (part.variable == 'v' && !id.contains(Digits(part.is_hexadecimal, uid_validity))) return false;
+  }
+  for (std::size_t begin = 0; begin < id.size(); ++begin) {
+    for (const Part& part : parts_) {
+      if (part.variable != 'u') continue;
+      for (std::size_t size = 1; size <= kUidDigitsMax && begin + size <= id.size(); ++size) {
+        std::uint32_t uid = 0;
+        const char* const end = id.data() + begin + size;
+        const auto parsed = std::from_chars(id.data() + begin, end, uid, part.is_hexadecimal ? 16 : 10);
+        if (parsed.ec == std::errc() && parsed.ptr == end && Format(uid_validity, uid) == id) return true;
+      }
+    }
+  }
+  return false;
+}
+
 std::string UidlFormat::Format(std::uint32_t uid_validity, std::uint32_t uid) const {
   std::string id;
   for (const Part& part : parts_) {
     id += part.text;
     if (part.variable == '\0') continue;
     const std::uint32_t value = part.variable == 'u' ? uid : uid_validity;
-    const std::string digits = part.is_hexadecimal ? fmt::format("{:x}", value) : fmt::format("{}", value);
+    const std::string digits = Digits(part.is_hexadecimal, value);
     if (digits.size() < part.width) id.append(part.width - digits.size(), part.is_zero_filled ? '0' : ' ');
     id += digits;
   }

@@ -24,6 +24,10 @@ class UidlFormat {
   static base::Result<UidlFormat> Parse(std::string_view text);
 
   const std::string& text() const { return text_; }
+  // Whether mailboxes that were made anew have other ids: without that, clients take new mail for old.
+  bool has_uid_validity() const;
+  // Whether this is the id of some UID.
+  bool Makes(std::uint32_t uid_validity, std::string_view id) const;
   std::string Format(std::uint32_t uid_validity, std::uint32_t uid) const;
 
  private:
