@@ -13,7 +13,7 @@ CTEST := ctest --output-on-failure --no-tests=error
 SOURCES = $(shell git ls-files --cached --others --exclude-standard '*.cc' '*.h')
 
 .NOTPARALLEL:
-.PHONY: help run test build bench format lint lint-all fuzz asan tsan soak mutants crash-matrix clean \
+.PHONY: help run test build bench plots format lint lint-all fuzz asan tsan soak mutants crash-matrix clean \
         install-build install-test install-lint install-bench peers configure-release configure-asan configure-tsan configure-fuzz
 
 help: ## list the targets
@@ -34,6 +34,9 @@ bench: install-bench build peers ## run all benchmarks; ends with the bars that 
 
 bench-%: install-bench build peers ## run one benchmark: bench/NAME
 	@scripts/bench.sh $*
+
+plots: ## draw docs/bench/*.svg from what the benchmarks last gave (bench-results/)
+	@tools/plot.py
 
 format: install-lint ## format all sources in place
 	@clang-format-19 -i $(SOURCES)

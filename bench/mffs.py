@@ -8,7 +8,9 @@ RocksDB: sync writes, threads, its own group commit; SQLite: WAL, synchronous=FU
 fio: sequential, O_DIRECT, io_uring, depth 1, O_DSYNC; beside it the same with fdatasync, which MFFS uses where a disk has a cache and no FUA.
 
 Cases: SIZE-WRITERS, SIZE one of 4k, 64k, specmail, power2 (data/mail-workload.md), WRITERS one of 1, 8, 64, 512; gathering and prefetch (off and on, on
-the plain disk and on one limited to 200 operations/s and 100 MB/s, which is a throttle in the benchmark); amplification (a queue fills and drains).
+the plain disk and on one limited to 200 operations/s and 100 MB/s, which is a throttle in the benchmark); amplification (a queue fills and drains);
+mailbox (write amplification of a volume of 2 GiB that stays 80 % full, in 256 segments as 16 GiB has, while mails are deleted: any mail, or of five
+deletions four of the same fifth of the mails); streams (the same of parked mail among transit mail, with the parked in a stream of their own and without).
 
 Usage: mffs.py [--seconds 1.5] [--pairs 3] [--quick] [--cases CASE ...]
 """
@@ -41,11 +43,13 @@ DISK_BARS = {"4k-64": ("256k", 0.7), "4k-512": ("1m", 0.9)}
 SINGLE_WRITER_BAR = 1.3
 ABLATION_BAR = 10
 AMPLIFICATION_BAR = 1.1
+MAILBOX_BARS = {"uniform": 3.2, "skewed": 2.5}
+CHURN_BYTES = 2 << 30
 LIMITED = ["--limit-operations", "200", "--limit-bytes", "100000000"]
 
 GRID = [f"{size}-{writers}" for size in SIZES for writers in WRITERS]
-CASES = [*GRID, "gathering", "prefetch", "amplification"]
-QUICK = ["4k-1", "4k-64", "4k-512", "64k-64", "specmail-64", "gathering", "prefetch", "amplification"]
+CASES = [*GRID, "gathering", "prefetch", "amplification", "mailbox", "streams"]
+QUICK = ["4k-1", "4k-64", "4k-512", "64k-64", "specmail-64", "gathering", "prefetch", "amplification", "mailbox", "streams"]
 
 
 def build():
@@ -174,11 +178,49 @@ def measure_amplification(results, seconds):
     print(f"{'':<28} {run['rounds']} rounds, {run['acknowledged']:,} mails", flush=True)
 
 
+def run_churn(lives, size, *more):
+    """On a file of its own, so that the volume is small."""
+    volume = os.path.join(FOLDER, "churn")
+    run_load(["--work", "prepare", "--volume", volume, "--volume-bytes", str(CHURN_BYTES)])
+    return run_load(["--work", "churn", "--volume", volume, "--lives", lives, "--size", SIZES[size], "--writers", "64", *more])
+
+
+def amplification(run):
+    return run["volume_bytes"] / run["appended_bytes"]
+
+
+def measure_mailbox(results):
+    """Counted at the device: checkpoints, summaries, padding and the cleaner's copies included; appended: mails and 48 bytes of envelope each."""
+    for lives, bar in MAILBOX_BARS.items():
+        for size in ("4k", "specmail"):
+            run = run_churn(lives, size, "--fill", "0.8")
+            ratio = amplification(run)
+            results.add(f"mailbox-{size}", f"device bytes, {lives}", run["volume_bytes"] / 1e6, "MB", "appended", run["appended_bytes"] / 1e6, ratio,
+                        bar, ratio <= bar)
+            print(f"{'':<28} {run['mails_per_second']:,.0f} mails/s, p99 {run['p99_us'] / 1e3:.1f} ms, {run['segments_cleaned']} of"
+                  f" {run['capacity_bytes'] >> 23} segments cleaned", flush=True)
+
+
+def measure_streams(results):
+    """40 % of the volume is parked mail that stays; the transit mail among which it comes is gone soon."""
+    for disk, limits in (("plain disk", []), ("limited disk", [*LIMITED, "--volumes", "1"])):
+        runs = {state: run_churn("parked", "4k", "--fill", "0.4", *flags, *limits) for state, flags in (("on", []), ("off", ["--no-streams"]))}
+        for state, run in runs.items():
+            results.add(f"streams {state}", f"device bytes, {disk}", run["volume_bytes"] / 1e6, "MB", "appended", run["appended_bytes"] / 1e6,
+                        amplification(run))
+        add_ratio(results, "streams", f"mails/s, {disk}", "mails/s", [runs["on"]["mails_per_second"]], "in one stream",
+                  [runs["off"]["mails_per_second"]])
+
+
 def measure(results, case, seconds, pairs):
     if case in ("gathering", "prefetch"):
         measure_ablation(results, case, seconds, pairs)
     elif case == "amplification":
         measure_amplification(results, seconds)
+    elif case == "mailbox":
+        measure_mailbox(results)
+    elif case == "streams":
+        measure_streams(results)
     else:
         measure_grid(results, case, seconds, pairs)
 

@@ -14,9 +14,9 @@ base::Result<> BenchVolume::OpenDevice() {
   return {};
 }
 
-async::Task<base::Result<>> BenchVolume::FormatAndStart(mffs::VolumeOptions options) {
+async::Task<base::Result<>> BenchVolume::FormatAndStart(mffs::VolumeOptions options, mffs::FormatOptions format) {
   CO_RETURN_IF_ERROR(OpenDevice());
-  CO_RETURN_IF_ERROR(co_await mffs::Volume::Format(meter_.get(), {}));
+  CO_RETURN_IF_ERROR(co_await mffs::Volume::Format(meter_.get(), format));
   ASSIGN_OR_CO_RETURN(volume_, co_await mffs::Volume::Open(meter_.get(), &clock_, std::move(options)));
   volume_->Start(this);
   is_started_ = true;

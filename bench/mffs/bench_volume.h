@@ -25,7 +25,7 @@ class BenchVolume final : public mffs::RecordOwner {
   BenchVolume(async::Executor executor, std::string path, DeviceLimits limits)
       : executor_(executor), path_(std::move(path)), limits_(limits) {}
 
-  async::Task<base::Result<>> FormatAndStart(mffs::VolumeOptions options);
+  async::Task<base::Result<>> FormatAndStart(mffs::VolumeOptions options, mffs::FormatOptions format = {});
   // Opens what was formatted and closed before; without writing to it.
   async::Task<base::Result<>> OpenToRead(mffs::VolumeOptions options);
   async::Task<base::Result<>> Close();
@@ -35,10 +35,16 @@ class BenchVolume final : public mffs::RecordOwner {
   std::uint64_t writes() const { return writes_; }
   std::uint64_t bytes_written() const { return bytes_written_; }
 
+  std::uint64_t bytes_written_so_far() const { return bytes_written_ + (meter_ ? meter_->bytes_written() : 0); }
+
   // The queue: records are kept until they are released; cleaning may move them meanwhile.
   void Keep(const MailAppend::Stored& record) { kept_.emplace(record.key, record.location); }
   void Release(const mffs::RecordKey& key);
   std::size_t kept() const { return kept_.size(); }
+  bool IsKeptAt(const mffs::RecordKey& key, const mffs::Location& location) const {
+    const auto record = kept_.find(key);
+    return record != kept_.end() && record->second == location;
+  }
 
   async::Task<base::Result<>> Moved(std::vector<Move> moves) override;
   CheckpointState TakeCheckpointState() override { return {}; }

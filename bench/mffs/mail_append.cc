@@ -11,9 +11,9 @@ constexpr std::size_t kPartBytes = std::size_t{256} << 10;
 
 }  // namespace
 
-async::Task<base::Result<>> MailAppend::Append(MailId id, std::uint8_t type, std::string_view mail) {
-  CO_RETURN_IF_ERROR(volume_->Admit(mffs::Stream::kTransit, mail.size()));
-  const std::size_t records = std::max<std::size_t>(1, (mail.size() + kPartBytes - 1) / kPartBytes);
+async::Task<base::Result<>> MailAppend::Append(MailId id, std::uint8_t type, MailToStore mail) {
+  CO_RETURN_IF_ERROR(volume_->Admit(mail.stream, mail.bytes.size()));
+  const std::size_t records = std::max<std::size_t>(1, (mail.bytes.size() + kPartBytes - 1) / kPartBytes);
   requests_.resize(std::max(requests_.size(), records));
   stored_.assign(records, {});
   left_ = records;
@@ -23,19 +23,19 @@ async::Task<base::Result<>> MailAppend::Append(MailId id, std::uint8_t type, std
     const bool is_last = i + 1 == records;
     const mffs::RecordKey key{
         .type = is_last ? type : kPartType, .partition = id.writer, .epoch = i, .index = id.number};
-    AppendRecord(i, key, mail.substr(i * kPartBytes, kPartBytes));
+    AppendRecord(i, key, {mail.bytes.substr(i * kPartBytes, kPartBytes), mail.stream});
   }
   co_await ended_->Wait();
   if (error_.has_value()) co_return *std::exchange(error_, std::nullopt);
   co_return base::Result<>();
 }
 
-void MailAppend::AppendRecord(std::size_t index, mffs::RecordKey key, std::string_view body) {
+void MailAppend::AppendRecord(std::size_t index, mffs::RecordKey key, MailToStore body) {
   mffs::AppendRequest& request = requests_[index];
-  request.stream = mffs::Stream::kTransit;
+  request.stream = body.stream;
   request.key = key;
   request.head = {head_.data(), head_.size()};
-  request.body = {body, {}, {}};
+  request.body = {body.bytes, {}, {}};
   request.done = [this, index](base::Result<mffs::Location> location) { OnDone(index, std::move(location)); };
   stored_[index].key = key;
   volume_->Append(&request);

@@ -26,6 +26,11 @@ struct MailId {
   std::uint64_t number = 0;
 };
 
+struct MailToStore {
+  std::string_view bytes;
+  mffs::Stream stream = mffs::Stream::kTransit;
+};
+
 // Used by one writer for one mail after the other; keeps its requests.
 //
 // Thread: the volume's shard. Borrows the volume and the mail's bytes until Store() has returned.
@@ -36,8 +41,8 @@ class MailAppend {
   MailAppend& operator=(const MailAppend&) = delete;
 
   // Returns when all records are durable. Errors: those of Volume::Admit and Append.
-  async::Task<base::Result<>> Store(MailId id, std::string_view mail) { return Append(id, kMailType, mail); }
-  async::Task<base::Result<>> StoreNote(MailId id, std::string_view note) { return Append(id, kNoteType, note); }
+  async::Task<base::Result<>> Store(MailId id, MailToStore mail) { return Append(id, kMailType, mail); }
+  async::Task<base::Result<>> StoreNote(MailId id, std::string_view note) { return Append(id, kNoteType, {note}); }
 
   // The key and the place of each record of the last one stored.
   struct Stored {
@@ -47,8 +52,8 @@ class MailAppend {
   const std::vector<Stored>& stored() const { return stored_; }
 
  private:
-  async::Task<base::Result<>> Append(MailId id, std::uint8_t type, std::string_view mail);
-  void AppendRecord(std::size_t index, mffs::RecordKey key, std::string_view body);
+  async::Task<base::Result<>> Append(MailId id, std::uint8_t type, MailToStore mail);
+  void AppendRecord(std::size_t index, mffs::RecordKey key, MailToStore body);
   void OnDone(std::size_t index, base::Result<mffs::Location> location);
 
   mffs::Volume* volume_;

@@ -2,6 +2,7 @@
 // bench/mffs.py runs it. Everything is kept below --folder, which is on the file system to be measured.
 #include <cstdio>
 #include <fstream>
+#include <map>
 
 #include <CLI/CLI.hpp>
 #include <fmt/format.h>
@@ -29,6 +30,7 @@ struct Arguments {
   bool no_gathering = false;
   bool no_prefetching = false;
   bench::DeviceLimits limits;
+  bench::ChurnPlan churn;
 };
 
 // Writes and bytes written of the disk below `folder`, by everybody on this machine; zeroes where it does not tell.
@@ -65,6 +67,7 @@ base::Result<bench::Outcome> RunMffs(const Arguments& arguments, const bench::Lo
                              .limits = arguments.limits};
   if (arguments.work == "drain") return bench::RunFillAndDrain(mffs, arguments.backlog_bytes);
   if (arguments.work == "read") return bench::RunReads(mffs);
+  if (arguments.work == "churn") return bench::RunChurn(mffs, arguments.churn);
   return bench::RunAppends(mffs);
 }
 
@@ -102,8 +105,8 @@ int main(int argc, char** argv) {
   Arguments arguments;
   CLI::App app("Durable mails by many writers into MFFS or a peer of it; one line of JSON.");
   app.add_option("--engine", arguments.engine)->check(CLI::IsMember({"mffs", "file", "rocksdb", "sqlite"}));
-  app.add_option("--work", arguments.work, "mffs: append, drain, read, or prepare the volume's file")
-      ->check(CLI::IsMember({"append", "drain", "read", "prepare"}));
+  app.add_option("--work", arguments.work, "mffs: append, drain, read, churn, or prepare the volume's file")
+      ->check(CLI::IsMember({"append", "drain", "read", "churn", "prepare"}));
   app.add_option("--size", arguments.size, "bytes, specmail or power2");
   app.add_option("--folder", arguments.folder, "of the peers: exists and is empty");
   app.add_option("--volume", arguments.volume, "the volume's file; formatted anew");
@@ -113,6 +116,13 @@ int main(int argc, char** argv) {
   app.add_option("--directories", arguments.directories, "file: the writers share so many")->check(CLI::Range(1, 4096));
   app.add_option("--seconds", arguments.seconds)->check(CLI::Range(0.1, 3600.0));
   app.add_option("--warm-up", arguments.warm_up)->check(CLI::Range(0.0, 60.0));
+  const std::map<std::string, bench::Lives> lives{
+      {"uniform", bench::Lives::kUniform}, {"skewed", bench::Lives::kSkewed}, {"parked", bench::Lives::kParked}};
+  app.add_option("--lives", arguments.churn.lives, "churn: uniform, skewed, parked")
+      ->transform(CLI::CheckedTransformer(lives));
+  app.add_option("--fill", arguments.churn.fill, "churn: of the volume is live")->check(CLI::Range(0.01, 0.9));
+  app.add_option("--volumes", arguments.churn.volumes_written, "churn: measured over so many times the capacity");
+  app.add_flag("!--no-streams", arguments.churn.streams);
   app.add_flag("--no-gathering", arguments.no_gathering);
   app.add_flag("--no-prefetching", arguments.no_prefetching);
   app.add_option("--limit-operations", arguments.limits.operations_per_second, "a second, of the volume's device");

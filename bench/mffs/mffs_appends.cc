@@ -69,7 +69,7 @@ async::Task<void> Write(Appends* run, std::uint32_t writer) {
     const auto begun = std::chrono::steady_clock::now();
     if (run->window.IsOver(begun)) co_return;
     const std::string_view mail = mails.Next();
-    auto stored = co_await append.Store({writer, number}, mail);
+    auto stored = co_await append.Store({writer, number}, {mail});
     if (stored) {
       run->tally.Add(run->window, mail.size(), begun);
       ++run->acknowledged[writer];

@@ -100,7 +100,7 @@ async::Task<void> Fill(Queue* run, std::uint32_t writer) {
     if (run->window.IsOver(begun)) co_return;
     const MailId id{writer, run->next_numbers[writer]++};
     const std::string_view mail = run->sources[writer].Next();
-    auto stored = co_await append.Store(id, mail);
+    auto stored = co_await append.Store(id, {mail});
     if (!stored) {
       run->error = std::move(stored).error();
       co_return;

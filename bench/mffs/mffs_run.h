@@ -32,6 +32,27 @@ base::Result<Outcome> RunAppends(const MffsPlan& plan);
 // device was given, checkpoints and all. After reopening nothing may be live.
 base::Result<Outcome> RunFillAndDrain(const MffsPlan& plan, std::uint64_t backlog_bytes);
 
+// How long mails live, and so where dead bytes lie.
+enum class Lives : std::uint8_t {
+  kUniform,  // A mailbox volume; any mail may be deleted next.
+  kSkewed,   // The same; of five deletions four hit the same fifth of the mails.
+  kParked,   // Transit mail, delivered soon (a twentieth of the volume waits), and a parked mail among each five, which
+             // stays until `fill` of the volume is parked; both leave in the order in which they came.
+};
+
+struct ChurnPlan {
+  Lives lives = Lives::kUniform;
+  double fill = 0.8;    // Of the capacity is live.
+  bool streams = true;  // False: parked mail goes to the transit stream, to measure what streams gain.
+  std::uint32_t segment_bytes = 8 << 20;  // So that a small volume has as many segments as a usual one.
+  std::uint64_t volumes_written = 3;      // Measured for as long as this many times the capacity is written.
+};
+
+// Fills a volume, then adds mails and removes as many, until as much as the volume holds was written, and measures from
+// there on. Outcome::more has what was appended and what the device was given, checkpoints, summaries and cleaning
+// included. After reopening exactly what was kept must be live.
+base::Result<Outcome> RunChurn(const MffsPlan& plan, const ChurnPlan& churn);
+
 // Fills without limits for the plan's time, opens the volume again with them, and reads the mails in disk order, one
 // ReadRun after the other.
 base::Result<Outcome> RunReads(const MffsPlan& plan);

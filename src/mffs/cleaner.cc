@@ -1,8 +1,16 @@
 #include "mffs/cleaner.h"
 
+#include <deque>
+#include <iterator>
+
 #include "base/log.h"
 
 namespace mffs {
+namespace {
+
+constexpr std::uint32_t kReadBytes = 256u << 10;
+
+}  // namespace
 
 std::optional<std::uint32_t> Cleaner::Victim(std::uint32_t below_percent) const {
   std::optional<std::uint32_t> best;
@@ -17,9 +25,22 @@ std::optional<std::uint32_t> Cleaner::Victim(std::uint32_t below_percent) const 
   return best;
 }
 
+std::uint64_t Cleaner::StepBytes() const {
+  if (table_->free_count() > GatheringWriter::kReserveForMeta) return step_bytes_;
+  std::uint64_t room = 0;
+  for (std::uint32_t i = 0; i < table_->size(); ++i) {
+    const Segment& segment = (*table_)[i];
+    if (segment.state != SegmentState::kOpen || segment.stream != Stream::kCold) continue;
+    room = geometry_.segment_bytes - std::uint64_t{segment.end_sector} * kSectorBytes;
+  }
+  // For a last record that is large, and for what blocks and the summary need beside the records.
+  const std::uint64_t kept = kBodyBytesMax + geometry_.segment_bytes / 16;
+  return room > kept ? std::min(step_bytes_, room - kept) : 0;
+}
+
 async::Task<base::Result<std::uint64_t>> Cleaner::Step(std::uint32_t victim, RecordOwner* owner) {
   const std::uint32_t generation = (*table_)[victim].generation;
-  Copies copies = co_await Collect(victim);
+  Copies copies = co_await Collect(victim, StepBytes());
   const std::uint64_t bytes = copies.bytes;
   if (copies.records.empty()) {
     const Segment& segment = (*table_)[victim];
@@ -57,20 +78,26 @@ async::Task<base::Result<std::uint64_t>> Cleaner::Step(std::uint32_t victim, Rec
   co_return bytes;
 }
 
-async::Task<Cleaner::Copies> Cleaner::Collect(std::uint32_t victim) {
+async::Task<Cleaner::Copies> Cleaner::Collect(std::uint32_t victim, std::uint64_t bytes_max) {
   Copies copies;
+  std::deque<std::pair<Location, Record>> run;  // Read with an earlier one: a read each would bound cleaning's speed.
   SegmentCursor cursor(device_, geometry_, victim, (*table_)[victim], Lsn(), deadline_);
-  while (copies.bytes < step_bytes_) {
+  while (copies.bytes < bytes_max) {
     const bool more = co_await cursor.Next();
     if (!more) break;
     for (const RecordBatch::Entry& entry : cursor.batch().entries) {
       if (!table_->IsLive(entry.location)) continue;
-      if (entry.header.key.type >= kOwnTypesFirst || copies.bytes >= step_bytes_) continue;
-      auto record = co_await reader_.Read(entry.location);
-      if (!record.has_value()) {
-        base::LogError("mffs_record_damaged", {{"reason", record.error().message()}});
-        continue;
+      if (entry.header.key.type >= kOwnTypesFirst || copies.bytes >= bytes_max) continue;
+      while (!run.empty() && run.front().first < entry.location) run.pop_front();
+      if (run.empty() || run.front().first != entry.location) {
+        auto read = co_await reader_.ReadRun(entry.location, kReadBytes, (*table_)[victim].end_sector);
+        if (!read.has_value()) {
+          base::LogError("mffs_record_damaged", {{"reason", read.error().message()}});
+          continue;
+        }
+        run.assign(std::make_move_iterator(read->begin()), std::make_move_iterator(read->end()));
       }
+      Record* const record = &run.front().second;
       copies.bytes += entry.location.size;
       copies.from.push_back(entry.location);
       copies.records.push_back(

@@ -32,8 +32,9 @@ class Cleaner {
 
   // The emptiest sealed segment of which less than `below_percent` is live and that can be cleaned.
   std::optional<std::uint32_t> Victim(std::uint32_t below_percent) const;
-  // Whether the reserve has a segment that a step may need.
-  bool HasRoom() const { return table_->free_count() > GatheringWriter::kReserveForMeta; }
+  // Whether a step finds room: a free segment beside the reserve, or enough of the one that copies go to now. Without
+  // the latter a victim that is partly copied could take the last segment and never be finished.
+  bool HasRoom() const { return StepBytes() > 0; }
   // Moves a part of the victim's records. Returns the bytes copied; 0: it is done with. The caller has asked HasRoom().
   async::Task<base::Result<std::uint64_t>> Step(std::uint32_t victim, RecordOwner* owner);
 
@@ -47,7 +48,9 @@ class Cleaner {
     std::vector<Location> from;
     std::uint64_t bytes = 0;
   };
-  async::Task<Copies> Collect(std::uint32_t victim);
+  async::Task<Copies> Collect(std::uint32_t victim, std::uint64_t bytes_max);
+  // What a step may copy; a record more may come on top.
+  std::uint64_t StepBytes() const;
 
   BlockDevice* device_;
   SegmentTable* table_;
