@@ -21,6 +21,9 @@ async::Task<base::Result<std::uint64_t>> Cleaner::Step(std::uint32_t victim, Rec
   const std::uint32_t generation = (*table_)[victim].generation;
   Copies copies = co_await Collect(victim);
   const std::uint64_t bytes = copies.bytes;
+  if (copies.records.empty() && copies.lacks_room) {
+    co_return base::Error(base::Errc::kNoSpace, "its records are larger than the room that is left for copies");
+  }
   if (copies.records.empty()) {
     const Segment& segment = (*table_)[victim];
     const bool unmovable = segment.generation == generation && segment.live.live() > 0;
@@ -59,13 +62,19 @@ async::Task<base::Result<std::uint64_t>> Cleaner::Step(std::uint32_t victim, Rec
 
 async::Task<Cleaner::Copies> Cleaner::Collect(std::uint32_t victim) {
   Copies copies;
+  const std::uint64_t room = StepRoom();
+  const bool may_exceed = HasSpareSegment();
   SegmentCursor cursor(device_, geometry_, victim, (*table_)[victim], Lsn(), deadline_);
-  while (copies.bytes < step_bytes_) {
+  while (copies.bytes < room) {
     const bool more = co_await cursor.Next();
     if (!more) break;
     for (const RecordBatch::Entry& entry : cursor.batch().entries) {
       if (!table_->IsLive(entry.location)) continue;
-      if (entry.header.key.type >= kOwnTypesFirst || copies.bytes >= step_bytes_) continue;
+      if (entry.header.key.type >= kOwnTypesFirst || copies.bytes >= room) continue;
+      if (!may_exceed && copies.bytes + PaddedRecordBytes(entry.location.size) > room) {
+        copies.lacks_room = true;
+        continue;
+      }
       auto record = co_await reader_.Read(entry.location);
       if (!record.has_value()) {
         base::LogError("mffs_record_damaged", {{"reason", record.error().message()}});
