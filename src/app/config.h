@@ -32,6 +32,7 @@ struct NodeConfig {
   std::uint64_t volume_bytes = 16ull << 30;
   std::uint64_t volume_segment_bytes = 64ull << 20;
   std::string volume_io = "auto";
+  std::string volume_zero_fill = "auto";
 
   std::uint64_t buffer_bytes = 128ull << 20;
   std::uint64_t index_bytes = 64ull << 20;
