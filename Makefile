@@ -4,7 +4,8 @@
 JOBS ?= $(shell nproc)
 TEST_JOBS ?= 2
 FUZZ_SECONDS ?= 60
-SOAK_SECONDS ?= 900
+SECONDS ?= 900
+KILLS ?=
 CONFIG ?= config/dev.toml
 
 CONFIGURE := cmake -G Ninja -DCMAKE_C_COMPILER=clang-19 -DCMAKE_CXX_COMPILER=clang++-19 -DCMAKE_BUILD_TYPE=RelWithDebInfo
@@ -70,8 +71,8 @@ tsan: install-test configure-tsan ## run the tests of async, mffs and replog und
 	@$(BUILD) build/tsan -j $(JOBS) --target $(TSAN_TESTS)
 	GTEST_FILTER='$(TSAN_FILTER)' $(CTEST) --test-dir build/tsan -R '^($(subst $(eval ) ,|,$(strip $(TSAN_TESTS))))$$'
 
-soak: install-test build peers ## run the long tests (ctest configuration and label `soak`) for SOAK_SECONDS=900
-	POSTHORN_SOAK_SECONDS=$(SOAK_SECONDS) $(CTEST) --test-dir build/release -C soak -L soak
+soak: install-test build ## kill -9 every 1-5 s under load, with a ledger, for SECONDS=900, or KILLS=1000 times
+	POSTHORN_SOAK_SECONDS=$(SECONDS) POSTHORN_SOAK_KILLS=$(KILLS) $(CTEST) --test-dir build/release -C soak -L soak --verbose
 
 clean: ## remove build/ (not var/, which holds mail, nor bench-results/)
 	rm -rf build

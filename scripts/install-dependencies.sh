@@ -42,6 +42,9 @@ test   openssl               client of the end-to-end tests: s_client
 test   python3               the end-to-end tests; smtplib, poplib, imaplib
 test   procps                process figures in tests
 test   iproute2              sockets and network namespaces in tests
+test   e2fsprogs             volumes on ext4
+test   xfsprogs              volumes on XFS
+test   mount                 loop devices and private mounts in tests
 lint   clang-tidy-19         coroutine and other checks
 lint   clang-format-19       one format
 lint   python3               the checks in tools/

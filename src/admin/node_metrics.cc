@@ -8,13 +8,23 @@ namespace admin {
 namespace {
 
 void RegisterVolume(base::MetricsRegistry* registry, const std::function<mffs::VolumeStatus()>& read) {
-  constexpr std::string_view kBytes = "Bytes of the volume: in all its segments, and of them live.";
+  constexpr std::string_view kBytes = "Bytes of the volume: in all its segments, of them live, and of them not.";
   registry->AddCallback(
       "posthorn_volume_bytes", kBytes, [read] { return static_cast<double>(read().space.capacity_bytes); },
       "kind=\"capacity\"");
   registry->AddCallback(
       "posthorn_volume_bytes", kBytes, [read] { return static_cast<double>(read().space.live_bytes); },
       "kind=\"live\"");
+  registry->AddCallback(
+      "posthorn_volume_bytes", kBytes, [read] { return static_cast<double>(read().space.FreeBytes()); },
+      "kind=\"free\"");
+  constexpr std::string_view kRefuses = "1 while mail is refused for want of space.";
+  registry->AddCallback(
+      "posthorn_volume_refuses", kRefuses,
+      [read] { return read().space_level >= mffs::SpaceLevel::kParkedRefused ? 1.0 : 0.0; }, "mail=\"suspect\"");
+  registry->AddCallback(
+      "posthorn_volume_refuses", kRefuses,
+      [read] { return read().space_level >= mffs::SpaceLevel::kNewRefused ? 1.0 : 0.0; }, "mail=\"all\"");
   registry->AddCounterCallback("posthorn_volume_commits", "Gathering writes since the start.",
                                [read] { return static_cast<double>(read().commits); });
   registry->AddCounterCallback("posthorn_volume_written_bytes", "Bytes written to the device since the start.",

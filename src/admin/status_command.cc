@@ -49,6 +49,7 @@ json::object ToJson(const mffs::VolumeStatus& status) {
   out["live_bytes_by_stream"] = std::move(by_stream);
   out["segments"] = status.space.segments;
   out["free_segments"] = status.space.free_segments;
+  out["space_level"] = ToString(status.space_level);
   out["read_only"] = status.read_only;
   if (status.read_only) out["read_only_reason"] = JsonText(status.read_only_reason);
   out["durable_lsn"] = status.durable_lsn.value();

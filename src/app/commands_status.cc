@@ -24,6 +24,8 @@ std::string VolumeLine(const json::object& volume) {
   std::string line =
       fmt::format("{} of {} used ({:.1f} %), {} of {} segments free", ReadableBytes(live), ReadableBytes(capacity),
                   percent, NumberOf(volume, "free_segments"), NumberOf(volume, "segments"));
+  if (TextOf(volume, "space_level") == "parked_refused") line += "; SUSPECT MAIL IS REFUSED";
+  if (TextOf(volume, "space_level") == "new_refused") line += "; NEW MAIL IS REFUSED: remove mail";
   if (FlagOf(volume, "read_only")) line += "; READ-ONLY: " + TextOf(volume, "read_only_reason");
   return line;
 }

@@ -133,6 +133,7 @@ base::Result<> CheckDevOnly(const NodeConfig& config) {
 base::Result<> Check(NodeConfig& config) {
   RETURN_IF_ERROR(OneOf("log.level", config.log_level, {"debug", "info", "warning", "error"}));
   RETURN_IF_ERROR(OneOf("volume.io", config.volume_io, {"auto", "io_uring", "threads"}));
+  RETURN_IF_ERROR(OneOf("volume.zero_fill", config.volume_zero_fill, {"auto", "write"}));
   RETURN_IF_ERROR(OneOf("smtp.bare_line_ends", config.smtp_line_ends, {"refuse", "normalize"}));
   RETURN_IF_ERROR(OneOf("smtp.path", config.smtp_path, {"auto", "queue"}));
   RETURN_IF_ERROR(CanonicalizeDomains("mail.domains", config.domains));

@@ -34,6 +34,7 @@ struct NodeConfig {
   std::uint64_t volume_segment_bytes = 64ull << 20;
   std::string volume_io = "auto";
   std::uint64_t volume_scrub_days = 14;  // 0: only by `posthorn mffs scrub`.
+  std::string volume_zero_fill = "auto";
 
   std::uint64_t buffer_bytes = 128ull << 20;
   std::uint64_t index_bytes = 64ull << 20;

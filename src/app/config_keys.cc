@@ -70,6 +70,9 @@ std::vector<ConfigKey> StorageKeys() {
       {"volume.scrub_days", &C::volume_scrub_days, Unit::kCount,
        "Every sector in use is read and verified once in so many days, in the background. 0: only by `posthorn mffs "
        "scrub`."},
+      {"volume.zero_fill", &C::volume_zero_fill, Unit::kNone,
+       "How a volume file that is made gets its zeroes. `auto`: by the disk where it and the kernel can (Linux 6.17), "
+       "else as `write`: written ahead of use, in the background."},
       {"memory.mail_buffers", &C::buffer_bytes, Unit::kBytes,
        "Memory for mail in flight, all sessions together. When it is used up, new mail waits, then gets 451."},
       {"memory.index", &C::index_bytes, Unit::kBytes,

@@ -12,6 +12,7 @@
 #include "base/result.h"
 #include "mffs/block_device.h"
 #include "mffs/volume.h"
+#include "smtp/server/judge.h"
 
 namespace app {
 
@@ -23,6 +24,7 @@ struct NodeWorld {
   const base::Clock* clock = nullptr;
   std::unique_ptr<mffs::BlockDevice> device;  // Null: the volume that the configuration names is opened, or made.
   mffs::VolumeOptions volume_options{};
+  std::unique_ptr<smtp::Judge> judge = std::make_unique<smtp::ImpartialJudge>();
 };
 
 // Thread: the shard's. Life: Start(), then Stop() before destruction.

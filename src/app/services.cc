@@ -30,6 +30,11 @@ smtp::Settings SmtpSettings(const NodeConfig& config) {
   return settings;
 }
 
+base::Counter* RefusalCounter(base::MetricsRegistry& registry, std::string_view protocol, std::string_view reason) {
+  return &registry.AddCounter("posthorn_store_refusals", "Mails refused because the store could not take them.",
+                              fmt::format("protocol=\"{}\",reason=\"{}\"", protocol, reason));
+}
+
 smtp::SessionMetrics SmtpMetrics(base::MetricsRegistry& registry) {
   smtp::SessionMetrics metrics;
   const std::string_view accepted = "posthorn_smtp_mails_accepted";
@@ -41,6 +46,11 @@ smtp::SessionMetrics SmtpMetrics(base::MetricsRegistry& registry) {
   const std::string_view refused_help = "Mails or recipients refused.";
   metrics.refused_temporary = &registry.AddCounter(refused, refused_help, "kind=\"temporary\"");
   metrics.refused_permanent = &registry.AddCounter(refused, refused_help, "kind=\"permanent\"");
+  const auto for_store = [&registry](std::string_view reason) { return RefusalCounter(registry, "smtp", reason); };
+  metrics.refused_no_space = for_store("no_space");
+  metrics.refused_read_only = for_store("read_only");
+  metrics.refused_busy = for_store("busy");
+  metrics.refused_failed = for_store("failed");
   metrics.commit_seconds =
       &registry.AddHistogram("posthorn_smtp_commit_seconds", "From the last byte of a mail to its 250.",
                              {0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.5, 1, 5});
@@ -60,6 +70,7 @@ base::Result<> OpenSmtp(Node::Parts* parts) {
   parts->smtp_services = {.store = parts->store.get(),
                           .queue = parts->queue.get(),
                           .log = parts->log.get(),
+                          .judge = parts->world.judge.get(),
                           .authenticator = parts->authenticator.get(),
                           .tls = parts->tls.get(),
                           .clock = parts->world.clock,
@@ -142,6 +153,10 @@ base::Result<> OpenImap(Node::Parts* parts) {
   parts->imap_services.recent = &parts->recent;
   parts->imap_services.metrics.logins = LoginCounter(parts->metrics, "imap", "ok");
   parts->imap_services.metrics.login_failures = LoginCounter(parts->metrics, "imap", "wrong");
+  parts->imap_services.metrics.refused_no_space = RefusalCounter(parts->metrics, "imap", "no_space");
+  parts->imap_services.metrics.refused_read_only = RefusalCounter(parts->metrics, "imap", "read_only");
+  parts->imap_services.metrics.refused_busy = RefusalCounter(parts->metrics, "imap", "busy");
+  parts->imap_services.metrics.refused_failed = RefusalCounter(parts->metrics, "imap", "failed");
   return OpenPlainAndTls(
       parts,
       {.protocol = "imap",
@@ -157,6 +172,10 @@ std::optional<std::string> WhyNotReady(const Node::Parts& parts) {
   if (status.read_only) return "the volume is read-only: " + status.read_only_reason;
   const auto admitted = parts.log->Admit(mffs::Stream::kTransit, 0);
   if (!admitted) return admitted.error().message();
+  if (status.space_level == mffs::SpaceLevel::kNewRefused) {
+    return fmt::format("the volume is full: {} of {} bytes are in use, and new mail is refused; remove mail",
+                       status.space.live_bytes, status.space.capacity_bytes);
+  }
   return std::nullopt;
 }
 

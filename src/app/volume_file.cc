@@ -23,12 +23,13 @@ std::string UnfinishedName(const NodeConfig& config) {
 }
 
 // Reserves the space under the unfinished name. True: it is on the disk as zeroes.
-base::Result<bool> MakeFile(const std::string& path, std::uint64_t bytes) {
+base::Result<bool> MakeFile(const std::string& path, const NodeConfig& config) {
+  const std::uint64_t bytes = config.volume_bytes;
   // What is left of a start that was cut off may have been made for another size.
   std::error_code missing;
   if (std::filesystem::file_size(path, missing) > bytes && !missing) std::filesystem::resize_file(path, bytes, missing);
-  base::LogInfo("volume_make", {{"path", path}, {"bytes", bytes}});
-  return mffs::PreallocateFile(path, bytes, {});
+  base::LogInfo("volume_make", {{"path", path}, {"bytes", bytes}, {"zero_fill", config.volume_zero_fill}});
+  return mffs::PreallocateFile(path, bytes, {.use_write_zeroes = config.volume_zero_fill != "write"});
 }
 
 // Only for a file that has no name yet.
@@ -47,7 +48,7 @@ base::Result<OpenedVolumeFile> OpenVolumeFile(async::Executor executor, const No
   opened.is_new = !std::filesystem::exists(opened.path, error);
   if (opened.is_new) {
     opened.path = UnfinishedName(config);
-    auto allocated = MakeFile(opened.path, config.volume_bytes);
+    auto allocated = MakeFile(opened.path, config);
     if (!allocated) return std::move(allocated).error().In("make the volume " + config.VolumePath());
     const bool is_written = *allocated;
     opened.may_need_zeroing = !is_written;

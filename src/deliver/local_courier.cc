@@ -70,6 +70,7 @@ std::string LocalCourier::AccountOf(const std::string& recipient) const {
 async::Task<base::Result<>> LocalCourier::DeliverTogether(const queue::Claim* claim, Stops stops) {
   store::Delivery delivery;
   delivery.cls = claim->cls;
+  delivery.need = mffs::Need::kAccepted;
   delivery.internal_date = clock_->WallNow();
   for (const Stop& stop : stops) {
     delivery.targets.push_back(
@@ -94,7 +95,7 @@ async::Task<base::Result<>> LocalCourier::DeliverTogether(const queue::Claim* cl
 
 // The mail's bytes move from the queue's partition to the mailbox's piece by piece.
 async::Task<base::Result<replog::Body>> LocalCourier::CopyBody(const queue::Claim* claim) {
-  replog::BodyWriter writer = store_->NewBody();
+  replog::BodyWriter writer = store_->NewBody(mffs::Need::kAccepted);
   for (std::uint64_t offset = 0; offset < claim->body.size_bytes; offset += kPieceBytes) {
     ASSIGN_OR_CO_RETURN(const std::string piece, co_await queue_->ReadBody(*claim, offset, kPieceBytes));
     CO_RETURN_IF_ERROR(co_await writer.Write(piece));

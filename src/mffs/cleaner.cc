@@ -25,23 +25,13 @@ std::optional<std::uint32_t> Cleaner::Victim(std::uint32_t below_percent) const 
   return best;
 }
 
-std::uint64_t Cleaner::StepBytes() const {
-  if (table_->free_count() > GatheringWriter::kReserveForMeta) return step_bytes_;
-  std::uint64_t room = 0;
-  for (std::uint32_t i = 0; i < table_->size(); ++i) {
-    const Segment& segment = (*table_)[i];
-    if (segment.state != SegmentState::kOpen || segment.stream != Stream::kCold) continue;
-    room = geometry_.segment_bytes - std::uint64_t{segment.end_sector} * kSectorBytes;
-  }
-  // For a last record that is large, and for what blocks and the summary need beside the records.
-  const std::uint64_t kept = kBodyBytesMax + geometry_.segment_bytes / 16;
-  return room > kept ? std::min(step_bytes_, room - kept) : 0;
-}
-
 async::Task<base::Result<std::uint64_t>> Cleaner::Step(std::uint32_t victim, RecordOwner* owner) {
   const std::uint32_t generation = (*table_)[victim].generation;
-  Copies copies = co_await Collect(victim, StepBytes());
+  Copies copies = co_await Collect(victim);
   const std::uint64_t bytes = copies.bytes;
+  if (copies.records.empty() && copies.lacks_room) {
+    co_return base::Error(base::Errc::kNoSpace, "its records are larger than the room that is left for copies");
+  }
   if (copies.records.empty()) {
     const Segment& segment = (*table_)[victim];
     const bool unmovable = segment.generation == generation && segment.live.live() > 0;
@@ -78,16 +68,22 @@ async::Task<base::Result<std::uint64_t>> Cleaner::Step(std::uint32_t victim, Rec
   co_return bytes;
 }
 
-async::Task<Cleaner::Copies> Cleaner::Collect(std::uint32_t victim, std::uint64_t bytes_max) {
+async::Task<Cleaner::Copies> Cleaner::Collect(std::uint32_t victim) {
   Copies copies;
   std::deque<std::pair<Location, Record>> run;  // Read with an earlier one: a read each would bound cleaning's speed.
+  const std::uint64_t room = StepRoom();
+  const bool may_exceed = HasSpareSegment();
   SegmentCursor cursor(device_, geometry_, victim, (*table_)[victim], Lsn(), deadline_);
-  while (copies.bytes < bytes_max) {
+  while (copies.bytes < room) {
     const bool more = co_await cursor.Next();
     if (!more) break;
     for (const RecordBatch::Entry& entry : cursor.batch().entries) {
       if (!table_->IsLive(entry.location)) continue;
-      if (entry.header.key.type >= kOwnTypesFirst || copies.bytes >= bytes_max) continue;
+      if (entry.header.key.type >= kOwnTypesFirst || copies.bytes >= room) continue;
+      if (!may_exceed && copies.bytes + PaddedRecordBytes(entry.location.size) > room) {
+        copies.lacks_room = true;
+        continue;
+      }
       while (!run.empty() && run.front().first < entry.location) run.pop_front();
       if (run.empty() || run.front().first != entry.location) {
         auto read = co_await reader_.ReadRun(entry.location, kReadBytes, (*table_)[victim].end_sector);

@@ -32,9 +32,9 @@ class Cleaner {
 
   // The emptiest sealed segment of which less than `below_percent` is live and that can be cleaned.
   std::optional<std::uint32_t> Victim(std::uint32_t below_percent) const;
-  // Whether a step finds room: a free segment beside the reserve, or enough of the one that copies go to now. Without
-  // the latter a victim that is partly copied could take the last segment and never be finished.
-  bool HasRoom() const { return StepBytes() > 0; }
+  // Whether a step has somewhere to copy to. Without a segment to spare it is what is left of the open one: a victim
+  // half copied when the last spare segment was taken would otherwise never be freed, nor anything else.
+  bool HasRoom() const { return StepRoom() >= kStepBytesMin; }
   // Moves a part of the victim's records. Returns the bytes copied; 0: it is done with. The caller has asked HasRoom().
   async::Task<base::Result<std::uint64_t>> Step(std::uint32_t victim, RecordOwner* owner);
 
@@ -42,15 +42,20 @@ class Cleaner {
 
  private:
   static constexpr std::uint64_t kStepBytesMax = 2u << 20;  // Copied before the owner is told.
+  static constexpr std::uint64_t kStepBytesMin = 64u << 10;
 
   struct Copies {
     std::vector<OwnedRecord> records;
     std::vector<Location> from;
     std::uint64_t bytes = 0;
+    bool lacks_room = false;  // A record was left for a step that has more room.
   };
-  async::Task<Copies> Collect(std::uint32_t victim, std::uint64_t bytes_max);
-  // What a step may copy; a record more may come on top.
-  std::uint64_t StepBytes() const;
+  bool HasSpareSegment() const { return table_->free_count() > GatheringWriter::kReserveForMeta; }
+  std::uint64_t StepRoom() const {
+    if (HasSpareSegment()) return step_bytes_;
+    return std::min(step_bytes_, writer_->OpenRoomBytes(Stream::kCold));
+  }
+  async::Task<Copies> Collect(std::uint32_t victim);
 
   BlockDevice* device_;
   SegmentTable* table_;

@@ -11,26 +11,8 @@
 namespace mffs {
 namespace {
 
-// Segments that new records leave alone; docs/format/mffs.md, "Space".
-constexpr std::int64_t kReserveForNew = 6;
-constexpr std::int64_t kReserveForParked = 8;
 constexpr std::uint32_t kCleanBelowUnderPressure = 95;
 constexpr std::chrono::milliseconds kLookAgain{1000};  // How long a loop sleeps at most.
-
-std::uint64_t FreePercentMin(Stream stream) {
-  switch (stream) {
-    case Stream::kParked:
-      return 12;
-    case Stream::kTransit:
-    case Stream::kMailbox:
-    case Stream::kHistory:
-      return 7;
-    case Stream::kMeta:
-    case Stream::kCold:
-      return 0;
-  }
-  return 7;
-}
 
 // Counts something while it is under way, also if that ends by cancellation.
 class UnderWay {
@@ -122,31 +104,10 @@ void Volume::Engine::Start(RecordOwner* owner) {
   scrub_task_.Spawn(scrubber_.Run());
 }
 
-// --- Space ---
-
-std::int64_t Volume::Engine::AvailableSegments() const {
-  const auto queued = static_cast<std::int64_t>(writer_.pending_bytes() / geometry_.segment_bytes);
-  return std::int64_t{table_.free_count()} + table_.empty_count() - queued;
-}
-
-base::Result<> Volume::Engine::Admit(Stream stream, std::uint64_t bytes) const {
-  if (writer_.read_only()) return base::Error(base::Errc::kReadOnly, writer_.read_only_reason());
-  const std::uint64_t capacity = std::uint64_t{geometry_.segment_count} * geometry_.segment_bytes;
-  const std::uint64_t used = table_.live_bytes() + writer_.pending_bytes() + bytes;
-  const bool keeps_share = used <= capacity && (capacity - used) * 100 >= capacity * FreePercentMin(stream);
-  std::int64_t needed = stream == Stream::kParked ? kReserveForParked : kReserveForNew;
-  if (stream == Stream::kMeta || stream == Stream::kCold) needed = GatheringWriter::kReserveForMeta;
-  if (!writer_.HasOpenSegment(stream)) ++needed;
-  if (keeps_share && AvailableSegments() >= needed) return {};
-  return base::Error(
-      base::Errc::kNoSpace,
-      fmt::format("{} has no room for stream {}: {} of {} bytes are live, {} segments can be taken; "
-                  "remove mail or use a larger volume",
-                  device_->name(), ToString(stream), table_.live_bytes(), capacity, AvailableSegments()));
-}
+// --- Space: see engine_space.cc ---
 
 bool Volume::Engine::IsUnderPressure() const {
-  return writer_.IsStalled() || AvailableSegments() < SmallOrLarge(geometry_, kReserveForNew, 12);
+  return writer_.IsStalled() || AvailableSegments() < SmallOrLarge(geometry_, kSegmentsForNew, 12);
 }
 
 void Volume::Engine::Release(const Location& location) {
@@ -205,9 +166,10 @@ async::Task<base::Result<RecordReader::Run>> Volume::Engine::ReadRun(Location lo
   co_return run;
 }
 
-async::Task<base::Result<Location>> Volume::Engine::AppendCopy(Stream stream, OwnedRecord record) {
+async::Task<base::Result<Location>> Volume::Engine::AppendCopy(Stream stream, OwnedRecord record, Need need) {
   CHECK(is_started_);
-  CO_RETURN_IF_ERROR(Admit(stream, RecordHeader::kEncodedSize + record.head.size() + record.body.size()));
+  const std::uint64_t bytes = RecordHeader::kEncodedSize + record.head.size() + record.body.size();
+  CO_RETURN_IF_ERROR(Admit(stream, bytes, need));
   std::vector<OwnedRecord> records;
   records.push_back(std::move(record));
   std::vector<Location> places;
@@ -217,10 +179,11 @@ async::Task<base::Result<Location>> Volume::Engine::AppendCopy(Stream stream, Ow
 
 VolumeStatus Volume::Engine::Status() const {
   VolumeStatus status;
-  status.space.capacity_bytes = std::uint64_t{geometry_.segment_count} * geometry_.segment_bytes;
+  status.space.capacity_bytes = geometry_.CapacityBytes();
   status.space.live_bytes = table_.live_bytes();
   status.space.free_segments = table_.free_count() + table_.empty_count();
   status.space.segments = geometry_.segment_count;
+  status.space_level = space_watch_.level();
   status.read_only = writer_.read_only();
   status.read_only_reason = writer_.read_only_reason();
   status.durable_lsn = writer_.durable_lsn();
@@ -238,6 +201,7 @@ VolumeStatus Volume::Engine::Status() const {
 // --- Checkpoints ---
 
 void Volume::Engine::OnBlockDurable() {
+  WatchSpace();
   if (is_started_ && CheckpointIsDue()) checkpoint_wanted_.Set();
 }
 
@@ -267,6 +231,7 @@ async::Task<void> Volume::Engine::CheckpointLoop() {
       continue;
     }
     ResolveStall();
+    WatchSpace();
     const auto pause = std::min<std::chrono::milliseconds>(options_.checkpoint_interval, kLookAgain);
     const bool was_called = co_await checkpoint_wanted_.WaitFor(pause);
     // For an owner who refuses claims and does not call ClaimRetry().

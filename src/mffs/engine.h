@@ -14,6 +14,7 @@
 #include "mffs/recovery.h"
 #include "mffs/scrubber.h"
 #include "mffs/segment_sealer.h"
+#include "mffs/space_watch.h"
 #include "mffs/volume.h"
 #include "mffs/wake_signal.h"
 
@@ -33,9 +34,9 @@ class Volume::Engine {
   std::vector<std::pair<std::uint64_t, std::uint64_t>> UnusedSpace() const;
   async::Task<base::Result<>> Scan(Lsn after, std::function<base::Result<>(const RecordView&)> visit);
   void Start(RecordOwner* owner);
-  base::Result<> Admit(Stream stream, std::uint64_t bytes) const;
+  base::Result<> Admit(Stream stream, std::uint64_t bytes, Need need) const;
   void Append(AppendRequest* request) { writer_.Append(request); }
-  async::Task<base::Result<Location>> AppendCopy(Stream stream, OwnedRecord record);
+  async::Task<base::Result<Location>> AppendCopy(Stream stream, OwnedRecord record, Need need);
   async::Task<base::Result<Record>> Read(Location location);
   async::Task<base::Result<std::string>> ReadBody(Location location, std::uint32_t offset, std::uint32_t size);
   async::Task<base::Result<RecordReader::Run>> ReadRun(Location location, std::uint32_t bytes);
@@ -48,9 +49,20 @@ class Volume::Engine {
   async::Task<base::Result<>> Close();
 
  private:
+  // Segments that new records leave alone; docs/format/mffs.md, "Space".
+  static constexpr std::int64_t kSegmentsForNew = 6;
+
   // Free or soon free, less what is queued: what new records may still take.
   std::int64_t AvailableSegments() const;
   bool IsUnderPressure() const;
+
+  // ---- engine_space.cc: what may be taken ----
+  bool KeepsShare(Stream stream, std::uint64_t bytes, Need need) const;
+  bool HasRoomForMail(Stream stream, std::uint64_t margin_bytes, std::int64_t margin_segments) const;
+  SpaceLevel LevelWith(std::uint64_t margin_bytes, std::int64_t margin_segments) const;
+  // Tells the log when the level has changed, and what to do.
+  void WatchSpace();
+
   // After a failed read: the segment may have been reused meanwhile, which is the caller's error, not damage.
   base::Error Explain(const Location& location, base::Error error);
 
@@ -90,6 +102,7 @@ class Volume::Engine {
   base::SteadyTime last_checkpoint_at_;
   std::uint64_t corrupt_reads_ = 0;
   std::uint64_t reads_under_way_ = 0;  // Of the owner's.
+  SpaceWatch space_watch_;
   WakeSignal checkpoint_wanted_;
   async::Notifier checkpoint_done_;
   WakeSignal cleaning_wanted_;

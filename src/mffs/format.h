@@ -63,6 +63,7 @@ struct Geometry {
   std::uint32_t segment_count = 0;
   std::uint64_t end = 0;  // Size of the device at format, rounded down to 1 MiB.
 
+  std::uint64_t CapacityBytes() const { return std::uint64_t{segment_count} * segment_bytes; }
   std::uint64_t SegmentOffset(std::uint32_t segment) const {
     return kMiB + static_cast<std::uint64_t>(segment) * segment_bytes;
   }

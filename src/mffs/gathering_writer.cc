@@ -96,6 +96,15 @@ BlockRoom GatheringWriter::FreshRoom() const {
           .block_sectors_max = static_cast<std::uint32_t>(AlignUp(block_bytes, kSectorBytes) / kSectorBytes)};
 }
 
+std::uint64_t GatheringWriter::OpenRoomBytes(Stream stream) const {
+  const Lane& lane = lanes_[static_cast<std::size_t>(stream)];
+  if (!lane.segment.has_value()) return 0;
+  constexpr std::uint64_t kBlockHeaders = 2 * kSectorBytes;
+  const std::uint64_t used = kBlockHeaders + geometry_.summary_bytes_max();
+  const std::uint64_t room = RoomOf(lane).sectors * kSectorBytes;
+  return room > used ? room - used : 0;
+}
+
 BlockRoom GatheringWriter::RoomOf(const Lane& lane) const {
   BlockRoom room = FreshRoom();
   if (lane.segment.has_value() && !lane.wants_fresh) {

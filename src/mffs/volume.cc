@@ -88,17 +88,17 @@ void Volume::Start(RecordOwner* owner) {
   engine_->Start(owner);
 }
 
-base::Result<> Volume::Admit(Stream stream, std::uint64_t bytes) const {
-  return engine_->Admit(stream, bytes);
+base::Result<> Volume::Admit(Stream stream, std::uint64_t bytes, Need need) const {
+  return engine_->Admit(stream, bytes, need);
 }
 
 void Volume::Append(AppendRequest* request) {
   engine_->Append(request);
 }
 
-async::Task<base::Result<Location>> Volume::AppendCopy(Stream stream, RecordKey key, std::string head,
-                                                       std::string body) {
-  return engine_->AppendCopy(stream, {.key = key, .head = std::move(head), .body = std::move(body)});
+async::Task<base::Result<Location>> Volume::AppendCopy(Stream stream, RecordKey key, std::string head, std::string body,
+                                                       Need need) {
+  return engine_->AppendCopy(stream, {.key = key, .head = std::move(head), .body = std::move(body)}, need);
 }
 
 async::Task<base::Result<Record>> Volume::Read(Location location) {

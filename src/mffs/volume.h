@@ -15,6 +15,7 @@
 #include "base/result.h"
 #include "mffs/block_device.h"
 #include "mffs/scrub.h"
+#include "mffs/space_watch.h"
 #include "mffs/types.h"
 
 namespace mffs {
@@ -120,6 +121,7 @@ struct SpaceStatus {
 
 struct VolumeStatus {
   SpaceStatus space;
+  SpaceLevel space_level = SpaceLevel::kAllWelcome;
   bool read_only = false;
   std::string read_only_reason;
   Lsn durable_lsn;
@@ -182,12 +184,13 @@ class Volume {
 
   // Whether a record of this size may be appended now: kNoSpace by the watermark of the stream (docs/format/mffs.md
   // "Space"), kReadOnly. An accepted record is not refused later for space.
-  base::Result<> Admit(Stream stream, std::uint64_t bytes) const;
+  base::Result<> Admit(Stream stream, std::uint64_t bytes, Need need = Need::kNew) const;
 
   // Queues a record; `done` is called later, never inside. The caller has asked Admit.
   void Append(AppendRequest* request);
   // The same as a task, for callers off the hot path; asks Admit itself. `body` is copied.
-  async::Task<base::Result<Location>> AppendCopy(Stream stream, RecordKey key, std::string head, std::string body);
+  async::Task<base::Result<Location>> AppendCopy(Stream stream, RecordKey key, std::string head, std::string body,
+                                                 Need need = Need::kNew);
 
   // Reads a record; its location is known when it is durable. Errors: kNotFound (the segment was freed), kCorrupt (a
   // sector that the device cannot read counts as damaged).

@@ -178,6 +178,39 @@ TEST(Space, CleaningGivesBackSegmentsOfWhichLittleIsLive) {
   }
 }
 
+// What users change goes to stream meta when a volume is full, and must not take the segments that cleaning needs:
+// else nothing that they remove from segments in which other mail lies is ever given back.
+TEST(Space, ChangesLeaveAloneWhatCleaningNeeds) {
+  OpenVolume opened;
+  std::uint64_t index = 1;
+  const auto fill = [&](Stream stream, std::size_t bytes, Need need) {
+    for (;; ++index) {
+      ModelRecord record{.body = std::string(bytes, 'm')};
+      const auto appended = async::RunTask(
+          opened.machine.context, opened.machine.volume->AppendCopy(stream, TestKey(index), "", record.body, need));
+      if (!appended.has_value()) return appended.error().code();
+      record.location = *appended;
+      opened.owner.records[index] = std::move(record);
+    }
+  };
+  ASSERT_EQ(fill(Stream::kMailbox, 100'000, Need::kNew), base::Errc::kNoSpace);
+  const std::uint64_t mails = index;
+  ASSERT_EQ(fill(Stream::kMeta, 20'000, Need::kAccepted), base::Errc::kNoSpace);
+  EXPECT_GE(opened.machine.volume->Status().space.free_segments, 5u);
+  // Two mails of three go: no segment is empty, and all have much to give.
+  for (std::uint64_t i = 1; i < mails; ++i) {
+    if (i % 3 == 0) continue;
+    opened.owner.records.at(i).release_begun = true;
+    opened.machine.volume->Release(*opened.owner.records.at(i).location);
+  }
+  for (int i = 0; i < 8000 && !opened.machine.volume->Admit(Stream::kMailbox, 100'000); ++i) {
+    async::RunTask(opened.machine.context, async::Sleep(1ms));
+  }
+  const auto admitted = opened.machine.volume->Admit(Stream::kMailbox, 100'000);
+  EXPECT_TRUE(admitted.has_value()) << admitted.error().message() << "; "
+                                    << opened.machine.volume->Status().segments_cleaned << " segments were cleaned";
+}
+
 TEST(Space, CountersEqualAScan) {
   OpenVolume opened;
   std::vector<Location> all;

@@ -36,7 +36,7 @@ std::string_view Body::head() const {
 struct BodyWriter::State {
   static constexpr std::uint32_t kPartsInFlightMax = 2;
 
-  State(Context* in_context, mffs::Stream to) : context(in_context), stream(to) {}
+  State(Context* in_context, mffs::Stream to, mffs::Need whose) : context(in_context), stream(to), need(whose) {}
   State(const State&) = delete;
   State& operator=(const State&) = delete;
   ~State() {
@@ -59,6 +59,7 @@ struct BodyWriter::State {
 
   Context* context;
   mffs::Stream stream;
+  mffs::Need need;
   mffs::Buffer buffer;
   mffs::Buffer head;  // The first bytes of a large mail: the buffer that it outgrew.
   std::uint64_t size_bytes = 0;
@@ -74,7 +75,7 @@ void BodyWriter::State::Grow(mffs::Buffer larger) {
 }
 
 base::Result<> BodyWriter::State::FlushPart() {
-  RETURN_IF_ERROR(context->volume->Admit(stream, buffer.size()));
+  RETURN_IF_ERROR(context->volume->Admit(stream, buffer.size(), need));
   if (open == nullptr) {
     open = context->open_bodies->Open();
     registry = context->open_bodies;
@@ -100,8 +101,8 @@ async::Task<base::Result<>> BodyWriter::State::AcquireNext() {
   co_return base::Result<>();
 }
 
-BodyWriter::BodyWriter(Log* log, mffs::Stream stream)
-    : state_(std::make_unique<State>(log->engine_->context(), stream)) {}
+BodyWriter::BodyWriter(Log* log, mffs::Stream stream, mffs::Need need)
+    : state_(std::make_unique<State>(log->engine_->context(), stream, need)) {}
 BodyWriter::BodyWriter(BodyWriter&&) noexcept = default;
 BodyWriter& BodyWriter::operator=(BodyWriter&&) noexcept = default;
 BodyWriter::~BodyWriter() = default;

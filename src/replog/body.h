@@ -49,7 +49,7 @@ class BodyWriter {
   static constexpr std::uint32_t kPartBytes = 256u << 10;
 
   // The partition need not be the final one: parts are found by body id and location. Parts go to `stream`.
-  BodyWriter(Log* log, mffs::Stream stream);
+  BodyWriter(Log* log, mffs::Stream stream, mffs::Need need = mffs::Need::kNew);
   BodyWriter(BodyWriter&&) noexcept;
   BodyWriter& operator=(BodyWriter&&) noexcept;
   ~BodyWriter();  // Unfinished: parts written so far are released.

@@ -28,6 +28,7 @@ struct Draft {
   std::uint8_t type = 0;  // The state machine's, not 0.
   mail::Class cls = mail::Class::kNormal;
   mffs::Stream stream = mffs::Stream::kMailbox;
+  mffs::Need need = mffs::Need::kNew;
   std::string meta;  // At most meta_bytes_max.
   Body body;         // Empty for an entry without.
 };

@@ -103,7 +103,7 @@ base::Result<> Proposals::Check(Draft* draft) {
 }
 
 base::Result<> Proposals::AdmitToVolume(Draft* draft, std::uint64_t bytes) {
-  base::Result<> admitted = context_->volume->Admit(draft->stream, bytes);
+  base::Result<> admitted = context_->volume->Admit(draft->stream, bytes, draft->need);
   if (admitted.has_value() || admitted.error().code() != base::Errc::kNoSpace) return admitted;
   // What the log itself could give up is given up soon.
   context_->space_refused = true;
@@ -112,7 +112,7 @@ base::Result<> Proposals::AdmitToVolume(Draft* draft, std::uint64_t bytes) {
   // An entry without a mail is how mail leaves a full volume: it may use the room that is kept for the log's own
   // records.
   draft->stream = mffs::Stream::kMeta;
-  return context_->volume->Admit(draft->stream, bytes);
+  return context_->volume->Admit(draft->stream, bytes, mffs::Need::kAccepted);
 }
 
 base::Result<Pending*> Proposals::Start(Partition* partition, Draft draft, Until until) {

@@ -48,9 +48,9 @@ class Snapshots::PieceWriter final : public SnapshotWriter {
                               .epoch = partition_->epoch.value(),
                               .index = snapshot->pieces.size()};
     const std::uint64_t bytes = piece.size();
-    ASSIGN_OR_CO_RETURN(
-        const mffs::Location place,
-        co_await context_->volume->AppendCopy(mffs::Stream::kMeta, key, EncodePieceHead(kind), std::move(piece)));
+    ASSIGN_OR_CO_RETURN(const mffs::Location place,
+                        co_await context_->volume->AppendCopy(mffs::Stream::kMeta, key, EncodePieceHead(kind),
+                                                              std::move(piece), mffs::Need::kState));
     snapshot->pieces.push_back({place, kind});
     snapshot->bytes += bytes;
     co_return base::Result<>();

@@ -37,8 +37,8 @@ void MailStore::HoldWorkers(bool hold) {
   engine_->HoldWorkers(hold);
 }
 
-replog::BodyWriter MailStore::NewBody() {
-  return replog::BodyWriter(&engine_->log(), mffs::Stream::kMailbox);
+replog::BodyWriter MailStore::NewBody(mffs::Need need) {
+  return replog::BodyWriter(&engine_->log(), mffs::Stream::kMailbox, need);
 }
 
 replog::PartitionId MailStore::PartitionOf(std::string_view canonical_address) const {
@@ -131,6 +131,7 @@ async::Task<base::Result<>> MailStore::Deliver(Delivery delivery) {
   replog::Draft draft;
   draft.type = static_cast<std::uint8_t>(EntryType::kDeliver);
   draft.cls = delivery.cls;
+  draft.need = delivery.need;
   draft.meta = EncodeEntry(entry);
   draft.body = std::move(delivery.body);
   CO_RETURN_IF_ERROR(co_await engine_->log().ProposeCommitted(partition, std::move(draft)));

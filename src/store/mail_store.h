@@ -51,7 +51,8 @@ struct Delivery {
   base::WallTime internal_date;
   std::vector<DeliveryTarget> targets;  // All in one partition.
   replog::Body body;
-  std::vector<Settled> settled;  // From the queue's leader, with mail that comes from the queue.
+  mffs::Need need = mffs::Need::kNew;  // kAccepted: from the queue.
+  std::vector<Settled> settled;        // From the queue's leader, with mail that comes from the queue.
 };
 
 enum class FlagsChange : std::uint8_t { kReplace, kAdd, kRemove };
@@ -171,7 +172,7 @@ class MailStore final : public replog::StateMachine {
   async::Task<void> WaitForChange(MailboxId mailbox, std::uint64_t modseq, std::chrono::milliseconds timeout);
 
   // Makes a writer for a body that will be delivered or appended here.
-  replog::BodyWriter NewBody();
+  replog::BodyWriter NewBody(mffs::Need need = mffs::Need::kNew);
 
   // ---- replog::StateMachine ----
   void Apply(const replog::EntryView& entry, std::function<void(base::Result<std::string>)> done) override;

@@ -59,6 +59,19 @@ def send_until_dead(port, ledger, stop, seed):
         pass  # The node was killed: what was not acknowledged is nobody's.
 
 
+def add_accounts(node):
+    for account in ACCOUNTS:
+        node.run("user", "add", account, "--password-stdin", stdin="posthorn\n")
+
+
+def start_senders(node, ledger, stop, choice):
+    senders = [threading.Thread(target=send_until_dead, args=(node.ports["smtp"], ledger, stop, choice.randrange(1 << 32)))
+               for _ in range(SENDERS)]
+    for sender in senders:
+        sender.start()
+    return senders
+
+
 def read_all(port):
     """account -> {number: [digest of each copy]}."""
     found = {}
@@ -108,14 +121,10 @@ def main():
     node = Node(volume_size="8GiB")  # Room for 30 rounds: a full volume is another test's matter.
     atexit.register(lambda: node.process and node.kill())
     node.start()
-    for account in ACCOUNTS:
-        node.run("user", "add", account, "--password-stdin", stdin="posthorn\n")
+    add_accounts(node)
     for round_number in range(arguments.rounds):
         stop = threading.Event()
-        senders = [threading.Thread(target=send_until_dead, args=(node.ports["smtp"], ledger, stop, choice.randrange(1 << 32)))
-                   for _ in range(SENDERS)]
-        for sender in senders:
-            sender.start()
+        senders = start_senders(node, ledger, stop, choice)
         time.sleep(choice.uniform(0.05, 1.5))  # The moment of the kill is the random input of this test.
         node.kill()
         stop.set()

@@ -140,8 +140,8 @@ bool BeginSmtp(Client* client) {
   return AskSmtp(client, "EHLO client.example.org").starts_with("250");
 }
 
-std::string BeginMail(Client* client, const std::vector<std::string>& recipients) {
-  std::string reply = AskSmtp(client, "MAIL FROM:<sender@example.org>");
+std::string BeginMail(Client* client, const std::vector<std::string>& recipients, std::string_view sender) {
+  std::string reply = AskSmtp(client, fmt::format("MAIL FROM:<{}>", sender));
   if (!reply.starts_with("250")) return "MAIL: " + reply;
   for (const std::string& recipient : recipients) {
     reply = AskSmtp(client, fmt::format("RCPT TO:<{}>", recipient));
@@ -161,8 +161,9 @@ std::string Stuffed(std::string_view text) {
   return out + ".\r\n";
 }
 
-std::string SendMail(Client* client, const std::vector<std::string>& recipients, std::string_view text) {
-  std::string refused = BeginMail(client, recipients);
+std::string SendMail(Client* client, const std::vector<std::string>& recipients, std::string_view text,
+                     std::string_view sender) {
+  std::string refused = BeginMail(client, recipients, sender);
   if (!refused.empty()) return refused;
   client->Send(Stuffed(text));
   return ReadSmtpReply(client);
@@ -245,6 +246,14 @@ std::string HttpGet(std::uint16_t port, std::string_view target) {
   Client client(port);
   client.Send(fmt::format("GET {} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n", target));
   return client.ReadToEnd();
+}
+
+std::optional<double> ReadMetric(std::uint16_t port, std::string_view name) {
+  const std::string page = HttpGet(port, "/metrics");
+  const std::string line = fmt::format("\n{} ", name);
+  const std::size_t at = page.find(line);
+  if (at == std::string::npos) return std::nullopt;
+  return std::strtod(page.c_str() + at + line.size(), nullptr);
 }
 
 }  // namespace node

@@ -47,12 +47,14 @@ std::string ReadSmtpReply(Client* client);
 std::string AskSmtp(Client* client, std::string_view line);
 // Greeting and EHLO. False: not served.
 bool BeginSmtp(Client* client);
+inline constexpr std::string_view kSender = "sender@example.org";
 // MAIL and RCPTs and DATA up to its 354. Empty: all went well; else the reply that was no.
-std::string BeginMail(Client* client, const std::vector<std::string>& recipients);
+std::string BeginMail(Client* client, const std::vector<std::string>& recipients, std::string_view sender = kSender);
 // A mail as DATA wants it: dots stuffed, with the line of one dot at the end.
 std::string Stuffed(std::string_view text);
 // The reply to all of it: "250 ..." when the mail was taken.
-std::string SendMail(Client* client, const std::vector<std::string>& recipients, std::string_view text);
+std::string SendMail(Client* client, const std::vector<std::string>& recipients, std::string_view text,
+                     std::string_view sender = kSender);
 
 // ---- IMAP ----
 struct ImapAnswer {
@@ -88,5 +90,7 @@ bool BeginPop3(Client* client, std::string_view address);
 // ---- HTTP ----
 // The whole answer, its status line first.
 std::string HttpGet(std::uint16_t port, std::string_view target);
+// The value of a metric by its name with labels, as on the page; nothing when it is not there.
+std::optional<double> ReadMetric(std::uint16_t port, std::string_view name);
 
 }  // namespace node

@@ -131,7 +131,7 @@ void CheckCopies(const SentMail& mail, const std::map<std::string, std::uint32_t
 std::string StoredWrongly(const std::string& stored, const SentMail& mail) {
   if (!stored.ends_with(mail.text)) return "has other bytes than were sent";
   const std::string_view added = std::string_view(stored).substr(0, stored.size() - mail.text.size());
-  if (!added.starts_with("Return-Path: <sender@example.org>\r\n")) return "has no Return-Path";
+  if (!added.starts_with(fmt::format("Return-Path: <{}>\r\n", mail.sender))) return "has no Return-Path";
   if (added.find("\r\nDelivered-To: ") == std::string_view::npos) return "has no Delivered-To";
   if (added.find("\r\nReceived: ") == std::string_view::npos) return "has no Received";
   return {};

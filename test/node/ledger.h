@@ -18,6 +18,7 @@ struct SentMail {
   std::string text;
   std::vector<std::string> recipients;
   bool acknowledged = false;
+  std::string sender{kSender};
 };
 
 struct SmtpRecord {

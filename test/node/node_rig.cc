@@ -8,6 +8,7 @@
 #include "app/listeners.h"
 #include "async/testing.h"
 #include "base/check.h"
+#include "base/guarded.h"
 #include "base/log.h"
 #include "base/random.h"
 
@@ -35,6 +36,22 @@ void QuietLog() {
   if (std::getenv("POSTHORN_NODE_LOG") == nullptr) base::SetLogSink([](std::string_view) {});
 }
 
+struct KeptLines {
+  std::string word;
+  std::vector<std::string> lines;
+};
+
+base::Guarded<KeptLines>& Kept() {
+  static base::Guarded<KeptLines> kept;
+  return kept;
+}
+
+void KeepLine(std::string_view line) {
+  Kept().With([&](KeptLines& kept) {
+    if (line.starts_with(kept.word)) kept.lines.emplace_back(line);
+  });
+}
+
 // In memory where there is such a place: RocksDB's and the epochs' own flushes are not what is tested here, and cost
 // most of the time.
 fs::path TemporaryFolder() {
@@ -49,6 +66,19 @@ void Must(const base::Result<T>& result) {
 }
 
 }  // namespace
+
+LogLines::LogLines(std::string word) {
+  Kept().With([&](KeptLines& kept) { kept = {.word = std::move(word), .lines = {}}; });
+  base::SetLogSink(KeepLine);
+}
+
+LogLines::~LogLines() {
+  base::SetLogSink([](std::string_view) {});
+}
+
+std::vector<std::string> LogLines::all() const {
+  return Kept().With([](const KeptLines& kept) { return kept.lines; });
+}
 
 Folder::Folder() : path_(TemporaryFolder() / ("posthorn-node-" + base::RandomHex(6))) {
   fs::create_directories(path_);
@@ -80,6 +110,7 @@ NodeRig::NodeRig(RigOptions options) : folder_(std::move(options.folder)) {
   world.clock = &clock_;
   world.device = std::move(device);
   world.volume_options = options.volume;
+  world.judge = std::move(options.judge);
   auto started = Run(app::Node::Start(ConfigFor(folder_), std::move(world)));
   if (started.has_value()) {
     node_ = *std::move(started);

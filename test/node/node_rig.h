@@ -13,6 +13,7 @@
 #include <string>
 #include <string_view>
 #include <utility>
+#include <vector>
 
 #include <boost/asio/use_future.hpp>
 
@@ -59,11 +60,22 @@ inline mffs::VolumeOptions SmallVolume() {
   return options;
 }
 
+// The lines of the node's log whose event begins with a word, from here to the end of this object. Not two at once.
+class LogLines {
+ public:
+  explicit LogLines(std::string word);
+  ~LogLines();
+  LogLines(const LogLines&) = delete;
+  LogLines& operator=(const LogLines&) = delete;
+  std::vector<std::string> all() const;
+};
+
 struct RigOptions {
   mffs::SimImage image;
   // Keeps what the node keeps besides the volume; outlives the rig.
   std::filesystem::path folder{};
   mffs::VolumeOptions volume = SmallVolume();
+  std::unique_ptr<smtp::Judge> judge = std::make_unique<smtp::ImpartialJudge>();
   std::optional<std::uint64_t> reorder_seed{};  // Operations in flight at the disk have their turns in a random order.
 };
 
@@ -95,6 +107,7 @@ class NodeRig {
   }
   // Only on the shard, from here ...
   mffs::SimDevice& device() { return *device_; }
+  mffs::Volume& volume() { return *node_->parts().volume; }
   store::MailStore& store() { return *node_->parts().store; }
   queue::MailQueue& queue() { return *node_->parts().queue; }
   // ... to here.

@@ -31,7 +31,7 @@ async::Task<void> Session::HandleAppend(AppendBegins begins) {
   if (lost_ || closing_) co_return;
   Reply reply;
   if (!body.has_value()) {
-    reply = ReplyTo(body.error());
+    reply = RefuseAppend(body.error());
   } else if (bad_message_end_) {
     reply = Bad("APPEND takes one message and nothing after it");
   } else {
@@ -56,7 +56,7 @@ async::Task<std::expected<store::MailboxId, Reply>> Session::AdmitAppend(const C
   if (missing) co_return std::unexpected(No(kCodeTryCreate, "there is no such mailbox"));
   if (!found.has_value()) co_return std::unexpected(ReplyTo(found.error()));
   const auto admitted = services_->log->Admit(mffs::Stream::kMailbox, size_bytes);
-  if (!admitted.has_value()) co_return std::unexpected(ReplyTo(admitted.error()));
+  if (!admitted.has_value()) co_return std::unexpected(RefuseAppend(admitted.error()));
   co_return found->id;
 }
 
@@ -101,12 +101,23 @@ async::Task<base::Result<>> Session::Keep(std::string_view piece, ReceivedMessag
   co_return co_await message->writer.Write(message->normalized);
 }
 
+Reply Session::RefuseAppend(const base::Error& error) {
+  const SessionMetrics& metrics = services_->metrics;
+  base::Counter* counter = nullptr;
+  if (error.code() == base::Errc::kNoSpace) counter = metrics.refused_no_space;
+  if (error.code() == base::Errc::kReadOnly) counter = metrics.refused_read_only;
+  if (error.code() == base::Errc::kBusy) counter = metrics.refused_busy;
+  if (error.code() == base::Errc::kIo || error.code() == base::Errc::kTimeout) counter = metrics.refused_failed;
+  if (counter != nullptr) counter->Add();
+  return ReplyTo(error);
+}
+
 async::Task<Reply> Session::StoreMessage(store::MailboxId mailbox, Append append, replog::Body body) {
   const base::WallTime date = append.date.has_value() ? base::WallTime(*append.date) : services_->clock->WallNow();
   const auto appended = co_await services_->store->Append(mailbox, ToStoreFlags(append.flags), date, std::move(body));
   if (!appended.has_value()) {
     const bool deleted = appended.error().code() == base::Errc::kNotFound;
-    co_return deleted ? No(kCodeTryCreate, "the mailbox was deleted meanwhile") : ReplyTo(appended.error());
+    co_return deleted ? No(kCodeTryCreate, "the mailbox was deleted meanwhile") : RefuseAppend(appended.error());
   }
   if (services_->metrics.appended != nullptr) services_->metrics.appended->Add();
   co_return Reply{.condition = Condition::kOk,

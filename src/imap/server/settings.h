@@ -39,6 +39,11 @@ struct SessionMetrics {
   base::Counter* login_failures = nullptr;
   base::Counter* commands = nullptr;
   base::Counter* appended = nullptr;
+  // APPENDs that the store could not take, by why.
+  base::Counter* refused_no_space = nullptr;
+  base::Counter* refused_read_only = nullptr;
+  base::Counter* refused_busy = nullptr;
+  base::Counter* refused_failed = nullptr;
 };
 
 // All borrowed; they outlive every session.

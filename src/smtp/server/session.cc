@@ -19,6 +19,11 @@ Session::Session(std::unique_ptr<net::Connection> connection, const Settings* se
     : connection_(std::move(connection)), settings_(settings), services_(services) {}
 
 async::Task<void> Session::Run() {
+  if (MustTurnAway()) {
+    base::Ignore(co_await Flush());  // Whoever has left needs no answer.
+    co_await connection_->Shutdown();
+    co_return;
+  }
   Reply(220, settings_->hostname + " ESMTP Posthorn");
   for (;;) {
     auto flushed = co_await Flush();
@@ -32,6 +37,15 @@ async::Task<void> Session::Run() {
   }
   base::Ignore(co_await Flush());  // The client that does not read its 221 has left already.
   co_await connection_->Shutdown();
+}
+
+// Better at the beginning than at each mail: the client tries the next of our servers at once (RFC 5321 §3.8, §4.2.1).
+bool Session::MustTurnAway() {
+  const auto admitted = services_->log->Admit(mffs::Stream::kTransit, 0);
+  if (admitted || admitted.error().code() != base::Errc::kReadOnly) return false;
+  RefuseFor(admitted.error());
+  Reply(421, fmt::format("4.3.2 {} can take no mail now, try again later", settings_->hostname));
+  return true;
 }
 
 // Handles all whole lines that are there; their replies go out together (RFC 2920). False: the session ends.
@@ -150,7 +164,7 @@ Session::Next Session::Handle(MailFrom&& from) {
   } else if (from.size_bytes > settings_->message_bytes_max) {
     Reply(552, "5.3.4 The mail is larger than this server accepts");
   } else if (const auto admitted = services_->log->Admit(mffs::Stream::kTransit, from.size_bytes); !admitted) {
-    const Refusal refusal = RefusalOf(admitted.error());
+    const Refusal refusal = RefuseFor(admitted.error());
     Reply(refusal.code, refusal.text);
   } else {
     transaction_.emplace(std::move(from), fmt::format("{:016x}", services_->random->Next()));
@@ -164,8 +178,12 @@ Session::Next Session::Handle(Data&&) {
     Reply(503, body_ ? "5.5.1 BDAT has begun; end it with LAST" : "5.5.1 Say MAIL first");
   } else if (transaction_->recipients().empty()) {
     Reply(554, "5.5.1 No valid recipients");
+  } else if (const auto begun = BeginBody(DataScanner::Framing::kDots); !begun) {
+    // Better said before the client has sent its bytes.
+    const Refusal refusal = RefuseFor(begun.error());
+    Reply(refusal.code, refusal.text);
+    ResetTransaction();
   } else {
-    BeginBody(DataScanner::Framing::kDots);
     return Next::kData;
   }
   return Next::kNothing;

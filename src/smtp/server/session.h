@@ -57,6 +57,7 @@ class Session {
   Next Handle(Auth&& auth);
   Next Handle(BadCommand&& bad);
   bool MustShowOut();
+  bool MustTurnAway();
   void Reply(int code, std::string_view text);
   void ResetTransaction();
   bool may_authenticate() const;
@@ -67,18 +68,20 @@ class Session {
   void AddRecipient(Accepted accepted);
 
   // ---- session_data.cc: the bytes of a mail and what becomes of them ----
-  void BeginBody(DataScanner::Framing framing);
+  base::Result<> BeginBody(DataScanner::Framing framing);
   async::Task<base::Result<>> ReceiveData();
   async::Task<base::Result<>> ReceiveChunk();
   async::Task<base::Result<std::size_t>> ReadInto(std::span<char> space);
   async::Task<void> Complete();
   void CheckHeader();
+  void LogNotStored(const base::Error& error) const;
   async::Task<base::Result<>> Store(replog::Body body);
   async::Task<base::Result<>> DeliverDirectly(replog::Body body);
   async::Task<base::Result<>> EnqueueMail(replog::Body body);
   std::string TraceHeader() const;
   mail::Envelope MakeEnvelope() const;
   bool takes_direct_path() const;
+  Refusal RefuseFor(const base::Error& error);
 
   // ---- session_auth.cc: STARTTLS and AUTH ----
   async::Task<bool> UpgradeToTls();

@@ -11,26 +11,42 @@
 namespace smtp {
 
 bool Session::takes_direct_path() const {
-  return settings_->path == Path::kAuto && transaction_->CommonPartition().has_value();
+  return settings_->path == Path::kAuto && !mail::IsParked(transaction_->cls()) &&
+         transaction_->CommonPartition().has_value();
 }
 
-void Session::BeginBody(DataScanner::Framing framing) {
+// Errors: there is no room for a mail of this class. BDAT has the refusal wait for the chunk's end.
+base::Result<> Session::BeginBody(DataScanner::Framing framing) {
+  transaction_->set_cls(services_->judge->ClassOf({connection_->peer().ip, helo_, account_, *transaction_}));
   const bool direct = takes_direct_path();
   if (direct && !digest_) digest_.emplace();
   body_.emplace(
-      direct ? services_->store->NewBody() : services_->queue->NewBody(mail::Class::kNormal),
+      direct ? services_->store->NewBody() : services_->queue->NewBody(transaction_->cls()),
       IncomingBody::Options{.framing = framing,
                             .bytes_max = settings_->message_bytes_max,
                             .normalize_line_ends = settings_->line_ends == LineEnds::kNormalize ||
                                                    settings_->normalize_clients.contains(connection_->peer().ip),
                             .digest = direct ? &*digest_ : nullptr});
+  if (!mail::IsParked(transaction_->cls())) return {};  // Asked at MAIL.
+  return services_->log->Admit(mffs::Stream::kParked, transaction_->from().size_bytes);
+}
+
+// What the client is told, counted.
+Refusal Session::RefuseFor(const base::Error& error) {
+  const SessionMetrics& metrics = services_->metrics;
+  base::Counter* counter = metrics.refused_failed;
+  if (error.code() == base::Errc::kNoSpace) counter = metrics.refused_no_space;
+  if (error.code() == base::Errc::kReadOnly) counter = metrics.refused_read_only;
+  if (error.code() == base::Errc::kBusy) counter = metrics.refused_busy;
+  if (counter != nullptr) counter->Add();
+  return RefusalOf(error);
 }
 
 async::Task<base::Result<>> Session::ReceiveData() {
   const auto traced = co_await body_->WriteTrace(TraceHeader());
   if (!traced) {
     // Better said before the client has sent its bytes.
-    const Refusal refusal = RefusalOf(traced.error());
+    const Refusal refusal = RefuseFor(traced.error());
     Reply(refusal.code, refusal.text);
     ResetTransaction();
     co_return base::Result<>();
@@ -66,9 +82,9 @@ async::Task<base::Result<>> Session::ReceiveData() {
 async::Task<base::Result<>> Session::ReceiveChunk() {
   const bool in_order = !chunk_.malformed && transaction_ && !transaction_->recipients().empty();
   if (in_order && !body_) {
-    BeginBody(DataScanner::Framing::kChunk);
-    const auto traced = co_await body_->WriteTrace(TraceHeader());
-    if (!traced) body_->Refuse(RefusalOf(traced.error()));
+    base::Result<> begun = BeginBody(DataScanner::Framing::kChunk);
+    if (begun) begun = co_await body_->WriteTrace(TraceHeader());
+    if (!begun) body_->Refuse(RefuseFor(begun.error()));
   }
   std::vector<char> discarded(in_order ? 0 : 16u << 10);
   for (std::uint64_t left = chunk_.size_bytes; left > 0;) {
@@ -128,14 +144,14 @@ async::Task<void> Session::Complete() {
     if (body) {
       CheckHeader();
     } else {
-      body_->Refuse(RefusalOf(body.error()));
+      body_->Refuse(RefuseFor(body.error()));
     }
   }
   if (!body_->refusal()) {
     const auto stored = co_await Store(*std::move(body));
     if (!stored) {
-      base::LogError("mail_not_stored", {{"id", transaction_->id()}, {"reason", stored.error().message()}});
-      body_->Refuse(RefusalOf(stored.error()));
+      body_->Refuse(RefuseFor(stored.error()));
+      LogNotStored(stored.error());
     }
   }
   const auto& metrics = services_->metrics;
@@ -155,6 +171,13 @@ async::Task<void> Session::Complete() {
     Reply(250, fmt::format("2.0.0 Ok: {}", transaction_->id()));
   }
   ResetTransaction();
+}
+
+// Full, latched and busy volumes say so themselves, once: not once a mail.
+void Session::LogNotStored(const base::Error& error) const {
+  using base::Errc;
+  if (error.code() == Errc::kNoSpace || error.code() == Errc::kReadOnly || error.code() == Errc::kBusy) return;
+  base::LogError("mail_not_stored", {{"id", transaction_->id()}, {"reason", error.message()}});
 }
 
 void Session::CheckHeader() {
@@ -185,6 +208,7 @@ async::Task<base::Result<>> Session::Store(replog::Body body) {
 
 async::Task<base::Result<>> Session::DeliverDirectly(replog::Body body) {
   store::Delivery delivery;
+  delivery.cls = transaction_->cls();
   delivery.internal_date = services_->clock->WallNow();
   // CLUSTER.md "Queue partitions": the id of a direct delivery is fixed at DATA, so that a client that lost our 250 and
   // sends again does not double a mail that names itself.
@@ -215,6 +239,7 @@ async::Task<base::Result<>> Session::EnqueueMail(replog::Body body) {
 mail::Envelope Session::MakeEnvelope() const {
   mail::Envelope envelope;
   envelope.id = transaction_->id();
+  envelope.cls = transaction_->cls();
   envelope.sender = transaction_->sender();
   envelope.smtputf8 = transaction_->from().smtputf8;
   envelope.body = transaction_->from().body;

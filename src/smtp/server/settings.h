@@ -15,6 +15,7 @@
 #include "net/tls_context.h"
 #include "queue/mail_queue.h"
 #include "replog/log.h"
+#include "smtp/server/judge.h"
 #include "store/mail_store.h"
 
 namespace smtp {
@@ -50,7 +51,12 @@ struct SessionMetrics {
   base::Counter* bytes = nullptr;
   base::Counter* refused_temporary = nullptr;  // 4xx after DATA.
   base::Counter* refused_permanent = nullptr;  // 5xx to RCPT or after DATA.
-  base::Histogram* commit_seconds = nullptr;   // From the last byte of a mail to its 250.
+  // Of the refusals above and those of MAIL, those that the store is the reason for.
+  base::Counter* refused_no_space = nullptr;
+  base::Counter* refused_read_only = nullptr;
+  base::Counter* refused_busy = nullptr;
+  base::Counter* refused_failed = nullptr;
+  base::Histogram* commit_seconds = nullptr;  // From the last byte of a mail to its 250.
 };
 
 // All borrowed; they outlive every session. `random` makes mail ids.
@@ -58,6 +64,7 @@ struct Services {
   store::MailStore* store = nullptr;
   queue::MailQueue* queue = nullptr;
   replog::Log* log = nullptr;
+  Judge* judge = nullptr;
   auth::Authenticator* authenticator = nullptr;
   net::TlsContext* tls = nullptr;  // Null: no STARTTLS.
   const base::Clock* clock = nullptr;

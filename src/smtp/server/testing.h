@@ -153,6 +153,7 @@ class TestBed {
     services_ = {.store = &node_.store(),
                  .queue = queue_,
                  .log = &node_.log(),
+                 .judge = &judge_,
                  .authenticator = &authenticator_,
                  .tls = options_.tls ? tls_.get() : nullptr,
                  .clock = &node_.clock(),
@@ -232,6 +233,7 @@ class TestBed {
   net::DeadlineSweep sweep_;
   TestDirectory directory_;
   auth::Authenticator authenticator_;
+  ImpartialJudge judge_;
   base::Random random_{7};
   std::unique_ptr<net::TlsContext> tls_ = net::TlsContext::ForClient();  // Memory connections look at none.
   std::vector<Named> accounts_;

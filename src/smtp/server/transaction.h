@@ -27,6 +27,10 @@ class Transaction {
   // Each RCPT counts, also one that names a mailbox again: store::MailStore::Deliver sees to one copy of the mail.
   void Add(Accepted accepted) { recipients_.push_back(std::move(accepted)); }
 
+  // What the judge said; normal until then.
+  mail::Class cls() const { return cls_; }
+  void set_cls(mail::Class cls) { cls_ = cls; }
+
   // The one mailbox partition that all recipients lie in.
   std::optional<replog::PartitionId> CommonPartition() const {
     if (recipients_.empty()) return std::nullopt;
@@ -45,6 +49,7 @@ class Transaction {
   MailFrom from_;
   std::string id_;
   std::string sender_;
+  mail::Class cls_ = mail::Class::kNormal;
   std::vector<Accepted> recipients_;
 };
 
