@@ -10,7 +10,21 @@ namespace {
 
 constexpr std::uint32_t kReadBytes = 256u << 10;
 
+// What the live records of a segment take when they are copied: with their entries in the summary.
+std::uint64_t BytesOfCopies(const Segment& segment) {
+  constexpr std::uint64_t kSummaryEntry = 64;
+  return segment.live_bytes + std::uint64_t{segment.live.live()} * kSummaryEntry;
+}
+
 }  // namespace
+
+// Copies of large records leave as much unused at the end of their segment as one of them takes. Copying what gains
+// nothing would go on for ever, and use up what is kept for cleaning.
+bool Cleaner::GainsSpace(const Segment& segment) const {
+  if (segment.live.live() == 0) return true;
+  const std::uint64_t unused = segment.live_bytes / segment.live.live() + 3 * kSectorBytes;
+  return (BytesOfCopies(segment) + unused) * 100 <= std::uint64_t{geometry_.segment_bytes} * 95;
+}
 
 std::optional<std::uint32_t> Cleaner::Victim(std::uint32_t below_percent) const {
   std::optional<std::uint32_t> best;
@@ -19,10 +33,18 @@ std::optional<std::uint32_t> Cleaner::Victim(std::uint32_t below_percent) const 
     if (segment.state != SegmentState::kSealed || segment.holds > 0) continue;
     if (std::uint64_t{segment.live_bytes} * 100 >= std::uint64_t{geometry_.segment_bytes} * below_percent) continue;
     if (best.has_value() && (*table_)[*best].live_bytes <= segment.live_bytes) continue;
+    if (!GainsSpace(segment)) continue;
     if (unmovable_.contains({i, segment.generation}) || checkpointer_->IsInUse(i)) continue;
     best = i;
   }
   return best;
+}
+
+bool Cleaner::HasRoomFor(std::uint32_t victim) const {
+  std::uint32_t segments = GatheringWriter::kReserveForCheckpoint;
+  if (writer_->OpenRoomBytes(Stream::kCold) < BytesOfCopies((*table_)[victim])) ++segments;
+  if (writer_->OpenRoomBytes(Stream::kMeta) < kNoteBytesMax) ++segments;
+  return table_->free_count() >= segments;
 }
 
 async::Task<base::Result<std::uint64_t>> Cleaner::Step(std::uint32_t victim, RecordOwner* owner) {
@@ -74,12 +96,13 @@ async::Task<Cleaner::Copies> Cleaner::Collect(std::uint32_t victim) {
   const std::uint64_t room = StepRoom();
   const bool may_exceed = HasSpareSegment();
   SegmentCursor cursor(device_, geometry_, victim, (*table_)[victim], Lsn(), deadline_);
-  while (copies.bytes < room) {
+  while (copies.bytes < room && copies.records.size() < kStepRecordsMax) {
     const bool more = co_await cursor.Next();
     if (!more) break;
     for (const RecordBatch::Entry& entry : cursor.batch().entries) {
       if (!table_->IsLive(entry.location)) continue;
-      if (entry.header.key.type >= kOwnTypesFirst || copies.bytes >= room) continue;
+      if (entry.header.key.type >= kOwnTypesFirst) continue;
+      if (copies.bytes >= room || copies.records.size() >= kStepRecordsMax) continue;
       if (!may_exceed && copies.bytes + PaddedRecordBytes(entry.location.size) > room) {
         copies.lacks_room = true;
         continue;

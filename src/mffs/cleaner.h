@@ -32,17 +32,19 @@ class Cleaner {
 
   // The emptiest sealed segment of which less than `below_percent` is live and that can be cleaned.
   std::optional<std::uint32_t> Victim(std::uint32_t below_percent) const;
-  // Whether a step has somewhere to copy to. Without a segment to spare it is what is left of the open one: a victim
-  // half copied when the last spare segment was taken would otherwise never be freed, nor anything else.
-  bool HasRoom() const { return StepRoom() >= kStepBytesMin; }
-  // Moves a part of the victim's records. Returns the bytes copied; 0: it is done with. The caller has asked HasRoom().
+  // Whether all that is live in the victim has somewhere to go, and the notes of its move too. One that was begun and
+  // cannot be finished would hold its segment and the room that its copies took.
+  bool HasRoomFor(std::uint32_t victim) const;
+  // Moves a part of the victim's records. Returns the bytes copied; 0: it is done with. The caller has asked
+  // HasRoomFor().
   async::Task<base::Result<std::uint64_t>> Step(std::uint32_t victim, RecordOwner* owner);
 
   std::uint64_t segments_cleaned() const { return segments_cleaned_; }
 
  private:
   static constexpr std::uint64_t kStepBytesMax = 2u << 20;  // Copied before the owner is told.
-  static constexpr std::uint64_t kStepBytesMin = 64u << 10;
+  static constexpr std::size_t kStepRecordsMax = 1000;
+  static constexpr std::uint64_t kNoteBytesMax = 128u << 10;  // Of such a step: replog takes 60 bytes a record.
 
   struct Copies {
     std::vector<OwnedRecord> records;
@@ -50,7 +52,8 @@ class Cleaner {
     std::uint64_t bytes = 0;
     bool lacks_room = false;  // A record was left for a step that has more room.
   };
-  bool HasSpareSegment() const { return table_->free_count() > GatheringWriter::kReserveForMeta; }
+  bool GainsSpace(const Segment& segment) const;
+  bool HasSpareSegment() const { return table_->free_count() > GatheringWriter::kReserveForCheckpoint; }
   std::uint64_t StepRoom() const {
     if (HasSpareSegment()) return step_bytes_;
     return std::min(step_bytes_, writer_->OpenRoomBytes(Stream::kCold));

@@ -276,7 +276,8 @@ void Volume::Engine::ResolveStall() {
   // Cleaning waits for these two itself.
   writer_.FailStalled(Stream::kCold);
   writer_.FailStalled(Stream::kMeta);
-  const bool can_clean = !is_closing_ && cleaner_.HasRoom() && cleaner_.Victim(kCleanBelowUnderPressure).has_value();
+  const auto victim = cleaner_.Victim(kCleanBelowUnderPressure);
+  const bool can_clean = !is_closing_ && victim.has_value() && cleaner_.HasRoomFor(*victim);
   if (is_cleaning_ || can_clean) return;
   for (std::size_t i = 0; i < kStreamCount; ++i) writer_.FailStalled(static_cast<Stream>(i));
 }
@@ -305,7 +306,7 @@ async::Task<std::chrono::milliseconds> Volume::Engine::CleanOnce() {
   if (owner_ == nullptr || writer_.read_only()) co_return kLookAgain;
   const bool pressure = IsUnderPressure();
   const auto victim = cleaner_.Victim(pressure ? kCleanBelowUnderPressure : options_.clean_below_live_percent);
-  if (!victim.has_value() || !cleaner_.HasRoom()) co_return kLookAgain;
+  if (!victim.has_value() || !cleaner_.HasRoomFor(*victim)) co_return kLookAgain;
   is_cleaning_ = true;
   const auto copied = co_await cleaner_.Step(*victim, owner_);
   is_cleaning_ = false;

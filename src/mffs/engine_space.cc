@@ -10,7 +10,6 @@ namespace {
 // docs/format/mffs.md, "Space".
 constexpr std::int64_t kSegmentsForParked = 8;
 constexpr std::int64_t kSegmentsForChanges = GatheringWriter::kReserveForMeta + GatheringWriter::kReserveForCleaning;
-constexpr std::int64_t kSegmentsForState = GatheringWriter::kReserveForMeta + 1;
 constexpr std::uint64_t kAcceptedPercentMin = 3;
 
 bool IsForOwnRecords(Stream stream) {
@@ -21,14 +20,6 @@ std::uint64_t FreePercentMin(Stream stream, Need need) {
   if (IsForOwnRecords(stream)) return 0;
   if (need == Need::kAccepted) return kAcceptedPercentMin;
   return stream == Stream::kParked ? 12 : 7;
-}
-
-std::int64_t SegmentsLeftAlone(Stream stream, Need need, std::int64_t for_new) {
-  if (IsForOwnRecords(stream)) {
-    if (need == Need::kAccepted) return kSegmentsForChanges;
-    return need == Need::kState ? kSegmentsForState : std::int64_t{GatheringWriter::kReserveForMeta};
-  }
-  return stream == Stream::kParked && need == Need::kNew ? kSegmentsForParked : for_new;
 }
 
 // What an operator reads when a watermark was passed, in either direction.
@@ -64,11 +55,21 @@ bool Volume::Engine::KeepsShare(Stream stream, std::uint64_t bytes, Need need) c
   return used <= capacity && (capacity - used) * 100 >= capacity * FreePercentMin(stream, need);
 }
 
+std::int64_t Volume::Engine::SegmentsLeftAlone(Stream stream, Need need) const {
+  if (!IsForOwnRecords(stream)) {
+    return stream == Stream::kParked && need == Need::kNew ? kSegmentsForParked : kSegmentsForNew;
+  }
+  // The notes of moves, without which nothing is ever freed.
+  if (need == Need::kNew) return GatheringWriter::kReserveForCheckpoint;
+  // What cleaning has taken already need not be kept for it.
+  return kSegmentsForChanges - (writer_.HasOpenSegment(Stream::kCold) ? 1 : 0);
+}
+
 base::Result<> Volume::Engine::Admit(Stream stream, std::uint64_t bytes, Need need) const {
   if (writer_.read_only()) return base::Error(base::Errc::kReadOnly, writer_.read_only_reason());
   // The note of a move may take what is kept for meta.
   const bool needs_another = !writer_.HasOpenSegment(stream) && !(stream == Stream::kMeta && need == Need::kNew);
-  const std::int64_t needed = SegmentsLeftAlone(stream, need, kSegmentsForNew) + (needs_another ? 1 : 0);
+  const std::int64_t needed = SegmentsLeftAlone(stream, need) + (needs_another ? 1 : 0);
   if (KeepsShare(stream, bytes, need) && AvailableSegments() >= needed) return {};
   return base::Error(base::Errc::kNoSpace,
                      fmt::format("{} has no room for stream {}: {} of {} bytes are live, {} segments can be taken; "
@@ -80,7 +81,7 @@ base::Result<> Volume::Engine::Admit(Stream stream, std::uint64_t bytes, Need ne
 // For the largest record, and as if it needed another segment: at a level that welcomes a mail none is refused.
 bool Volume::Engine::HasRoomForMail(Stream stream, std::uint64_t margin_bytes, std::int64_t margin_segments) const {
   return KeepsShare(stream, kBodyBytesMax + margin_bytes, Need::kNew) &&
-         AvailableSegments() > SegmentsLeftAlone(stream, Need::kNew, kSegmentsForNew) + margin_segments;
+         AvailableSegments() > SegmentsLeftAlone(stream, Need::kNew) + margin_segments;
 }
 
 SpaceLevel Volume::Engine::LevelWith(std::uint64_t margin_bytes, std::int64_t margin_segments) const {

@@ -76,9 +76,10 @@ class FullBlock : public testing::Test {
   enum class Segment : std::uint8_t { kFresh, kUsed };
   void CutPowerWithTwoInFlight(Segment segment, std::uint64_t completed);
 
+  // In this order: the machine's end completes what is in flight.
   ModelOwner owner_;
-  TestMachine machine_;
   Writer writer_{&owner_};
+  TestMachine machine_;
 };
 
 TEST_F(FullBlock, GoesToTheDeviceBehindTheOneInFlight) {

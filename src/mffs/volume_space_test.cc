@@ -1,6 +1,8 @@
 // The full disk: what is refused, what is kept for checkpoints, what cleaning gives back.
 #include <deque>
 #include <functional>
+#include <map>
+#include <utility>
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -229,6 +231,53 @@ TEST(Space, CountersEqualAScan) {
   const VolumeStatus after = machine.volume->Status();
   EXPECT_EQ(live, after.live_bytes_by_stream[1] + after.live_bytes_by_stream[5]);
   EXPECT_EQ(before.live_bytes_by_stream, after.live_bytes_by_stream);
+}
+
+// Spam that is parked until nothing more is taken, of which a quarter stays: each segment is too full to be free and
+// too empty to be left.
+TEST(Space, ParkedSpamThatLeavesFragmentsIsCleanedAwayAgainAndAgainAndDrainsToNothing) {
+  OpenVolume opened;
+  std::map<std::uint64_t, ModelRecord>& records = opened.owner.records;
+  const auto release = [&](ModelRecord& record) {
+    if (!std::exchange(record.release_begun, true)) opened.machine.volume->Release(*record.location);
+  };
+  std::uint64_t index = 1;
+  for (int round = 1; round <= 8; ++round) {
+    SCOPED_TRACE("round " + std::to_string(round));
+    const std::uint64_t first = index;
+    const auto fill = [&](Stream stream) {
+      // Refused, and still so when cleaning has done what it can: full.
+      for (int refusals = 0; refusals < 2;) {
+        const std::string body(90'000 + index % 7 * 3000, static_cast<char>('a' + index % 26));
+        const auto location = opened.machine.Append(stream, TestKey(index), "", body);
+        if (location.has_value()) records[index++] = {.head = "", .body = body, .location = *location};
+        if (!location.has_value()) ++refusals;
+        if (!location.has_value()) RunReady(opened.machine.context, 50'000);
+      }
+    };
+    fill(Stream::kParked);
+    ASSERT_TRUE(opened.machine.volume->Admit(Stream::kTransit, 90'000)) << "spam takes no room of other mail";
+    fill(Stream::kTransit);
+    EXPECT_GE(index - first, 15u);
+    for (auto& [number, record] : records) {
+      const bool is_kept = number >= first && number % 4 == 0;
+      if (!is_kept) release(record);
+    }
+    ASSERT_TRUE(opened.machine.Checkpoint());
+    RunReady(opened.machine.context, 50'000);  // Cleaning.
+    for (const auto& [number, record] : records) {
+      if (!record.release_begun) EXPECT_EQ(opened.machine.Read(*record.location)->body, record.body);
+    }
+  }
+  EXPECT_GT(opened.machine.volume->Status().segments_cleaned, 10u);
+  for (auto& [number, record] : records) release(record);
+  ASSERT_TRUE(opened.machine.Checkpoint());
+  ASSERT_TRUE(opened.machine.Close());
+  const auto live = opened.machine.volume->Status().live_bytes_by_stream;
+  for (std::size_t i = 1; i < live.size(); ++i) EXPECT_EQ(live[i], 0u) << "stream " << i;
+  TestMachine machine(opened.machine.device.Snapshot());
+  ASSERT_TRUE(machine.Open());
+  EXPECT_EQ(machine.volume->Status().live_bytes_by_stream, live);
 }
 
 }  // namespace
