@@ -15,8 +15,8 @@ target_link_libraries(mffs INTERFACE Boost::boost fmt::fmt $<LINK_ONLY:spdlog::s
 foreach(header
     async/asio.h async/run_to_end.h async/shard.h async/worker_pool.h
     base/bytes.h base/check.h base/clock.h base/id.h base/random.h base/result.h
-    mffs/block_device.h mffs/device_file.h mffs/finding.h mffs/device_request.h mffs/mffs.h mffs/open_device.h mffs/preallocate.h
-    mffs/scrub.h mffs/sim_device.h mffs/sim_image.h mffs/thread_pool_device.h mffs/types.h mffs/uring_device.h mffs/volume.h)
+    mffs/block_device.h mffs/device_file.h mffs/finding.h mffs/device_request.h mffs/linked_write.h mffs/mffs.h mffs/open_device.h mffs/preallocate.h
+    mffs/scrub.h mffs/sim_cut.h mffs/sim_device.h mffs/sim_image.h mffs/space_watch.h mffs/thread_pool_device.h mffs/types.h mffs/uring_device.h mffs/volume.h)
   get_filename_component(folder ${header} DIRECTORY)
   install(FILES src/${header} DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/libmffs/${folder} COMPONENT mffs)
 endforeach()

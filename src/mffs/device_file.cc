@@ -25,16 +25,31 @@ namespace {
 
 base::Error OpenError(const std::string& path, int errno_value);
 base::Error NoDirectIo(const std::string& path);
+
+// The kernel takes a killed process's io_uring down in the background, and the ring holds on to the file meanwhile: a
+// node that is started right after a kill -9 finds its dead predecessor's lock, or its exclusive use of a block device,
+// for some milliseconds.
 constexpr std::chrono::milliseconds kLockWait{2000};
+constexpr std::chrono::milliseconds kPause{10};
 
 base::Error InUse(const std::string& path);
 base::Result<bool> IsBlockDevice(const std::string& path);
+
+// As open(2). A block device in exclusive use gives EBUSY, as a lock does: see kLockWait.
+int OpenWhenFree(const std::string& path, int flags) {
+  int fd = ::open(path.c_str(), flags);
+  for (auto left = kLockWait; fd < 0 && errno == EBUSY && left > std::chrono::milliseconds(0); left -= kPause) {
+    std::this_thread::sleep_for(kPause);
+    fd = ::open(path.c_str(), flags);
+  }
+  return fd;
+}
 
 }  // namespace
 
 base::Result<DeviceFile> DeviceFile::Open(const std::string& path) {
   ASSIGN_OR_RETURN(const bool is_block_device, IsBlockDevice(path));
-  const int fd = ::open(path.c_str(), O_RDWR | O_DIRECT | O_CLOEXEC | (is_block_device ? O_EXCL : 0));
+  const int fd = OpenWhenFree(path, O_RDWR | O_DIRECT | O_CLOEXEC | (is_block_device ? O_EXCL : 0));
   if (fd < 0) return OpenError(path, errno);
   DeviceFile file(fd, path);
   RETURN_IF_ERROR(file.Lock(is_block_device, LOCK_EX));
@@ -46,8 +61,8 @@ base::Result<DeviceFile> DeviceFile::Open(const std::string& path) {
 base::Result<DeviceFile> DeviceFile::OpenReadOnly(const std::string& path) {
   ASSIGN_OR_RETURN(const bool is_block_device, IsBlockDevice(path));
   const int flags = O_RDONLY | O_CLOEXEC | (is_block_device ? O_EXCL : 0);
-  int fd = ::open(path.c_str(), flags | O_DIRECT);
-  if (fd < 0 && errno == EINVAL) fd = ::open(path.c_str(), flags);
+  int fd = OpenWhenFree(path, flags | O_DIRECT);
+  if (fd < 0 && errno == EINVAL) fd = OpenWhenFree(path, flags);
   if (fd < 0 && (errno == EACCES || errno == EPERM)) {
     return base::Error(base::Errc::kDenied, path + " may not be read by this user: run the command as its owner");
   }
@@ -94,9 +109,6 @@ bool DeviceFile::HasCheapDsync() const {
 
 base::Result<> DeviceFile::Lock(bool is_block_device, int operation) const {
   if (is_block_device) return {};  // O_EXCL did it.
-  // The kernel takes a killed process's io_uring down in the background, and the ring holds on to the locked file
-  // meanwhile: a node that is started right after a kill -9 finds its dead predecessor's lock for some milliseconds.
-  constexpr auto kPause = std::chrono::milliseconds(10);
   for (auto left = kLockWait; ::flock(fd_, operation | LOCK_NB) != 0; left -= kPause) {
     if (errno != EWOULDBLOCK) return base::ErrnoError("lock " + path_, errno);
     if (left <= std::chrono::milliseconds(0)) return InUse(path_);
