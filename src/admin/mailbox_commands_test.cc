@@ -158,7 +158,7 @@ TEST_F(MailboxCommandsTest, MakesAndSubscribesMailboxesAndListsThemInPages) {
 
 TEST_F(MailboxCommandsTest, RefusesRequestsThatMakeNoSense) {
   const json::object inbox = Prepare("INBOX");
-  const json::value id = inbox.at("id");
+  const json::value& id = inbox.at("id");
   const struct {
     const char* label;
     json::object request;
