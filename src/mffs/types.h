@@ -72,7 +72,8 @@ struct Location {
 
 // What the room is for, where the stream alone does not say it (docs/format/mffs.md, "Space").
 enum class Need : std::uint8_t {
-  kNew,  // Refused at the stream's watermark. In meta: the owner's note of a move, without which cleaning frees nothing.
+  kNew,  // Refused at the stream's watermark. In meta: the owner's note of a move, without which cleaning frees
+         // nothing.
   // What was accepted is moved or changed. It goes on when nothing new is taken: else a queue that has filled a volume
   // could not deliver and never drain. In meta it leaves alone what cleaning needs.
   kAccepted,
