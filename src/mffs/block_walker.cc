@@ -134,7 +134,7 @@ async::Task<std::pair<std::optional<BlockHeader>, std::uint32_t>> BlockWalker::N
     const base::ByteSpan bytes = co_await reader_->Sectors(first, count);
     for (std::uint32_t i = 0; i < count; ++i) {
       auto header = HeaderIn(bytes.subspan(i * kSectorBytes, kSectorBytes), first + i);
-      if (header.has_value()) co_return std::pair(std::move(header), first + i);
+      if (header.has_value()) co_return std::pair(header, first + i);
     }
     first += count;
   }

@@ -66,6 +66,17 @@ class CrashMatrix : public testing::Test {
             {.ops = ops, .look_from = look_from, .settle_first = true}};
   }
 
+  // Of all workloads of up to so many operations, the short ones first.
+  std::vector<LogRun::Plan> PlansUpTo(std::size_t operations) const {
+    std::vector<LogRun::Plan> plans;
+    for (std::size_t count = 0; count <= operations; ++count) {
+      for (const auto& ops : WorkloadsOf(count)) {
+        for (LogRun::Plan& plan : PlansOf(ops)) plans.push_back(std::move(plan));
+      }
+    }
+    return plans;
+  }
+
   static void Report(const CutExplorer& explorer, std::size_t images_min) {
     std::printf("%zu distinct images, %zu with different promises\n", explorer.images(), explorer.visits());
     for (std::size_t i = 0; i < std::min(explorer.failures.size(), kFailuresShown); ++i) {
@@ -95,14 +106,10 @@ TEST_F(CrashMatrix, TheOperationsDoWhatTheirNamesSay) {
 
 TEST_F(CrashMatrix, EveryCutOfUpToThreeOperationsKeepsEveryPromise) {
   CutExplorer explorer;
-  for (std::size_t count = 0; count <= 3; ++count) {
-    const bool in_full = request_.is_full || count < 3;
-    for (const auto& ops : WorkloadsOf(count)) {
-      for (const LogRun::Plan& plan : PlansOf(ops)) {
-        explorer.Explore(AgedDisk(), plan, FateDetail::kEvery,
-                         [&](const DiskState& disk) { explorer.Check(disk, in_full || explorer.visits() % 8 == 0); });
-      }
-    }
+  for (const LogRun::Plan& plan : PlansUpTo(3)) {
+    const bool in_full = request_.is_full || plan.ops.size() < 3;
+    explorer.Explore(AgedDisk(), plan, FateDetail::kEvery,
+                     [&](const DiskState& disk) { explorer.Check(disk, in_full || explorer.visits() % 8 == 0); });
   }
   Report(explorer, 25'000);
 }
@@ -113,16 +120,12 @@ TEST_F(CrashMatrix, RecoveryCutAgainAfterUpToTwoOperationsKeepsEveryPromise) {
   base::Random random(kSeed);
   CutExplorer first;
   CutExplorer second;
-  for (std::size_t count = 0; count <= 2; ++count) {
-    for (const auto& ops : WorkloadsOf(count)) {
-      for (const LogRun::Plan& plan : PlansOf(ops)) {
-        first.Explore(AgedDisk(), plan, FateDetail::kFew, [&](const DiskState& disk) {
-          if (!random.OneIn(one_in)) return;
-          second.Explore(disk, {.ops = {LogOp::kSmall}}, FateDetail::kFew,
-                         [&](const DiskState& again) { second.Check(again, false); });
-        });
-      }
-    }
+  for (const LogRun::Plan& plan : PlansUpTo(2)) {
+    first.Explore(AgedDisk(), plan, FateDetail::kFew, [&](const DiskState& disk) {
+      if (!random.OneIn(one_in)) return;
+      second.Explore(disk, {.ops = {LogOp::kSmall}}, FateDetail::kFew,
+                     [&](const DiskState& again) { second.Check(again, false); });
+    });
   }
   first.failures.insert(first.failures.end(), second.failures.begin(), second.failures.end());
   EXPECT_THAT(first.failures, testing::SizeIs(second.failures.size()));
