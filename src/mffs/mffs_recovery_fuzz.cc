@@ -129,7 +129,7 @@ void RepairBlock(SimImage& image, std::uint64_t sector) {
   }
   for (std::uint32_t i = 1; i < std::min(count, kBlockSectorsMax); ++i) {
     const base::ByteSpan bytes(block.data() + i * kSectorBytes, kSectorBytes);
-    base::StoreLe(block.data() + BlockHeader::kEncodedSize + 4 * (i - 1),
+    base::StoreLe(block.data() + BlockHeader::kEncodedSize + std::size_t{4} * (i - 1),
                   base::Crc32c(bytes, seed.ForSector(first_index + i)));
   }
   SealAt(base::MutableByteSpan(block).first(kSectorBytes), 4, seed.ForSector(first_index));
@@ -222,7 +222,8 @@ void Exercise(const SimImage& image, RecoveryBase from, bool use) {
 }  // namespace mffs
 
 // Large pieces of memory come and go with each input, from deep stacks of coroutines: most of the time went into
-// keeping what was freed and where it came from.
+// keeping what was freed and where it came from. The name is the sanitizer's.
+// NOLINTNEXTLINE(bugprone-reserved-identifier,readability-identifier-naming)
 extern "C" const char* __asan_default_options() {
   return "malloc_context_size=6:quarantine_size_mb=4:thread_local_quarantine_size_kb=64:max_malloc_fill_size=0";
 }
