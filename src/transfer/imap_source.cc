@@ -38,7 +38,7 @@ std::string PercentDecoded(std::string_view text) {
   std::string out;
   while (!text.empty()) {
     unsigned value = 0;
-    const std::string_view digits = text.substr(1, 2);
+    const std::string digits(text.substr(1, 2));
     const char* const end = digits.data() + digits.size();
     const auto parsed = std::from_chars(digits.data(), end, value, 16);
     const bool is_escape = text[0] == '%' && digits.size() == 2 && parsed.ec == std::errc() && parsed.ptr == end;

@@ -32,8 +32,8 @@ class NodeFailingDisk : public testing::Test {
  protected:
   void Open(mffs::VolumeOptions volume = SmallVolume()) {
     CopyFolder(SharedBase(), folder_);
-    rig_ =
-        std::make_unique<NodeRig>(RigOptions{.image = SharedBase().image, .folder = folder_.path(), .volume = volume});
+    rig_ = std::make_unique<NodeRig>(
+        RigOptions{.image = SharedBase().image, .folder = folder_.path(), .volume = std::move(volume)});
     ASSERT_EQ(rig_->start_error(), "");
     lines_ = std::make_unique<LogLines>("mffs_");
   }
