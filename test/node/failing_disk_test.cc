@@ -2,6 +2,7 @@
 // once nobody sees; what fails for good stops new mail, with temporary answers, and nothing else; one damaged mail is
 // one damaged mail.
 #include <cstring>
+#include <utility>
 
 #include <fmt/format.h>
 #include <gmock/gmock.h>
