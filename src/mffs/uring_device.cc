@@ -88,7 +88,8 @@ void UringDevice::Flush(IoDone done) {
 
 void UringDevice::Submit() {
   EnterKernel();
-  AwaitCompletions();
+  // What a completion submits may complete before Reap() is done, and then nothing is left to wait for.
+  if (!reaping_) AwaitCompletions();
 }
 
 void UringDevice::RegisterBuffers(base::MutableByteSpan memory) {
@@ -214,6 +215,7 @@ void UringDevice::AwaitCompletions() {
 
 void UringDevice::Reap() {
   const std::shared_ptr<bool> alive = alive_;
+  reaping_ = true;
   io_uring_cqe* completion = nullptr;
   while (io_uring_peek_cqe(&ring_->uring, &completion) == 0) {
     const std::uint64_t user_data = completion->user_data;
@@ -222,6 +224,7 @@ void UringDevice::Reap() {
     OnAnswer(user_data, answer);
     if (!*alive) return;
   }
+  reaping_ = false;
   Submit();
 }
 

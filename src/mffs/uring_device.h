@@ -94,6 +94,7 @@ class UringDevice final : public BlockDevice {
   base::MutableByteSpan registered_;
   bool fixed_file_ = false;
   bool awaiting_ = false;
+  bool reaping_ = false;
   std::shared_ptr<bool> alive_;  // Owners: this, and a Reap() under way, whose callbacks may destroy the device.
 };
 
