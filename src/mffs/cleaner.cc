@@ -41,10 +41,11 @@ std::optional<std::uint32_t> Cleaner::Victim(std::uint32_t below_percent) const 
 }
 
 bool Cleaner::HasRoomFor(std::uint32_t victim) const {
-  std::uint32_t segments = GatheringWriter::kReserveForCheckpoint;
-  if (writer_->OpenRoomBytes(Stream::kCold) < BytesOfCopies((*table_)[victim])) ++segments;
-  if (writer_->OpenRoomBytes(Stream::kMeta) < kNoteBytesMax) ++segments;
-  return table_->free_count() >= segments;
+  // The copies may take one segment beyond what is kept for meta; the note may take one of that.
+  const bool copies_fit = writer_->OpenRoomBytes(Stream::kCold) >= BytesOfCopies((*table_)[victim]);
+  const bool note_fits = writer_->OpenRoomBytes(Stream::kMeta) >= kNoteBytesMax;
+  return (copies_fit || HasSpareSegment()) &&
+         (note_fits || table_->free_count() > GatheringWriter::kReserveForCheckpoint);
 }
 
 async::Task<base::Result<std::uint64_t>> Cleaner::Step(std::uint32_t victim, RecordOwner* owner) {

@@ -53,7 +53,7 @@ class Cleaner {
     bool lacks_room = false;  // A record was left for a step that has more room.
   };
   bool GainsSpace(const Segment& segment) const;
-  bool HasSpareSegment() const { return table_->free_count() > GatheringWriter::kReserveForCheckpoint; }
+  bool HasSpareSegment() const { return table_->free_count() > GatheringWriter::kReserveForMeta; }
   std::uint64_t StepRoom() const {
     if (HasSpareSegment()) return step_bytes_;
     return std::min(step_bytes_, writer_->OpenRoomBytes(Stream::kCold));

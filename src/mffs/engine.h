@@ -58,7 +58,7 @@ class Volume::Engine {
 
   // ---- engine_space.cc: what may be taken ----
   bool KeepsShare(Stream stream, std::uint64_t bytes, Need need) const;
-  std::int64_t SegmentsLeftAlone(Stream stream, Need need) const;
+  std::int64_t SegmentsLeftAlone(Stream stream, std::uint64_t bytes, Need need) const;
   bool HasRoomForMail(Stream stream, std::uint64_t margin_bytes, std::int64_t margin_segments) const;
   SpaceLevel LevelWith(std::uint64_t margin_bytes, std::int64_t margin_segments) const;
   // Tells the log when the level has changed, and what to do.

@@ -55,12 +55,16 @@ bool Volume::Engine::KeepsShare(Stream stream, std::uint64_t bytes, Need need) c
   return used <= capacity && (capacity - used) * 100 >= capacity * FreePercentMin(stream, need);
 }
 
-std::int64_t Volume::Engine::SegmentsLeftAlone(Stream stream, Need need) const {
+std::int64_t Volume::Engine::SegmentsLeftAlone(Stream stream, std::uint64_t bytes, Need need) const {
   if (!IsForOwnRecords(stream)) {
     return stream == Stream::kParked && need == Need::kNew ? kSegmentsForParked : kSegmentsForNew;
   }
-  // The notes of moves, without which nothing is ever freed.
-  if (need == Need::kNew) return GatheringWriter::kReserveForCheckpoint;
+  // The notes of moves, without which nothing is ever freed: those that need no other segment take nothing from
+  // anybody.
+  if (need == Need::kNew) {
+    const bool fits = writer_.OpenRoomBytes(stream) >= bytes;
+    return fits ? GatheringWriter::kReserveForCheckpoint : GatheringWriter::kReserveForMeta;
+  }
   // What cleaning has taken already need not be kept for it.
   return kSegmentsForChanges - (writer_.HasOpenSegment(Stream::kCold) ? 1 : 0);
 }
@@ -69,7 +73,7 @@ base::Result<> Volume::Engine::Admit(Stream stream, std::uint64_t bytes, Need ne
   if (writer_.read_only()) return base::Error(base::Errc::kReadOnly, writer_.read_only_reason());
   // The note of a move may take what is kept for meta.
   const bool needs_another = !writer_.HasOpenSegment(stream) && !(stream == Stream::kMeta && need == Need::kNew);
-  const std::int64_t needed = SegmentsLeftAlone(stream, need) + (needs_another ? 1 : 0);
+  const std::int64_t needed = SegmentsLeftAlone(stream, bytes, need) + (needs_another ? 1 : 0);
   if (KeepsShare(stream, bytes, need) && AvailableSegments() >= needed) return {};
   return base::Error(base::Errc::kNoSpace,
                      fmt::format("{} has no room for stream {}: {} of {} bytes are live, {} segments can be taken; "
@@ -81,7 +85,7 @@ base::Result<> Volume::Engine::Admit(Stream stream, std::uint64_t bytes, Need ne
 // For the largest record, and as if it needed another segment: at a level that welcomes a mail none is refused.
 bool Volume::Engine::HasRoomForMail(Stream stream, std::uint64_t margin_bytes, std::int64_t margin_segments) const {
   return KeepsShare(stream, kBodyBytesMax + margin_bytes, Need::kNew) &&
-         AvailableSegments() > SegmentsLeftAlone(stream, Need::kNew) + margin_segments;
+         AvailableSegments() > SegmentsLeftAlone(stream, 0, Need::kNew) + margin_segments;
 }
 
 SpaceLevel Volume::Engine::LevelWith(std::uint64_t margin_bytes, std::int64_t margin_segments) const {

@@ -228,7 +228,8 @@ bool GatheringWriter::EnsureSegment(Lane& lane) {
 std::uint32_t GatheringWriter::ReserveFor(const Lane& lane) const {
   if (&lane == &lanes_[kCheckpointLane]) return 0;
   const std::uint32_t more = first_checkpoint_done_ ? 0 : 1;
-  if (lane.stream == Stream::kMeta || lane.stream == Stream::kCold) return kReserveForCheckpoint + more;
+  if (lane.stream == Stream::kMeta) return kReserveForCheckpoint + more;
+  if (lane.stream == Stream::kCold) return kReserveForMeta + more;
   return kReserveForMeta + kReserveForCleaning + more;
 }
 

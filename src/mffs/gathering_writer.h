@@ -43,8 +43,7 @@ struct SealedSegment {
 // Errors: a failed or overdue write is tried once more, in a fresh segment; if that fails, the writer is read-only.
 class GatheringWriter {
  public:
-  // Free segments that the lanes of mail leave untouched: three for meta, two for cleaning. Those of meta and of
-  // cleaning, which need one another, leave only what checkpoints need.
+  // Free segments that lanes leave untouched: three for meta, two for cleaning.
   static constexpr std::uint32_t kReserveForMeta = 3;
   static constexpr std::uint32_t kReserveForCleaning = 2;
   // Of those for meta: only checkpoints free segments, so their records alone take the last ones. Two, since a mount
