@@ -1,5 +1,6 @@
 // Faults of the device, each at every one of its operations in turn: errors, short writes, hangs, writes that go astray
 // or are claimed and lost, and rot in every sector. docs/testing.md, "Faults".
+#include <functional>
 #include <set>
 
 #include <gmock/gmock.h>
@@ -102,6 +103,26 @@ std::vector<std::string> ComplaintsAbout(const SimImage& image, const LogModel& 
   return LogCheck::Complaints(machine, model, is_damaged);
 }
 
+// Runs each workload with the fault at each of its writes, with and without closing, until something failed. Returns
+// the number of runs.
+std::uint64_t ForEachWrite(PlantedFault fault, const std::function<void(FaultyRun&)>& expect) {
+  std::uint64_t tried = 0;
+  for (const auto& ops : Workloads()) {
+    for (const bool close : {false, true}) {
+      const std::uint64_t writes = CountersOf(ops, close).writes;
+      for (fault.skip = 0; fault.skip < writes; ++fault.skip) {
+        SCOPED_TRACE(NameOf(ops) + (close ? " and close" : "") + ", write " + std::to_string(fault.skip));
+        FaultyRun run(ops, fault, close);
+        ++tried;
+        expect(run);
+        if (testing::Test::HasFailure()) return tried;
+      }
+    }
+  }
+  std::printf("%llu runs\n", static_cast<unsigned long long>(tried));
+  return tried;
+}
+
 // --- Sync failures ---
 
 struct Failure {
@@ -112,25 +133,12 @@ struct Failure {
 class SyncFailures : public testing::TestWithParam<Failure> {};
 
 TEST_P(SyncFailures, OfAnyWriteLeadToNoFalseAcknowledgement) {
-  std::uint64_t tried = 0;
-  for (const auto& ops : Workloads()) {
-    for (const bool close : {false, true}) {
-      const std::uint64_t writes = CountersOf(ops, close).writes;
-      for (std::uint64_t write = 0; write < writes; ++write) {
-        SCOPED_TRACE(NameOf(ops) + (close ? " and close" : "") + ", write " + std::to_string(write));
-        PlantedFault fault = GetParam().fault;
-        fault.skip = write;
-        FaultyRun run(ops, fault, close);
-        ++tried;
-        EXPECT_THAT(run.WrongBytes(false), testing::IsEmpty());
-        for (const SimImage& image : run.Left()) {
-          EXPECT_THAT(ComplaintsAbout(image, run.model(), false), testing::IsEmpty());
-        }
-        if (HasFailure()) return;
-      }
+  const std::uint64_t tried = ForEachWrite(GetParam().fault, [](FaultyRun& run) {
+    EXPECT_THAT(run.WrongBytes(false), testing::IsEmpty());
+    for (const SimImage& image : run.Left()) {
+      EXPECT_THAT(ComplaintsAbout(image, run.model(), false), testing::IsEmpty());
     }
-  }
-  std::printf("%llu runs\n", static_cast<unsigned long long>(tried));
+  });
   EXPECT_GT(tried, 150u);
 }
 
@@ -192,30 +200,17 @@ LogModel WithoutWitness(LogModel model) {
 }
 
 TEST_P(LyingDevice, IsFoundOutOrHasHarmedNothing) {
-  std::uint64_t tried = 0;
   std::uint64_t reported = 0;
-  for (const auto& ops : Workloads()) {
-    for (const bool close : {false, true}) {
-      const std::uint64_t writes = CountersOf(ops, close).writes;
-      for (std::uint64_t write = 0; write < writes; ++write) {
-        SCOPED_TRACE(NameOf(ops) + (close ? " and close" : "") + ", write " + std::to_string(write));
-        PlantedFault fault = GetParam().fault;
-        fault.skip = write;
-        FaultyRun run(ops, fault, close);
-        ++tried;
-        EXPECT_THAT(run.WrongBytes(true), testing::IsEmpty());
-        const LogModel model = WithoutWitness(run.model());
-        for (const SimImage& image : run.Left()) {
-          EXPECT_THAT(ComplaintsAbout(image, model, true), testing::IsEmpty());
-          TestMachine machine(image);
-          if (machine.Open().has_value()) reported += machine.volume->recovery().corruptions.empty() ? 0 : 1;
-        }
-        if (HasFailure()) return;
-      }
+  const std::uint64_t tried = ForEachWrite(GetParam().fault, [&reported](FaultyRun& run) {
+    EXPECT_THAT(run.WrongBytes(true), testing::IsEmpty());
+    const LogModel model = WithoutWitness(run.model());
+    for (const SimImage& image : run.Left()) {
+      EXPECT_THAT(ComplaintsAbout(image, model, true), testing::IsEmpty());
+      TestMachine machine(image);
+      if (machine.Open().has_value()) reported += machine.volume->recovery().corruptions.empty() ? 0 : 1;
     }
-  }
-  std::printf("%llu runs, %llu with corruption reported at the next opening\n", static_cast<unsigned long long>(tried),
-              static_cast<unsigned long long>(reported));
+  });
+  std::printf("%llu with corruption reported at the next opening\n", static_cast<unsigned long long>(reported));
   EXPECT_GT(tried, 150u);
   EXPECT_GT(reported, 20u);
 }

@@ -125,21 +125,13 @@ base::Result<std::string> Apply(Changeset& changes, replog::PartitionId partitio
     if (mailbox == nullptr) return NoMailbox();
     return base::Error(base::Errc::kLimit, "the mailbox has used all its UIDs");
   }
-  MessageRow row;
-  row.system = entry.flags.system & kSystemFlags;
-  row.date_us = entry.date_us;
-  row.size_bytes = body.size_bytes;
-  row.body = body.empty() ? 0 : body.id.value();
   const OpenMailbox open{partition, entry.mailbox, mailbox};
-  if (!entry.flags.keywords.empty()) {
-    auto positions = AddKeywords(changes, open, entry.flags.keywords);
-    if (!positions.has_value()) {
-      changes.AddBody(body, partition, 0);
-      return TooManyKeywords();
-    }
-    row.keywords = *std::move(positions);
+  auto row = NewMessageRow(changes, open, entry.flags, entry.date_us, body);
+  if (!row.has_value()) {
+    changes.AddBody(body, partition, 0);
+    return std::move(row).error();
   }
-  const std::uint32_t uid = AddMessage(changes, open, row);
+  const std::uint32_t uid = AddMessage(changes, open, *row);
   changes.AddBody(body, partition, 1);
   return EncodeAppended({.uid_validity = mailbox->uid_validity, .uid = uid});
 }

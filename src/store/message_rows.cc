@@ -71,6 +71,20 @@ std::optional<std::vector<std::uint16_t>> AddKeywords(Changeset& changes, const 
   return positions;
 }
 
+base::Result<MessageRow> NewMessageRow(Changeset& changes, const OpenMailbox& mailbox, const EntryFlags& flags,
+                                       std::int64_t date_us, const replog::BodyRef& body) {
+  MessageRow row;
+  row.system = flags.system & kSystemFlags;
+  row.date_us = date_us;
+  row.size_bytes = body.size_bytes;
+  row.body = body.empty() ? 0 : body.id.value();
+  if (flags.keywords.empty()) return row;
+  auto positions = AddKeywords(changes, mailbox, flags.keywords);
+  if (!positions.has_value()) return TooManyKeywords();
+  row.keywords = *std::move(positions);
+  return row;
+}
+
 base::Error NoMailbox() {
   return base::Error(base::Errc::kNotFound, "no such mailbox");
 }

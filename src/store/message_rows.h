@@ -8,6 +8,7 @@
 
 #include "base/result.h"
 #include "store/changeset.h"
+#include "store/entries.h"
 #include "store/flags.h"
 
 namespace store {
@@ -41,6 +42,11 @@ std::vector<std::string> ReadKeywords(Changeset& changes, const OpenMailbox& mai
 // Positions of the keywords, new ones added to the mailbox. Empty: too many.
 std::optional<std::vector<std::uint16_t>> AddKeywords(Changeset& changes, const OpenMailbox& mailbox,
                                                       const std::vector<std::string_view>& names);
+
+// The row of a message that an entry brings, before it has a UID; its keywords are added to the mailbox. Error: too
+// many of them.
+base::Result<MessageRow> NewMessageRow(Changeset& changes, const OpenMailbox& mailbox, const EntryFlags& flags,
+                                       std::int64_t date_us, const replog::BodyRef& body);
 
 base::Error NoMailbox();
 base::Error TooManyKeywords();
