@@ -42,7 +42,7 @@ Volume::Engine::Engine(async::Executor executor, BlockDevice* device, const base
       geometry_(recovered.superblock.geometry),
       report_(recovered.report),
       table_(std::move(recovered.table)),
-      writer_(executor, {device, &table_, geometry_, &options_}, recovered.lsns,
+      writer_(executor, {device, &table_, geometry_, &options_, clock}, recovered.lsns,
               {.sealed = [this](SealedSegment segment) { sealer_.Add(std::move(segment)); },
                .space_wanted = [this] { OnSpaceWanted(); },
                .block_durable = [this] { OnBlockDurable(); },

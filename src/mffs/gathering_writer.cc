@@ -14,6 +14,7 @@ GatheringWriter::GatheringWriter(async::Executor executor, Target target, MountL
       table_(target.table),
       geometry_(target.geometry),
       options_(target.options),
+      clock_(target.clock),
       lsns_(lsns),
       hooks_(std::move(hooks)),
       // One being filled and one in flight a stream, and one more for the stream that is in a hurry.
@@ -45,9 +46,12 @@ void GatheringWriter::Append(AppendRequest* request) {
   if (!request->patient) lane.has_impatient = true;
   // Copying now, while a write is in flight, costs the device nothing.
   if (!read_only_) Fill(lane);
-  if (handing_out_) return;
-  if (InFlight()) {
-    JoinFull();
+  if (!InFlight() && HalfIsBack(lane)) {
+    StartRound(false);
+  } else if (handing_out_) {
+    return;
+  } else if (InFlight()) {
+    Join(false);
   } else {
     SchedulePump();
   }
@@ -153,8 +157,14 @@ void GatheringWriter::SchedulePump() {
 
 void GatheringWriter::Pump() {
   pump_scheduled_ = false;
+  split_.WokenHadTheirTurn(clock_->SteadyNow());
+  awaited_ = 0;
   if (read_only_) FailEverything(base::Errc::kReadOnly, read_only_reason_);
-  if (!InFlight()) StartRound(false);
+  if (InFlight()) {
+    Join(true);
+  } else {
+    StartRound(false);
+  }
   if (!InFlight()) drained_.NotifyAll();
 }
 
@@ -182,13 +192,14 @@ void GatheringWriter::StartRound(bool cover) {
   device_->Submit();
   ArmDeadlineTimer();
   for (Lane& lane : lanes_) Fill(lane);
-  JoinFull();
+  Join(false);
 }
 
 // A lane that is always full does not hold up the others: while one of them has something to write, nothing joins, and
 // the round ends.
-bool GatheringWriter::MayJoin(const Lane& lane) const {
-  if (!options_->gathering || lane.filled.empty() || !IsNearlyFull(lane) || !FitsItsSegment(lane)) return false;
+bool GatheringWriter::MayJoin(const Lane& lane, bool half) const {
+  if (!options_->gathering || lane.filled.empty() || !FitsItsSegment(lane)) return false;
+  if (!IsNearlyFull(lane) && !(half && JoinsAsHalf(lane))) return false;
   const auto of_lane = [&lane](const Block& block) { return block.lane == &lane; };
   const auto rewritten = [](const Block& block) { return (block.flags & BlockHeader::kRewritten) != 0; };
   if (std::ranges::count_if(round_, of_lane) != 1 || std::ranges::any_of(round_, rewritten)) return false;
@@ -198,8 +209,21 @@ bool GatheringWriter::MayJoin(const Lane& lane) const {
   });
 }
 
-void GatheringWriter::JoinFull() {
-  const auto lane = std::ranges::find_if(lanes_, [this](const Lane& candidate) { return MayJoin(candidate); });
+bool GatheringWriter::JoinsAsHalf(const Lane& lane) const {
+  const std::size_t in_flight = round_.front().buffer->builder.record_count();
+  const std::size_t next = lane.filling->builder.record_count();
+  return round_.size() == 1 && next * 2 >= in_flight && split_.PaysOff(in_flight + next);
+}
+
+// Among the writers woken by the last commit.
+bool GatheringWriter::HalfIsBack(const Lane& lane) const {
+  if (!options_->gathering || lane.stalled || lane.filled.empty()) return false;
+  return lane.filling->builder.record_count() * 2 >= awaited_ && split_.PaysOff(awaited_);
+}
+
+void GatheringWriter::Join(bool half) {
+  const auto lane =
+      std::ranges::find_if(lanes_, [this, half](const Lane& candidate) { return MayJoin(candidate, half); });
   if (read_only_ || lane == lanes_.end()) return;
   AddToRound(*lane, 0);
   StartWrite(blocks_finished_ + round_.size() - 1);
@@ -296,7 +320,7 @@ void GatheringWriter::StartWrite(std::uint64_t number) {
   lane.next_ordinal += builder.record_count();
   lane.summary_bytes += builder.summary_bytes();
   bytes_written_ += bytes.size();
-  block.operation = std::make_shared<WriteOperation>(this, block.buffer, number, place.segment);
+  block.operation = std::make_shared<WriteOperation>(this, block.buffer, number, place.segment, clock_->SteadyNow());
   device_->Write(geometry_.SectorOffset(place.segment, with_header ? 0 : place.first_sector), bytes, Sync::kYes,
                  [operation = block.operation](base::Result<> result) {
                    if (operation->writer != nullptr) operation->writer->OnWriteEnd(operation, std::move(result));
@@ -314,6 +338,7 @@ void GatheringWriter::OnWriteEnd(const std::shared_ptr<WriteOperation>& operatio
     return;
   }
   if (!result.has_value()) return OnFailure(operation->block, result.error().message());
+  split_.Written(operation->buffer->builder.record_count(), clock_->SteadyNow() - operation->begun);
   BlockAt(operation->block).is_done = true;
   FinishBlocks();
 }
@@ -335,7 +360,9 @@ void GatheringWriter::FinishBlocks() {
   }
   HandOut(std::move(finished));
   if (InFlight()) {
-    JoinFull();
+    Join(false);
+    // Those woken just now may fill the other half.
+    if (split_.PaysOff(2 * awaited_)) SchedulePump();
   } else {
     AfterCommit();
   }
@@ -370,6 +397,9 @@ void GatheringWriter::NoteDurable(Block& block) {
 
 void GatheringWriter::HandOut(FinishedBlocks finished) {
   handing_out_ = true;
+  awaited_ = 0;
+  for (const Block& block : finished) awaited_ += block.buffer->builder.record_count();
+  if (awaited_ > 0) split_.HandingOut(awaited_, clock_->SteadyNow());
   for (Block& block : finished) {
     for (std::uint32_t i = 0; !block.requests.empty(); ++i) {
       AppendRequest* request = block.requests.PopFront();

@@ -15,6 +15,7 @@
 #include "mffs/block_builder.h"
 #include "mffs/request_list.h"
 #include "mffs/segment_table.h"
+#include "mffs/split_rule.h"
 #include "mffs/volume.h"
 #include "mffs/write_buffers.h"
 
@@ -36,7 +37,8 @@ struct SealedSegment {
 // Works in rounds. A round is one block for each stream that has records, all written at once; while it is in flight,
 // new records are copied into the next round's blocks. Each stream has a lane: its open segment, its next block, and
 // the queue of what does not fit into that. A next block that is full gains nothing by waiting: it joins the round, so
-// that the device finds it as soon as it is done with the one before.
+// that the device finds it as soon as it is done with the one before. Where SplitRule says so, half of a block does
+// too.
 //
 // Thread: one shard. Borrows device, table and options. Durability: `done` is called when the record's block and all
 // blocks with lower LSNs are durable.
@@ -64,6 +66,7 @@ class GatheringWriter {
     SegmentTable* table;
     Geometry geometry;
     const VolumeOptions* options;
+    const base::Clock* clock;
   };
 
   GatheringWriter(async::Executor executor, Target target, MountLsns lsns, Hooks hooks);
@@ -131,6 +134,7 @@ class GatheringWriter {
     WriteBuffers::Ref buffer;
     std::uint64_t block = 0;  // Its number: see BlockAt().
     std::uint32_t segment = 0;
+    base::SteadyTime begun;
     int ticks = 0;         // Of the deadline timer.
     bool overdue = false;  // Given up. The segment is held until the write has ended.
   };
@@ -169,8 +173,10 @@ class GatheringWriter {
   void SealLane(Lane& lane, bool with_summary);
   void AddToRound(Lane& lane, std::uint16_t flags);
   void StartWrite(std::uint64_t number);
-  bool MayJoin(const Lane& lane) const;
-  void JoinFull();
+  bool MayJoin(const Lane& lane, bool half) const;
+  bool JoinsAsHalf(const Lane& lane) const;
+  void Join(bool half);
+  bool HalfIsBack(const Lane& lane) const;
 
   void OnWriteEnd(const std::shared_ptr<WriteOperation>& operation, base::Result<> result);
   void FinishBlocks();
@@ -194,6 +200,7 @@ class GatheringWriter {
   SegmentTable* table_;
   Geometry geometry_;
   const VolumeOptions* options_;
+  const base::Clock* clock_;
   MountLsns lsns_;
   Hooks hooks_;
   WriteBuffers buffers_;
@@ -208,6 +215,8 @@ class GatheringWriter {
   bool first_checkpoint_done_ = false;
   bool covered_ = true;  // Nothing was written, or the last block was a covering one.
   bool patience_over_ = false;
+  SplitRule split_;
+  std::size_t awaited_ = 0;  // Records handed out: those who were woken may bring as many.
   bool pump_scheduled_ = false;
   bool handing_out_ = false;
   bool read_only_ = false;  // Never cleared.

@@ -238,7 +238,8 @@ async::Task<base::Result<>> WriteRepair(BlockDevice* device, SurveyedVolume volu
       (*stalled)->FailStalledCheckpoint();
     });
   };
-  GatheringWriter writer(executor, {device, &table, recovered.superblock.geometry, &options}, recovered.lsns,
+  const base::SystemClock clock;
+  GatheringWriter writer(executor, {device, &table, recovered.superblock.geometry, &options, &clock}, recovered.lsns,
                          {.sealed = [](const SealedSegment&) {},
                           .space_wanted = fail_stalled,
                           .block_durable = [] {},

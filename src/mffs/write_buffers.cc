@@ -7,10 +7,16 @@
 namespace mffs {
 namespace {
 
+// In huge pages where the kernel has some: each mail is copied to another place, and the device is told of each page.
 std::shared_ptr<void> MapMemory(std::size_t bytes) {
-  void* memory = mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-  CHECK(memory != MAP_FAILED);
-  return {memory, [bytes](void* m) { munmap(m, bytes); }};
+  constexpr std::size_t kHugePage = std::size_t{2} << 20;
+  const std::size_t reserved = AlignUp(bytes, kHugePage) + kHugePage;
+  void* mapped = mmap(nullptr, reserved, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+  CHECK(mapped != MAP_FAILED);
+  const std::shared_ptr<void> mapping(mapped, [reserved](void* m) { munmap(m, reserved); });
+  void* const memory = reinterpret_cast<void*>(AlignUp(reinterpret_cast<std::uintptr_t>(mapped), kHugePage));
+  madvise(memory, AlignUp(bytes, kHugePage), MADV_HUGEPAGE);  // Advice: it does not matter if the kernel declines.
+  return {mapping, memory};
 }
 
 WriteBuffers::Ref MakeBuffer(const std::shared_ptr<void>& memory, std::size_t offset, std::uint32_t volume_seed) {
