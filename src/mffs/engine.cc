@@ -43,7 +43,7 @@ Volume::Engine::Engine(async::Executor executor, BlockDevice* device, const base
       report_(recovered.report),
       table_(std::move(recovered.table)),
       writer_(executor, {device, &table_, geometry_, &options_, clock}, recovered.lsns,
-              {.sealed = [this](SealedSegment segment) { sealer_.Add(std::move(segment)); },
+              {.sealed = [this](SealedSegment segment) { OnSealed(std::move(segment)); },
                .space_wanted = [this] { OnSpaceWanted(); },
                .block_durable = [this] { OnBlockDurable(); },
                .read_only = [this] { checkpoint_wanted_.Set(); }}),
@@ -259,6 +259,12 @@ async::Task<void> Volume::Engine::RunCheckpoint() {
   checkpoint_done_.NotifyAll();
 }
 
+void Volume::Engine::OnSealed(SealedSegment segment) {
+  sealer_.Add(std::move(segment));
+  // It may be the emptiest: single changes fill a segment with little.
+  if (IsUnderPressure()) cleaning_wanted_.Set();
+}
+
 void Volume::Engine::OnSpaceWanted() {
   checkpoint_wanted_.Set();
   cleaning_wanted_.Set();
@@ -289,6 +295,12 @@ async::Task<base::Result<>> Volume::Engine::Checkpoint() {
   checkpoint_wanted_.Set();
   while (checkpoints_served_ < ticket) co_await checkpoint_done_.Wait();
   co_return last_checkpoint_;
+}
+
+async::Task<void> Volume::Engine::AwaitRoom(std::chrono::milliseconds patience) {
+  cleaning_wanted_.Set();
+  checkpoint_wanted_.Set();
+  co_await checkpoint_done_.WaitFor(patience);
 }
 
 // --- Cleaning ---

@@ -43,6 +43,7 @@ class Volume::Engine {
   void Release(const Location& location);
   bool IsLive(const Location& location) const { return table_.IsLive(location); }
   async::Task<base::Result<>> Checkpoint();
+  async::Task<void> AwaitRoom(std::chrono::milliseconds patience);
   VolumeStatus Status() const;
   Scrubber& scrubber() { return scrubber_; }
   std::function<void()> ClaimRetry();
@@ -58,7 +59,7 @@ class Volume::Engine {
 
   // ---- engine_space.cc: what may be taken ----
   bool KeepsShare(Stream stream, std::uint64_t bytes, Need need) const;
-  std::int64_t SegmentsLeftAlone(Stream stream, std::uint64_t bytes, Need need) const;
+  static std::int64_t SegmentsLeftAlone(Stream stream, Need need);
   bool HasRoomForMail(Stream stream, std::uint64_t margin_bytes, std::int64_t margin_segments) const;
   SpaceLevel LevelWith(std::uint64_t margin_bytes, std::int64_t margin_segments) const;
   // Tells the log when the level has changed, and what to do.
@@ -71,6 +72,7 @@ class Volume::Engine {
   bool CheckpointIsDue() const;
   bool MayRetryCheckpoint() const;
   async::Task<void> RunCheckpoint();
+  void OnSealed(SealedSegment segment);
   void OnSpaceWanted();
   void ResolveStall();
   async::Task<void> CleanLoop();

@@ -9,6 +9,9 @@ namespace {
 
 // docs/format/mffs.md, "Space".
 constexpr std::int64_t kSegmentsForParked = 8;
+// What stands below another takes one segment more, so that whoever makes room finds some: notes of moves take what
+// copies left, copies what the owner's states left, those what changes left.
+constexpr std::int64_t kSegmentsForStates = GatheringWriter::kReserveForMeta + 1;
 constexpr std::int64_t kSegmentsForChanges = GatheringWriter::kReserveForMeta + GatheringWriter::kReserveForCleaning;
 constexpr std::uint64_t kAcceptedPercentMin = 3;
 
@@ -55,25 +58,26 @@ bool Volume::Engine::KeepsShare(Stream stream, std::uint64_t bytes, Need need) c
   return used <= capacity && (capacity - used) * 100 >= capacity * FreePercentMin(stream, need);
 }
 
-std::int64_t Volume::Engine::SegmentsLeftAlone(Stream stream, std::uint64_t bytes, Need need) const {
+std::int64_t Volume::Engine::SegmentsLeftAlone(Stream stream, Need need) {
   if (!IsForOwnRecords(stream)) {
     return stream == Stream::kParked && need == Need::kNew ? kSegmentsForParked : kSegmentsForNew;
   }
-  // The notes of moves, without which nothing is ever freed: those that need no other segment take nothing from
-  // anybody.
-  if (need == Need::kNew) {
-    const bool fits = writer_.OpenRoomBytes(stream) >= bytes;
-    return fits ? GatheringWriter::kReserveForCheckpoint : GatheringWriter::kReserveForMeta;
+  switch (need) {
+    case Need::kNew:
+      return GatheringWriter::kReserveForCheckpoint;
+    case Need::kState:
+      return kSegmentsForStates;
+    case Need::kAccepted:
+      return kSegmentsForChanges;
   }
-  // What cleaning has taken already need not be kept for it.
-  return kSegmentsForChanges - (writer_.HasOpenSegment(Stream::kCold) ? 1 : 0);
+  return 0;
 }
 
 base::Result<> Volume::Engine::Admit(Stream stream, std::uint64_t bytes, Need need) const {
   if (writer_.read_only()) return base::Error(base::Errc::kReadOnly, writer_.read_only_reason());
-  // The note of a move may take what is kept for meta.
-  const bool needs_another = !writer_.HasOpenSegment(stream) && !(stream == Stream::kMeta && need == Need::kNew);
-  const std::int64_t needed = SegmentsLeftAlone(stream, bytes, need) + (needs_another ? 1 : 0);
+  // What fits into the open segment takes nothing from anybody.
+  const bool needs_another = writer_.OpenRoomBytes(stream) < bytes;
+  const std::int64_t needed = SegmentsLeftAlone(stream, need) + (needs_another ? 1 : 0);
   if (KeepsShare(stream, bytes, need) && AvailableSegments() >= needed) return {};
   return base::Error(base::Errc::kNoSpace,
                      fmt::format("{} has no room for stream {}: {} of {} bytes are live, {} segments can be taken; "
@@ -85,7 +89,7 @@ base::Result<> Volume::Engine::Admit(Stream stream, std::uint64_t bytes, Need ne
 // For the largest record, and as if it needed another segment: at a level that welcomes a mail none is refused.
 bool Volume::Engine::HasRoomForMail(Stream stream, std::uint64_t margin_bytes, std::int64_t margin_segments) const {
   return KeepsShare(stream, kBodyBytesMax + margin_bytes, Need::kNew) &&
-         AvailableSegments() > SegmentsLeftAlone(stream, 0, Need::kNew) + margin_segments;
+         AvailableSegments() > SegmentsLeftAlone(stream, Need::kNew) + margin_segments;
 }
 
 SpaceLevel Volume::Engine::LevelWith(std::uint64_t margin_bytes, std::int64_t margin_segments) const {

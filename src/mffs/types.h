@@ -77,7 +77,7 @@ enum class Need : std::uint8_t {
   // What was accepted is moved or changed. It goes on when nothing new is taken: else a queue that has filled a volume
   // could not deliver and never drain. In meta it leaves alone what cleaning needs.
   kAccepted,
-  kState,  // The owner's state in meta, by which it gives up older records: leaves cleaning one segment.
+  kState,  // The owner's state in meta, by which it gives up older records: may take one segment more than changes.
 };
 
 // How far a step of a start has come. `what` says what is counted: a literal.

@@ -88,6 +88,10 @@ void Volume::Start(RecordOwner* owner) {
   engine_->Start(owner);
 }
 
+async::Task<void> Volume::AwaitRoom(std::chrono::milliseconds patience) {
+  return engine_->AwaitRoom(patience);
+}
+
 base::Result<> Volume::Admit(Stream stream, std::uint64_t bytes, Need need) const {
   return engine_->Admit(stream, bytes, need);
 }

@@ -186,6 +186,9 @@ class Volume {
   // "Space"), kReadOnly. An accepted record is not refused later for space.
   base::Result<> Admit(Stream stream, std::uint64_t bytes, Need need = Need::kNew) const;
 
+  // After Admit has said kNoSpace: returns when a checkpoint has freed what there was to free, or after `patience`. The
+  // caller asks again, a few times: cleaning makes a segment of room at a time.
+  async::Task<void> AwaitRoom(std::chrono::milliseconds patience);
   // Queues a record; `done` is called later, never inside. The caller has asked Admit.
   void Append(AppendRequest* request);
   // The same as a task, for callers off the hot path; asks Admit itself. `body` is copied.

@@ -11,6 +11,9 @@ namespace replog {
 namespace {
 
 constexpr std::uint32_t kAppendsPerFloor = 256;
+// Cleaning and snapshots make room within milliseconds, or there is none to be made.
+constexpr std::chrono::milliseconds kRoomWait{250};
+constexpr int kRoomWaitsMax = 8;
 
 // The extents of a body that nobody has read yet, with their bytes.
 void FillExtents(const OpenBody& open, BodyRef* body) {
@@ -80,10 +83,21 @@ async::Task<void> Proposals::Stop() {
 }
 
 async::Task<base::Result<Committed>> Proposals::Run(Partition* partition, Draft draft, Until until) {
+  for (int waits = 0; waits < kRoomWaitsMax && IsChangeWithoutRoom(&draft); ++waits) {
+    co_await context_->volume->AwaitRoom(kRoomWait);
+  }
   ASSIGN_OR_CO_RETURN(Pending* const pending, Start(partition, std::move(draft), until));
   base::Result<Committed> result = co_await pending->waiter->Wait();
   pool_.GiveBack(pending);
   co_return result;
+}
+
+// New mail is refused at once, and its sender tries again. A user who removes mail from a full volume should not have
+// to.
+bool Proposals::IsChangeWithoutRoom(Draft* draft) {
+  if (draft->body.size_bytes() > 0) return false;
+  const base::Result<> checked = Check(draft);
+  return !checked.has_value() && checked.error().code() == base::Errc::kNoSpace;
 }
 
 base::Result<> Proposals::Check(Draft* draft) {

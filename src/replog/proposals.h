@@ -25,6 +25,7 @@ class Proposals {
  private:
   async::Task<base::Result<>> TakeLead(Partition* partition);
   async::Task<base::Result<Committed>> Run(Partition* partition, Draft draft, Until until);
+  bool IsChangeWithoutRoom(Draft* draft);
   base::Result<> Check(Draft* draft);
   base::Result<> AdmitToVolume(Draft* draft, std::uint64_t bytes);
   // Gives the entry its index and appends it. Nothing after the checks can fail, so that no index stays empty.

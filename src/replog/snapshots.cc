@@ -15,6 +15,11 @@ constexpr std::uint64_t kTailBytesMin = 16u << 10;
 constexpr std::uint64_t kAgeMinLsns = 20'000;
 constexpr std::size_t kPartBodiesPerPiece = (256u << 10) / 8;
 
+// What the tail takes on the disk at most: changes that come one by one have a sector each.
+std::uint64_t DiskBytesMax(const Tail& tail) {
+  return tail.releasable_bytes() + tail.size() * mffs::kSectorBytes;
+}
+
 // Moves before number `end` that a snapshot at `writing->reached` makes unneeded: no entry behind it names an old
 // place.
 std::uint64_t MovesShown(const Partition& partition, std::uint64_t end) {
@@ -110,15 +115,13 @@ bool Snapshots::PaysOff(const Partition& partition) {
          partition.tail.head_bytes() >= std::max(kTailBytesMin, partition.in_force.bytes);
 }
 
-std::uint64_t Snapshots::ReleasableMax() const {
-  // On a full volume even a little room helps, but not at any price.
-  const std::uint64_t limit = context_->options.releasable_bytes_max;
-  return context_->space_refused ? limit / 16 : limit;
+bool Snapshots::SharedLimitReached() const {
+  return context_->space_refused || context_->tails.entries > context_->options.tail_entries_max ||
+         context_->tails.releasable_bytes > context_->options.releasable_bytes_max;
 }
 
-bool Snapshots::SharedLimitReached() const {
-  return context_->tails.entries > context_->options.tail_entries_max ||
-         context_->tails.releasable_bytes > ReleasableMax();
+bool Snapshots::MakesRoom(const Partition& partition) {
+  return DiskBytesMax(partition.tail) > 2 * (partition.in_force.bytes + kTailBytesMin);
 }
 
 Partition* Snapshots::NextDue() const {
@@ -138,6 +141,7 @@ Partition* Snapshots::NextDue() const {
 Partition* Snapshots::NextOverLimits() const {
   Partition* most_entries = nullptr;
   Partition* most_bytes = nullptr;
+  Partition* roomy = nullptr;
   std::uint64_t entries = 0;
   std::uint64_t bytes = 0;
   for (Partition* partition : context_->partitions.All()) {
@@ -146,13 +150,17 @@ Partition* Snapshots::NextOverLimits() const {
     bytes += partition->tail.releasable_bytes();
     if (partition->applied == partition->in_force.reached) continue;
     if (most_entries == nullptr || partition->tail.size() > most_entries->tail.size()) most_entries = partition;
+    if (MakesRoom(*partition) && (roomy == nullptr || DiskBytesMax(partition->tail) > DiskBytesMax(roomy->tail))) {
+      roomy = partition;
+    }
     if (most_bytes == nullptr || partition->tail.releasable_bytes() > most_bytes->tail.releasable_bytes()) {
       most_bytes = partition;
     }
   }
   if (entries > context_->options.tail_entries_max / 2) return most_entries;
-  if (bytes > ReleasableMax() / 2) return most_bytes;
-  return nullptr;
+  if (bytes > context_->options.releasable_bytes_max / 2) return most_bytes;
+  // On a full volume even a little room helps, but not at any price.
+  return context_->space_refused ? roomy : nullptr;
 }
 
 std::uint64_t Snapshots::EntriesCovered() const {

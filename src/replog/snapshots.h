@@ -26,8 +26,8 @@ class Snapshots {
   bool IsDue(const Partition& partition) const;
   // Its entries take longer to replay than its state takes to load, and a snapshot costs no more than they did.
   static bool PaysOff(const Partition& partition);
-  // Releasable bytes past which snapshots are worth their writing.
-  std::uint64_t ReleasableMax() const;
+  // It gives back more of the disk than its snapshot takes.
+  static bool MakesRoom(const Partition& partition);
   // Over a limit that all partitions share.
   bool SharedLimitReached() const;
   // The partition to write next; nullptr when none is due.

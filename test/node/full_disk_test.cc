@@ -250,9 +250,9 @@ TEST_F(NodeFullDisk, SuspectMailIsRefusedFirstThenAllAndRoomIsUsedAgainByItself)
   rig_->Run(RequeueAll(&rig_->queue()));
   EXPECT_TRUE(Until([this] { return rig_->QueuedMails() == 0; })) << rig_->QueuedMails() << " mails stay in the queue";
 
-  // Told in a few lines, whatever thousands of clients heard.
+  // Told in a few lines, whatever the clients heard hundreds of times: a small volume goes to and fro.
   const std::vector<std::string> told = lines.all();
-  EXPECT_LE(told.size(), 10u);
+  EXPECT_LE(told.size(), 30u);
   for (const std::string_view level : {"parked_refused", "new_refused", "all_welcome"}) {
     EXPECT_THAT(told, testing::Contains(HasSubstr(fmt::format("level={} ", level))));
   }
@@ -272,24 +272,25 @@ void NodeFullDisk::RemoveHalfOfCarolsMail(Client* imap) {
   std::erase_if(box.mails, [last](const auto& entry) { return entry.first <= last; });
 }
 
-// Delivers what "the queue" had accepted until even for that there is no room.
+async::Task<base::Result<>> DeliverToCarol(NodeRig* node, std::string text, std::uint64_t number) {
+  replog::BodyWriter writer = node->store().NewBody(mffs::Need::kAccepted);
+  CO_RETURN_IF_ERROR(co_await writer.Write(text));
+  store::Delivery delivery{.need = mffs::Need::kAccepted};
+  delivery.targets.push_back({.address = std::string(kCarol),
+                              .delivery_id = mail::DeliveryId::Queued(replog::kFirstQueuePartition.value(), number, 0),
+                              .prefix = ""});
+  ASSIGN_OR_CO_RETURN(delivery.body, co_await writer.Finish());
+  co_return co_await node->store().Deliver(std::move(delivery));
+}
+
+// Delivers what "the queue" had accepted until even for small mail there is no room. Returns how many.
 std::uint64_t FillToTheLastThreePercent(NodeRig* rig) {
-  const std::string text = "Subject: ballast\r\n\r\n" + std::string(400'000, 'b') + "\r\n";
-  for (std::uint64_t n = 0;; ++n) {
-    const auto write = [](NodeRig* node, std::string bytes, std::uint64_t number) -> async::Task<base::Result<>> {
-      replog::BodyWriter writer = node->store().NewBody(mffs::Need::kAccepted);
-      CO_RETURN_IF_ERROR(co_await writer.Write(bytes));
-      store::Delivery delivery{.need = mffs::Need::kAccepted};
-      delivery.targets.push_back(
-          {.address = std::string(kCarol),
-           .delivery_id = mail::DeliveryId::Queued(replog::kFirstQueuePartition.value(), number, 0),
-           .prefix = ""});
-      ASSIGN_OR_CO_RETURN(delivery.body, co_await writer.Finish());
-      co_return co_await node->store().Deliver(std::move(delivery));
-    };
-    const auto delivered = rig->Run(write(rig, text, n + 1));
-    if (!delivered.has_value()) return n;
+  std::uint64_t delivered = 0;
+  for (const std::size_t bytes : {400'000, 40'000, 2'000}) {
+    const std::string text = "Subject: ballast\r\n\r\n" + std::string(bytes, 'b') + "\r\n";
+    while (rig->Run(DeliverToCarol(rig, text, delivered + 1)).has_value()) ++delivered;
   }
+  return delivered;
 }
 
 void NodeFullDisk::ExpectChangesGoOn(Client* imap) {
@@ -304,14 +305,18 @@ void NodeFullDisk::ExpectChangesGoOn(Client* imap) {
 TEST_F(NodeFullDisk, InTheLastThreePercentMailIsReadFlaggedCopiedAndRemoved) {
   const LogLines quiet("nothing");
   ASSERT_NO_FATAL_FAILURE(Open(256u << 20));
-  const std::uint64_t mails = FillToTheLastThreePercent(rig_.get());
+  std::uint64_t mails = FillToTheLastThreePercent(rig_.get());
   EXPECT_LT(FreePercent(), 3.5);
-  EXPECT_THAT(TrySend(kSender), HasSubstr("452 4.3.1"));
-  EXPECT_THAT(TrySend(kSpammer), HasSubstr("452 4.3.1"));
   Client imap(rig_->port("imap"));
   ASSERT_TRUE(BeginImap(&imap, kCarol));
-  EXPECT_THAT(AskImap(&imap, AppendCommand("INBOX", {}, "Subject: no\r\n\r\nroom\r\n")).status,
-              HasSubstr("NO [UNAVAILABLE]"));
+  const auto append_is_refused = [&] {
+    const ImapAnswer answer = AskImap(&imap, AppendCommand("INBOX", {}, "Subject: no\r\n\r\nroom\r\n"));
+    if (answer.ok()) ++mails;
+    return answer.status.contains("NO [UNAVAILABLE]");
+  };
+  // What fits into a segment that is open anyhow, or that cleaning has found, is still taken.
+  EXPECT_TRUE(Until([&] { return TrySend(kSender).starts_with("452 4.3.1") && append_is_refused(); }));
+  EXPECT_THAT(TrySend(kSpammer), HasSubstr("452 4.3.1"));
   const ImapAnswer selected = AskImap(&imap, "SELECT INBOX");
   ASSERT_TRUE(selected.ok());
   EXPECT_THAT(selected.untagged, testing::Contains(fmt::format("* {} EXISTS", mails)));
