@@ -162,6 +162,8 @@ class MailQueue final : public replog::StateMachine {
   bool BeginSnapshot(replog::PartitionId partition, replog::Index reached) override;
   base::Result<> LoadSnapshotPiece(replog::PartitionId partition, std::string_view piece) override;
   async::Task<base::Result<>> EndSnapshot(replog::PartitionId partition) override;
+  std::uint64_t KeptBytes(replog::PartitionId partition) const override;
+  void SnapshotInForce(replog::PartitionId partition, replog::Index reached) override;
   async::Task<base::Result<>> Recovered() override;
 
  private:

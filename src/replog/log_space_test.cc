@@ -87,6 +87,7 @@ TEST_F(LogSpace, ALogOfTwentyTimesTheVolumeRunsInItsSpace) {
   std::optional<mffs::SimImage> image;
   std::vector<Kept> survivors;
   std::uint64_t bodies_moved = 0;
+  std::uint64_t pieces_kept = 0;
   for (int life = 0; life < 4; ++life) {
     auto rig = image.has_value() ? std::make_unique<LogRig>(Options(), &coordinator, *image)
                                  : std::make_unique<LogRig>(Options(), &coordinator);
@@ -103,6 +104,7 @@ TEST_F(LogSpace, ALogOfTwentyTimesTheVolumeRunsInItsSpace) {
     if (HasFatalFailure()) return;
     EXPECT_GT(rig->log->Status().snapshots_written, 10u);
     bodies_moved += rig->machine->bodies_moved;
+    pieces_kept += rig->machine->pieces_kept;
     // The entries in memory are bounded by snapshots, however many there were.
     EXPECT_LT(rig->log->Status().tail_entries, 2000u);
     // The first lives leave only a few mails for the next.
@@ -121,6 +123,35 @@ TEST_F(LogSpace, ALogOfTwentyTimesTheVolumeRunsInItsSpace) {
   }
   // Cleaning had to move some, whole mails and parts.
   EXPECT_GT(bodies_moved, 0u);
+  EXPECT_GT(pieces_kept, 0u);
+}
+
+// A snapshot takes over the pieces that are still right; each lives as long as a snapshot that names it.
+TEST_F(LogSpace, SnapshotsShareWhatHasNotChanged) {
+  MapCoordinator coordinator;
+  auto rig = std::make_unique<LogRig>(Options(), &coordinator);
+  ASSERT_TRUE(rig->Open().has_value());
+  const std::string meta(1000, 'm');
+  const auto meta_bytes = [&rig] {
+    return rig->volume->Status().live_bytes_by_stream[static_cast<std::size_t>(mffs::Stream::kMeta)];
+  };
+  for (int i = 0; i < 400; ++i) ASSERT_TRUE(rig->Put(kBox0, meta + std::to_string(i), "mail").has_value());
+  ASSERT_TRUE(rig->Run(rig->log->SnapshotNow(kBox0)).has_value());
+  const std::uint64_t live = meta_bytes();
+  for (int life = 0; life < 5; ++life) {
+    const std::uint64_t kept = rig->machine->pieces_kept;
+    ASSERT_TRUE(rig->Put(kBox0, meta + std::to_string(400 + life), "mail").has_value());
+    ASSERT_TRUE(rig->Run(rig->log->SnapshotNow(kBox0)).has_value());
+    // Most: cleaning may have moved some mails meanwhile.
+    EXPECT_GT(rig->machine->pieces_kept - kept, 50u);
+    // Nothing of the snapshots before is left, and nothing of what they share is lost.
+    EXPECT_LT(meta_bytes(), live + 20'000);
+    rig->Crash();
+    rig = std::make_unique<LogRig>(Options(), &coordinator, rig->device.ImageAfter(static_cast<std::uint64_t>(life)));
+    const auto opened = rig->Open();
+    ASSERT_TRUE(opened.has_value()) << opened.error().message();
+    EXPECT_EQ(rig->machine->partitions[kBox0].kept.size(), 401u + static_cast<unsigned>(life));
+  }
 }
 
 TEST_F(LogSpace, ReplayIsShortAfterASnapshot) {

@@ -5,6 +5,7 @@
 
 #include "base/check.h"
 #include "base/log.h"
+#include "mffs/format.h"
 
 namespace replog {
 namespace {
@@ -24,8 +25,9 @@ std::uint64_t MovesShown(const Partition& partition, std::uint64_t end) {
   return shown;
 }
 
-void ReleasePieces(mffs::Volume* volume, const Snapshot& snapshot) {
-  for (const PiecePlace& piece : snapshot.pieces) volume->Release(piece.location);
+// Bytes of the piece in the record.
+std::uint64_t BytesOf(const PiecePlace& piece) {
+  return piece.location.size - mffs::RecordHeader::kEncodedSize - EncodePieceHead(piece.kind).size();
 }
 
 }  // namespace
@@ -54,6 +56,14 @@ class Snapshots::PieceWriter final : public SnapshotWriter {
     snapshot->pieces.push_back({place, kind});
     snapshot->bytes += bytes;
     co_return base::Result<>();
+  }
+  void Keep(std::size_t number) override {
+    CHECK(number < partition_->in_force.pieces.size());
+    const PiecePlace& piece = partition_->in_force.pieces[number];
+    // The log's own pieces come behind those of the state machine.
+    CHECK(piece.kind == PieceKind::kStateMachine);
+    partition_->writing->pieces.push_back(piece);
+    partition_->writing->bytes += BytesOf(piece);
   }
 
  private:
@@ -100,14 +110,20 @@ bool Snapshots::IsDue(const Partition& partition) const {
   if (partition.applied == partition.in_force.reached) return false;
   const LogOptions& options = context_->options;
   // One byte of snapshots for each LSN: an idle partition with much state is not written again and again.
-  const std::uint64_t age_max = std::min(options.snapshot_after_lsns, std::max(kAgeMinLsns, partition.in_force.bytes));
-  return partition.tail.head_bytes() > std::max(options.snapshot_after_bytes, partition.in_force.bytes) ||
+  const std::uint64_t cost = BytesToRepeat(partition);
+  const std::uint64_t age_max = std::min(options.snapshot_after_lsns, std::max(kAgeMinLsns, cost));
+  return partition.tail.head_bytes() > std::max(options.snapshot_after_bytes, cost) ||
          partition.tail.after().value() + age_max < context_->lsn_floor.value();
 }
 
-bool Snapshots::PaysOff(const Partition& partition) {
+bool Snapshots::PaysOff(const Partition& partition) const {
   return partition.written == nullptr && partition.applied != partition.in_force.reached &&
-         partition.tail.head_bytes() >= std::max(kTailBytesMin, partition.in_force.bytes);
+         partition.tail.head_bytes() >= std::max(kTailBytesMin, BytesToRepeat(partition));
+}
+
+std::uint64_t Snapshots::BytesToRepeat(const Partition& partition) const {
+  const std::uint64_t kept = context_->MachineOf(partition.id)->KeptBytes(partition.id);
+  return partition.in_force.bytes - std::min(partition.in_force.bytes, kept);
 }
 
 std::uint64_t Snapshots::ReleasableMax() const {
@@ -201,7 +217,11 @@ async::Task<base::Result<>> Snapshots::Write(Partition* partition) {
     explicit Busy(Snapshots* s, Partition* p) : snapshots(s), partition(p) { s->busy_ = true; }
     // Also when the writer is cancelled: what it wrote is for nobody.
     ~Busy() {
-      if (partition->writing != nullptr) ReleasePieces(snapshots->context_->volume, *partition->writing);
+      if (partition->writing != nullptr) {
+        for (const mffs::Location& place : PiecesOnlyOf(*partition->writing, partition->in_force)) {
+          snapshots->context_->volume->Release(place);
+        }
+      }
       partition->writing.reset();
       snapshots->busy_ = false;
       snapshots->idle_.NotifyAll();
