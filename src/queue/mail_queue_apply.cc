@@ -105,6 +105,10 @@ async::Task<base::Result<replog::Index>> MailQueue::WriteSnapshot(replog::Partit
   co_return reached;
 }
 
+void MailQueue::BeginReplay(replog::PartitionId, replog::Index) {
+  state_->scheduler.Advance(state_->clock->WallNow());
+}
+
 bool MailQueue::BeginSnapshot(replog::PartitionId id, replog::Index reached) {
   state_->Find(id)->set_reached(reached);
   return true;

@@ -6,10 +6,14 @@ namespace queue {
 
 StringId SharedStrings::Add(std::string_view text) {
   if (text.empty()) return 0;
+  if (last_ != 0 && texts_[last_].text == text) {
+    texts_[last_].uses += 1;
+    return last_;
+  }
   const auto found = ids_.find(text);
   if (found != ids_.end()) {
     texts_[found->second].uses += 1;
-    return found->second;
+    return last_ = found->second;
   }
   StringId id = static_cast<StringId>(texts_.size());
   if (free_.empty()) {
@@ -20,7 +24,7 @@ StringId SharedStrings::Add(std::string_view text) {
   }
   texts_[id] = {std::string(text), 1};
   ids_.emplace(text, id);
-  return id;
+  return last_ = id;
 }
 
 void SharedStrings::Drop(StringId id) {
@@ -31,6 +35,7 @@ void SharedStrings::Drop(StringId id) {
   if (shared.uses > 0) return;
   ids_.erase(shared.text);
   shared.text = std::string();
+  if (last_ == id) last_ = 0;
   free_.push_back(id);
 }
 

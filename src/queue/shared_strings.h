@@ -32,6 +32,7 @@ class SharedStrings {
   };
   std::vector<Shared> texts_;
   std::vector<StringId> free_;
+  StringId last_ = 0;  // Added last: mails that come together mostly have the same.
   std::unordered_map<std::string, StringId, Hash, std::equal_to<>> ids_;
 };
 

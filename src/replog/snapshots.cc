@@ -13,7 +13,7 @@ namespace {
 // A tail shorter than this is not worth a snapshot's records.
 constexpr std::uint64_t kTailBytesMin = 16u << 10;
 // An idle partition makes every start read this much of the log, at least.
-constexpr std::uint64_t kAgeMinLsns = 20'000;
+constexpr std::uint64_t kAgeMinLsns = 5'000;
 constexpr std::size_t kPartBodiesPerPiece = (256u << 10) / 8;
 
 // Moves before number `end` that a snapshot at `writing->reached` makes unneeded: no entry behind it names an old
