@@ -242,6 +242,31 @@ TEST_F(LogSpace, ALongReplayIsFollowedByASnapshot) {
   EXPECT_LT(last.log->Status().replayed_entries, 100u);
 }
 
+// Each start leaves a segment with little in it; cleaning moves that, and notes the moves. The notes of one start are
+// not moved at every one after it.
+TEST_F(LogSpace, StartsInARowDoNotPileUpNotes) {
+  RigOptions options = Options();
+  options.log.mailbox_partitions = 32;
+  options.log.snapshot_after_lsns = 1'000'000;
+  MapCoordinator coordinator;
+  auto rig = std::make_unique<LogRig>(options, &coordinator);
+  ASSERT_TRUE(rig->Open().has_value());
+  for (std::uint32_t n = 0; n < 32; ++n) ASSERT_TRUE(rig->Put(PartitionId(n), "m", "mail").has_value());
+  std::vector<std::uint64_t> live;
+  for (int life = 0; life < 60; ++life) {
+    rig->Crash();
+    rig = std::make_unique<LogRig>(options, &coordinator, rig->device.ImageAfter(static_cast<std::uint64_t>(life)));
+    const auto opened = rig->Open();
+    ASSERT_TRUE(opened.has_value()) << opened.error().message();
+    ASSERT_TRUE(rig->Run(rig->volume->Checkpoint()).has_value());
+    // Until there is nothing left to do.
+    while (rig->context.run_one_for(std::chrono::milliseconds(20)) > 0) {
+    }
+    live.push_back(rig->volume->Status().space.live_bytes);
+  }
+  EXPECT_LT(live.back(), 300'000u) << "after 10 starts " << live[10] << ", after 30 " << live[30];
+}
+
 TEST_F(LogSpace, AFullVolumeRefusesAndServesAgainWhenMailGoes) {
   MapCoordinator coordinator;
   LogRig rig(Options(), &coordinator);

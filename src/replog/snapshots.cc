@@ -14,6 +14,9 @@ namespace {
 constexpr std::uint64_t kTailBytesMin = 16u << 10;
 // An idle partition makes every start read this much of the log, at least.
 constexpr std::uint64_t kAgeMinLsns = 5'000;
+// Fewer notes of moved records are not worth a snapshot; of more, each counts as this many bytes.
+constexpr std::size_t kMovesMin = 16;
+constexpr std::uint64_t kMoveBytes = 128;
 constexpr std::size_t kPartBodiesPerPiece = (256u << 10) / 8;
 
 // Moves before number `end` that a snapshot at `writing->reached` makes unneeded: no entry behind it names an old
@@ -112,6 +115,8 @@ bool Snapshots::IsDue(const Partition& partition) const {
   // One byte of snapshots for each LSN: an idle partition with much state is not written again and again.
   const std::uint64_t cost = BytesToRepeat(partition);
   const std::uint64_t age_max = std::min(options.snapshot_after_lsns, std::max(kAgeMinLsns, cost));
+  // Notes of moves are moved themselves, which is noted: without an end to them there are more after each start.
+  if (partition.moves.size() >= kMovesMin && partition.moves.size() * kMoveBytes >= cost) return true;
   return partition.tail.head_bytes() > std::max(options.snapshot_after_bytes, cost) ||
          partition.tail.after().value() + age_max < context_->lsn_floor.value();
 }
