@@ -68,7 +68,7 @@ std::size_t Scheduler::memory_bytes() const {
   for (const auto& [id, destination] : destinations_) {
     for (const Heap& heap : destination.ready) in_heaps += heap.capacity();
   }
-  return items_.size() * sizeof(Item) + (free_.capacity() + in_heaps) * sizeof(ItemId);
+  return items_.memory_bytes() + (free_.capacity() + in_heaps) * sizeof(ItemId);
 }
 
 void Scheduler::Remove(ItemId id) {

@@ -1,19 +1,23 @@
 #include "queue/shared_strings.h"
 
+#include <algorithm>
+
 #include "base/check.h"
 
 namespace queue {
 
 StringId SharedStrings::Add(std::string_view text) {
   if (text.empty()) return 0;
-  if (last_ != 0 && texts_[last_].text == text) {
-    texts_[last_].uses += 1;
-    return last_;
+  for (const StringId id : recent_) {
+    if (texts_[id].text != text) continue;
+    texts_[id].uses += 1;
+    return id;
   }
   const auto found = ids_.find(text);
   if (found != ids_.end()) {
     texts_[found->second].uses += 1;
-    return last_ = found->second;
+    Remember(found->second);
+    return found->second;
   }
   StringId id = static_cast<StringId>(texts_.size());
   if (free_.empty()) {
@@ -24,7 +28,8 @@ StringId SharedStrings::Add(std::string_view text) {
   }
   texts_[id] = {std::string(text), 1};
   ids_.emplace(text, id);
-  return last_ = id;
+  Remember(id);
+  return id;
 }
 
 void SharedStrings::Drop(StringId id) {
@@ -35,8 +40,13 @@ void SharedStrings::Drop(StringId id) {
   if (shared.uses > 0) return;
   ids_.erase(shared.text);
   shared.text = std::string();
-  if (last_ == id) last_ = 0;
+  std::ranges::replace(recent_, id, StringId{0});
   free_.push_back(id);
+}
+
+void SharedStrings::Remember(StringId id) {
+  recent_[1] = recent_[0];
+  recent_[0] = id;
 }
 
 }  // namespace queue

@@ -122,7 +122,8 @@ class Life {
       Enqueue();
       return;
     }
-    partition_.Control({.mail = replog::Index(1 + random_.Below(last + 1)), .operation = Operation::kHold, .now = kNow});
+    partition_.Control(
+        {.mail = replog::Index(1 + random_.Below(last + 1)), .operation = Operation::kHold, .now = kNow});
   }
   void Enqueue() {
     last_ += 1 + random_.Below(2);
@@ -131,8 +132,8 @@ class Life {
                                .size_bytes = 100,
                                .extents = {PlaceOf(replog::Index(last_), 1)},
                                .extent_bytes = {100}};
-    partition_.Enqueue(replog::Index(last_), {.queued_at = kNow, .envelope = std::move(envelope)},
-                       mail::Class::kNormal, body);
+    partition_.Enqueue(replog::Index(last_), {.queued_at = kNow, .envelope = std::move(envelope)}, mail::Class::kNormal,
+                       body);
     partition_.set_reached(replog::Index(last_));
   }
   State Now() const {
