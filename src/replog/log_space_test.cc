@@ -219,6 +219,26 @@ TEST_F(LogSpace, ReplayIsShortAfterACrashToo) {
   EXPECT_TRUE(last.machine->partitions[PartitionId(1)].replayed.empty());
 }
 
+// A large state, every part of which changes: writing it again costs more than its entries did, and is done all the
+// same before they are too many for a start.
+TEST_F(LogSpace, OnePartitionsTailIsBounded) {
+  RigOptions options = Options();
+  options.log.snapshot_after_bytes = 8u << 20;
+  options.log.partition_tail_max = 300;
+  MapCoordinator coordinator;
+  LogRig rig(options, &coordinator);
+  ASSERT_TRUE(rig.Open().has_value());
+  for (int i = 0; i < 250; ++i) {
+    ASSERT_TRUE(rig.Put(kQueue0, std::string(900, 'm') + std::to_string(i), "mail").has_value());
+  }
+  for (int i = 0; i < 1000; ++i) {
+    const auto put = rig.Put(kQueue0, "", "mail");
+    ASSERT_TRUE(put.has_value() && rig.Remove(kQueue0, put->index).has_value());
+  }
+  EXPECT_LT(rig.log->Status().tail_entries, 700u);
+  EXPECT_LT(rig.log->Status().snapshots_written, 20u);
+}
+
 // What was replayed at a start is not replayed at the next, even if nothing happens in between.
 TEST_F(LogSpace, ALongReplayIsFollowedByASnapshot) {
   RigOptions options = Options();

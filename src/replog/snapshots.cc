@@ -115,6 +115,8 @@ bool Snapshots::IsDue(const Partition& partition) const {
   // One byte of snapshots for each LSN: an idle partition with much state is not written again and again.
   const std::uint64_t cost = BytesToRepeat(partition);
   const std::uint64_t age_max = std::min(options.snapshot_after_lsns, std::max(kAgeMinLsns, cost));
+  // Attempts of a whole queue leave as many entries as it has mails, and take longer to replay than these to load.
+  if (partition.tail.size() > options.partition_tail_max) return true;
   // Notes of moves are moved themselves, which is noted: without an end to them there are more after each start.
   if (partition.moves.size() >= kMovesMin && partition.moves.size() * kMoveBytes >= cost) return true;
   return partition.tail.head_bytes() > std::max(options.snapshot_after_bytes, cost) ||
