@@ -167,7 +167,7 @@ base::Result<> PieceReader::ReadMail() {
   mail_.index = replog::Index(in_.Varint());
   mail_.queued_at = TimeOf(in_.I64());
   mail_.cls = static_cast<mail::Class>(in_.U8());
-  mail_.body = replog::BodyRef::DecodeFrom(in_);
+  mail_.body.ReadFrom(in_);
   const std::string_view envelope = in_.Text();
   if (!in_.ok() || mail_.cls > mail::Class::kUnjudged) return Damaged("snapshot");
   RETURN_IF_ERROR(mail::DecodeEnvelope(envelope, &mail_.envelope));

@@ -159,9 +159,12 @@ class MailQueue final : public replog::StateMachine {
   void BodiesMoved(replog::PartitionId partition, std::vector<BodyMove> moves) override;
   async::Task<base::Result<replog::Index>> WriteSnapshot(replog::PartitionId partition,
                                                          replog::SnapshotWriter* writer) override;
+  void BeginReplay(replog::PartitionId partition, replog::Index last) override;
   bool BeginSnapshot(replog::PartitionId partition, replog::Index reached) override;
   base::Result<> LoadSnapshotPiece(replog::PartitionId partition, std::string_view piece) override;
   async::Task<base::Result<>> EndSnapshot(replog::PartitionId partition) override;
+  std::uint64_t KeptBytes(replog::PartitionId partition) const override;
+  void SnapshotInForce(replog::PartitionId partition, replog::Index reached) override;
   async::Task<base::Result<>> Recovered() override;
 
  private:

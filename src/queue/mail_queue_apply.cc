@@ -83,7 +83,7 @@ void MailQueue::Erase(replog::PartitionId id, QueuePartition* partition, MailSta
 }
 
 void MailQueue::BodiesMoved(replog::PartitionId id, std::vector<BodyMove> moves) {
-  for (const BodyMove& move : moves) state_->Find(id)->mails().Move(move);
+  for (const BodyMove& move : moves) state_->Find(id)->Move(move);
 }
 
 async::Task<base::Result<replog::Index>> MailQueue::WriteSnapshot(replog::PartitionId id,
@@ -97,11 +97,16 @@ async::Task<base::Result<replog::Index>> MailQueue::WriteSnapshot(replog::Partit
   };
   const Running running(partition);
   for (;;) {
+    while (const std::optional<std::size_t> kept = partition->NextKept()) writer->Keep(*kept);
     std::string piece = partition->NextPiece(kPieceBytes);
     if (piece.empty()) break;
     CO_RETURN_IF_ERROR(co_await writer->Write(std::move(piece)));
   }
   co_return reached;
+}
+
+void MailQueue::BeginReplay(replog::PartitionId, replog::Index) {
+  state_->scheduler.Advance(state_->clock->WallNow());
 }
 
 bool MailQueue::BeginSnapshot(replog::PartitionId id, replog::Index reached) {
@@ -112,16 +117,30 @@ bool MailQueue::BeginSnapshot(replog::PartitionId id, replog::Index reached) {
 base::Result<> MailQueue::LoadSnapshotPiece(replog::PartitionId id, std::string_view piece) {
   QueuePartition* partition = state_->Find(id);
   PieceReader reader(piece);
+  SnapshotPieces::Piece place{.first = {}, .last = {}, .bytes = static_cast<std::uint32_t>(piece.size())};
   for (bool is_first = true;; is_first = false) {
     ASSIGN_OR_RETURN(const SavedMail* saved, reader.Next());
-    if (saved == nullptr) return {};
-    if (is_first && partition->mails().Next(saved->index) != nullptr) {
+    if (saved == nullptr && is_first) return base::Error(base::Errc::kCorrupt, "a piece of a queue snapshot is empty");
+    if (saved == nullptr) break;
+    if (is_first && partition->mails().last_index() >= saved->index) {
       return base::Error(base::Errc::kCorrupt, "the pieces of a queue snapshot are out of order");
     }
+    if (is_first) place.first = saved->index;
+    place.last = saved->index;
     MailState* mail = partition->Load(*saved);
     state_->CountIn(*mail);
     state_->Schedule(id, mail, saved->envelope.recipients);
   }
+  partition->Loaded(place);
+  return {};
+}
+
+std::uint64_t MailQueue::KeptBytes(replog::PartitionId id) const {
+  return state_->Find(id)->kept_bytes();
+}
+
+void MailQueue::SnapshotInForce(replog::PartitionId id, replog::Index) {
+  state_->Find(id)->SnapshotInForce();
 }
 
 async::Task<base::Result<>> MailQueue::EndSnapshot(replog::PartitionId) {

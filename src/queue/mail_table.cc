@@ -193,16 +193,19 @@ replog::BodyRef MailTable::BodyOf(const MailState& mail) const {
           .extent_bytes = {mail.size_bytes_}};
 }
 
-void MailTable::Move(const replog::StateMachine::BodyMove& move) {
+std::optional<replog::Index> MailTable::Move(const replog::StateMachine::BodyMove& move) {
   if ((move.body.value() & replog::kPartsBodyBit) == 0) {
     MailState* mail = Find(replog::Index(move.body.value()));
-    if (mail != nullptr && mail->place_ == move.from) mail->place_ = move.to;
-    return;
+    if (mail == nullptr || mail->place_ != move.from) return std::nullopt;
+    mail->place_ = move.to;
+    return mail->index();
   }
   const auto owner = parts_owner_.find(move.body);
-  if (owner == parts_owner_.end()) return;
+  if (owner == parts_owner_.end()) return std::nullopt;
   std::vector<mffs::Location>& extents = in_parts_.at(owner->second).extents;
-  if (move.part < extents.size() && extents[move.part] == move.from) extents[move.part] = move.to;
+  if (move.part >= extents.size() || extents[move.part] != move.from) return std::nullopt;
+  extents[move.part] = move.to;
+  return owner->second;
 }
 
 SavedMail MailTable::Save(const MailState& mail) const {

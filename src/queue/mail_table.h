@@ -5,6 +5,7 @@
 #include <deque>
 #include <map>
 #include <memory>
+#include <optional>
 #include <span>
 #include <unordered_map>
 
@@ -81,11 +82,14 @@ class MailTable {
   const MailState* Next(replog::Index after) const;
   void Erase(MailState* mail);
   std::size_t size() const { return size_; }
+  // Of the last mail added, whether it is still here or not.
+  replog::Index last_index() const { return replog::Index(last_index_); }
   // What the table takes, but for mails in parts and shared strings.
   std::size_t memory_bytes() const;
 
   replog::BodyRef BodyOf(const MailState& mail) const;
-  void Move(const replog::StateMachine::BodyMove& move);
+  // The mail whose body lay at the old place; nothing: no mail's does.
+  std::optional<replog::Index> Move(const replog::StateMachine::BodyMove& move);
   SavedMail Save(const MailState& mail) const;
 
  private:

@@ -81,6 +81,7 @@ bool QueuePartition::IsDone(const MailState& mail) {
 }
 
 void QueuePartition::BeforeChange(const MailState& mail) {
+  Changed(mail.index());
   if (snapshot_ == nullptr || mail.index() > snapshot_->reached || mail.index() <= snapshot_->cursor) return;
   if (snapshot_->saved.contains(mail.index())) return;
   mails_.Save(mail).EncodeTo(snapshot_->saved[mail.index()]);
@@ -90,29 +91,71 @@ void QueuePartition::BeginSnapshot() {
   CHECK(snapshot_ == nullptr);
   snapshot_ = std::make_unique<RunningSnapshot>();
   snapshot_->reached = reached_;
+  for (std::size_t number = 0; number < in_force_.size(); ++number) {
+    if (in_force_.IsKept(number)) snapshot_->kept.push_back(number);
+  }
+  latest_ = {};
+}
+
+std::optional<std::size_t> QueuePartition::NextKept() {
+  RunningSnapshot& snapshot = *snapshot_;
+  if (snapshot.kept.empty()) return std::nullopt;
+  const std::size_t number = snapshot.kept.front();
+  // As it is by now: what has changed since the beginning, the next snapshot does not keep.
+  const SnapshotPieces::Piece& piece = in_force_[number];
+  const bool is_next = (snapshot.saved.empty() || snapshot.saved.begin()->first >= piece.first) &&
+                       NextUnsaved(piece.first) == nullptr;
+  if (!is_next) return std::nullopt;
+  snapshot.kept.pop_front();
+  snapshot.cursor = piece.last;
+  snapshot.saved.erase(snapshot.saved.begin(), snapshot.saved.upper_bound(piece.last));
+  latest_.Add(piece);
+  return number;
 }
 
 std::string QueuePartition::NextPiece(std::size_t piece_bytes) {
   RunningSnapshot& snapshot = *snapshot_;
+  const replog::Index end =
+      snapshot.kept.empty() ? snapshot.reached.Next() : in_force_[snapshot.kept.front()].first;
   std::string piece = BeginPiece();
-  const std::size_t empty = piece.size();
+  SnapshotPieces::Piece place;
   while (piece.size() < piece_bytes) {
-    const MailState* mail = mails_.Next(snapshot.cursor);
-    if (mail != nullptr && mail->index() > snapshot.reached) mail = nullptr;
+    const MailState* const mail = NextUnsaved(end);
     const auto saved = snapshot.saved.begin();
-    const bool take_saved = saved != snapshot.saved.end() && (mail == nullptr || saved->first <= mail->index());
-    if (take_saved) {
+    const bool has_saved = saved != snapshot.saved.end() && saved->first < end;
+    if (has_saved && (mail == nullptr || saved->first <= mail->index())) {
       snapshot.cursor = saved->first;
       piece += saved->second;
       snapshot.saved.erase(saved);
+      place.is_current = false;
     } else if (mail != nullptr) {
       snapshot.cursor = mail->index();
       mails_.Save(*mail).EncodeTo(piece);
     } else {
       break;
     }
+    if (place.last == replog::Index(0)) place.first = snapshot.cursor;
+    place.last = snapshot.cursor;
   }
-  return piece.size() == empty ? std::string() : piece;
+  if (place.last == replog::Index(0)) return {};
+  place.bytes = static_cast<std::uint32_t>(piece.size());
+  latest_.Add(place);
+  return piece;
+}
+
+const MailState* QueuePartition::NextUnsaved(replog::Index end) const {
+  const MailState* const mail = mails_.Next(snapshot_->cursor);
+  return mail != nullptr && mail->index() < end && mail->index() <= snapshot_->reached ? mail : nullptr;
+}
+
+void QueuePartition::Changed(replog::Index mail) {
+  in_force_.Changed(mail);
+  latest_.Changed(mail);
+}
+
+void QueuePartition::Move(const replog::StateMachine::BodyMove& move) {
+  const std::optional<replog::Index> mail = mails_.Move(move);
+  if (mail.has_value()) Changed(*mail);
 }
 
 }  // namespace queue

@@ -1,13 +1,16 @@
 // QueuePartition: the state machine of one queue partition, without its schedule. Pure: entries in, changes out.
 #pragma once
 
+#include <deque>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "queue/entry.h"
 #include "queue/mail_table.h"
 #include "queue/shared_strings.h"
+#include "queue/snapshot_pieces.h"
 
 namespace queue {
 
@@ -16,6 +19,7 @@ struct RunningSnapshot {
   replog::Index reached;
   replog::Index cursor;  // Mails up to here are written.
   std::map<replog::Index, std::string> saved;
+  std::deque<std::size_t> kept;  // Pieces of the snapshot in force that go into it as they are, not yet taken.
 };
 
 // Thread: the log's shard. Deterministic: the same entries give the same state.
@@ -37,17 +41,33 @@ class QueuePartition {
   static bool IsDone(const MailState& mail);
   // To be called before a mail is erased.
   void BeforeChange(const MailState& mail);
+  void Move(const replog::StateMachine::BodyMove& move);
   MailState* Load(const SavedMail& mail) { return mails_.Add(mail); }
+  // The mails loaded from `first` to `last` are the next piece of the snapshot in force.
+  void Loaded(SnapshotPieces::Piece piece) { in_force_.Add(piece); }
 
+  // A snapshot is what NextKept and NextPiece give, in their order, until both have nothing.
   void BeginSnapshot();
-  // The next piece, empty at the end; `piece_bytes` is about its size.
+  // The number of a piece of the snapshot in force that comes next as it is; nothing: NextPiece comes next.
+  std::optional<std::size_t> NextKept();
+  // Empty at the end; `piece_bytes` is about its size.
   std::string NextPiece(std::size_t piece_bytes);
   void EndSnapshot() { snapshot_.reset(); }
+  // The one written last.
+  void SnapshotInForce() { in_force_ = std::move(latest_); }
+  // What the next snapshot will not write.
+  std::uint64_t kept_bytes() const { return in_force_.kept_bytes(); }
 
  private:
+  // The first mail behind the cursor that the running snapshot shows and nothing has saved; nullptr: none below `end`.
+  const MailState* NextUnsaved(replog::Index end) const;
+  void Changed(replog::Index mail);
+
   SharedStrings* strings_;
   MailTable mails_;
   replog::Index reached_;
+  SnapshotPieces in_force_;
+  SnapshotPieces latest_;  // Of the snapshot being written, or written last.
   std::unique_ptr<RunningSnapshot> snapshot_;
 };
 

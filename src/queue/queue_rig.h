@@ -52,8 +52,10 @@ inline mail::Envelope EnvelopeTo(std::vector<std::string> recipients, mail::Clas
 // One process with its disk. Members in the order of their lives.
 class QueueRig {
  public:
-  QueueRig(const base::Clock* clock, std::optional<mffs::SimImage> image, MailQueueOptions options)
-      : device(context.get_executor(), image.has_value() ? *image : mffs::SimImage(22u << 20)),
+  QueueRig(const base::Clock* clock, std::optional<mffs::SimImage> image, MailQueueOptions options,
+           replog::LogOptions with = {})
+      : log_options(std::move(with)),
+        device(context.get_executor(), image.has_value() ? *image : mffs::SimImage(22u << 20)),
         pool(context.get_executor(), {.budget_bytes = 8u << 20}) {
     const auto opened = async::RunTask(context, Open(clock, image.has_value(), options));
     EXPECT_TRUE(opened.has_value()) << opened.error().message();
@@ -63,8 +65,9 @@ class QueueRig {
       CO_RETURN_IF_ERROR(co_await mffs::Volume::Format(&device, {.segment_bytes = 1u << 20}));
     }
     ASSIGN_OR_CO_RETURN(volume, co_await mffs::Volume::Open(&device, clock, {}));
-    log = std::make_unique<replog::Log>(context.get_executor(), volume.get(), &pool, &coordinator,
-                                        replog::LogOptions{.mailbox_partitions = 1, .queue_partitions = 3});
+    log_options.mailbox_partitions = 1;
+    log_options.queue_partitions = 3;
+    log = std::make_unique<replog::Log>(context.get_executor(), volume.get(), &pool, &coordinator, log_options);
     queue = std::make_unique<MailQueue>(context.get_executor(), log.get(), clock, DomainOf, options);
     co_return co_await log->Recover(&mailboxes, queue.get());
   }
@@ -84,6 +87,7 @@ class QueueRig {
     return crash ? device.ImageAfter(1) : device.Snapshot();
   }
 
+  replog::LogOptions log_options;
   asio::io_context context{1};
   mffs::SimDevice device;
   mffs::BufferPool pool;

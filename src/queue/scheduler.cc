@@ -68,7 +68,7 @@ std::size_t Scheduler::memory_bytes() const {
   for (const auto& [id, destination] : destinations_) {
     for (const Heap& heap : destination.ready) in_heaps += heap.capacity();
   }
-  return items_.size() * sizeof(Item) + (free_.capacity() + in_heaps) * sizeof(ItemId);
+  return items_.memory_bytes() + (free_.capacity() + in_heaps) * sizeof(ItemId);
 }
 
 void Scheduler::Remove(ItemId id) {
@@ -132,7 +132,7 @@ void Scheduler::EndClaim(ItemId id) {
 }
 
 bool Scheduler::HasDue(base::WallTime now) {
-  MoveDueToReady(now);
+  Advance(now);
   return std::ranges::any_of(ready_destinations_, [](const auto& destinations) { return !destinations.empty(); });
 }
 
@@ -221,7 +221,7 @@ void Scheduler::Leave(ItemId id) {
   List(item.destination, &destination, item.rank);
 }
 
-void Scheduler::MoveDueToReady(base::WallTime now) {
+void Scheduler::Advance(base::WallTime now) {
   // A clock that was set back takes nothing back: what was due stays due.
   now_ = std::max(now_, now);
   while (!timed_.empty() && DueOf(timed_.front()) <= now_) {

@@ -2,12 +2,12 @@
 #pragma once
 
 #include <cstdint>
-#include <deque>
 #include <map>
 #include <optional>
 #include <set>
 #include <vector>
 
+#include "base/chunked_vector.h"
 #include "base/clock.h"
 #include "mail/class.h"
 #include "queue/shared_strings.h"
@@ -44,6 +44,9 @@ class Scheduler {
   // The next item due at `now`, which is claimed then.
   std::optional<ItemId> Claim(base::WallTime now);
   void EndClaim(ItemId item);
+  // What is due at `now` is ready from here on. Claim and HasDue do the same; told before a million items are added
+  // that are due already, it spares them the way through the heap of those that are not.
+  void Advance(base::WallTime now);
   // Claim would give an item.
   bool HasDue(base::WallTime now);
   // The latest time that it was told: a clock that was set back takes nothing back.
@@ -97,11 +100,10 @@ class Scheduler {
   void Take(Heap* heap, ItemId item);
   void Enter(ItemId item);
   void Leave(ItemId item);
-  void MoveDueToReady(base::WallTime now);
   void List(StringId id, Destination* destination, std::size_t rank);
 
   std::uint32_t claims_max_;
-  std::deque<Item> items_;  // Grows without a copy.
+  base::ChunkedVector<Item> items_;
   std::vector<ItemId> free_;
   Heap timed_;
   base::WallTime now_;  // What is due up to here stands in the destinations' heaps.

@@ -22,6 +22,8 @@ class SharedStrings {
   std::size_t size() const { return ids_.size(); }
 
  private:
+  void Remember(StringId id);
+
   struct Shared {
     std::string text;
     std::uint32_t uses = 0;
@@ -32,6 +34,7 @@ class SharedStrings {
   };
   std::vector<Shared> texts_;
   std::vector<StringId> free_;
+  StringId recent_[2] = {0, 0};  // Added last: mails that come together mostly have the same origin and destination.
   std::unordered_map<std::string, StringId, Hash, std::equal_to<>> ids_;
 };
 

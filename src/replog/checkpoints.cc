@@ -5,16 +5,12 @@
 namespace replog {
 namespace {
 
-void AddSnapshot(const Snapshot& snapshot, std::vector<mffs::Location>* places) {
-  if (snapshot.end.IsNowhere()) return;
-  places->push_back(snapshot.end);
-  for (const PiecePlace& piece : snapshot.pieces) places->push_back(piece.location);
-}
-
 // What the snapshot `written` makes unneeded.
 void AddReleases(Partition* partition, std::vector<mffs::Location>* places) {
   const Snapshot& written = *partition->written;
-  AddSnapshot(partition->in_force, places);
+  if (!partition->in_force.end.IsNowhere()) places->push_back(partition->in_force.end);
+  const std::vector<mffs::Location> pieces = PiecesOnlyOf(partition->in_force, written);
+  places->insert(places->end(), pieces.begin(), pieces.end());
   partition->tail.ForEach(written.reached, [places](TailEntry& entry) {
     entry.in_checkpoint = !entry.mail_kept;
     if (entry.in_checkpoint) places->push_back(entry.location);

@@ -60,6 +60,7 @@ struct LogOptions {
   std::uint64_t snapshot_after_lsns = 1'000'000;  // Or its tail begins so far back; sooner if its state is small.
   std::uint64_t replay_entries_max = 20'000;      // All partitions: past it tails that outweigh their partition's last
                                                   // snapshot are cut, so that a restart replays few entries.
+  std::uint64_t partition_tail_max = 100'000;     // Entries of one partition, past which it is due, whatever it costs.
   std::uint64_t tail_entries_max = 1'000'000;     // All partitions: past it the longest tails are cut by snapshots.
   std::uint64_t releasable_bytes_max = 256u << 20;  // All partitions: records that only the log itself still needs; at
                                                     // most 1/16 of the volume.

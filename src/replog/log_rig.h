@@ -40,6 +40,8 @@ class KeepingMachine final : public StateMachine {
     Index reached;
     std::map<Index, Kept> kept;
     std::vector<Index> replayed;
+    std::vector<std::string> in_force;  // The pieces of the snapshot in force.
+    std::vector<std::string> written;   // Of the one written last.
   };
 
   explicit KeepingMachine(Log* log) : log_(log) {}
@@ -49,16 +51,20 @@ class KeepingMachine final : public StateMachine {
   async::Task<base::Result<Index>> WriteSnapshot(PartitionId partition, SnapshotWriter* writer) override;
   bool BeginSnapshot(PartitionId partition, Index reached) override;
   base::Result<> LoadSnapshotPiece(PartitionId partition, std::string_view piece) override;
+  void SnapshotInForce(PartitionId partition, Index reached) override;
   async::Task<base::Result<>> EndSnapshot(PartitionId partition) override;
   async::Task<base::Result<>> Recovered() override;
 
   std::map<PartitionId, PartitionState> partitions;
   std::uint64_t bodies_moved = 0;
+  std::uint64_t pieces_kept = 0;
   bool recovered = false;
   bool hold_done = false;  // Answers wait in held_done.
   std::vector<std::function<void(base::Result<std::string>)>> held_done;
 
  private:
+  async::Task<base::Result<>> WritePiece(PartitionId partition, SnapshotWriter* writer, std::string piece);
+
   Log* log_;
 };
 

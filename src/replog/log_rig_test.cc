@@ -1,8 +1,15 @@
 #include "replog/log_rig.h"
 
+#include <algorithm>
+
 #include "base/random.h"
 
 namespace replog {
+namespace {
+
+constexpr std::uint64_t kGroup = 4;  // Indexes of one piece of a snapshot.
+
+}  // namespace
 
 async::Task<base::Result<Epoch>> MapCoordinator::TakeEpoch(PartitionId partition, Epoch own_log) {
   if (error.has_value()) co_return base::Error(*error);
@@ -48,19 +55,39 @@ void KeepingMachine::BodiesMoved(PartitionId partition, std::vector<BodyMove> mo
 
 async::Task<base::Result<Index>> KeepingMachine::WriteSnapshot(PartitionId partition, SnapshotWriter* writer) {
   const PartitionState state = partitions[partition];
-  std::string piece;
-  base::Encoder head(piece);
-  head.U64(state.reached.value());
+  partitions[partition].written.clear();
+  std::string piece(8, '\0');
+  std::uint64_t group = 0;
   for (const auto& [index, kept] : state.kept) {
+    // Pieces end at the same indexes each time, so that many stay as they are.
+    if (piece.size() > 8 && index.value() / kGroup != group) {
+      CO_RETURN_IF_ERROR(co_await WritePiece(partition, writer, std::exchange(piece, std::string(8, '\0'))));
+    }
+    group = index.value() / kGroup;
     base::Encoder e(piece);
     e.U64(index.value());
     e.Text(kept.meta);
     kept.body.EncodeTo(e);
-    if (piece.size() < 1000) continue;
-    CO_RETURN_IF_ERROR(co_await writer->Write(std::exchange(piece, std::string(8, '\0'))));
   }
-  CO_RETURN_IF_ERROR(co_await writer->Write(std::move(piece)));
+  base::StoreLe(piece.data(), state.reached.value());
+  CO_RETURN_IF_ERROR(co_await WritePiece(partition, writer, std::move(piece)));
   co_return state.reached;
+}
+
+async::Task<base::Result<>> KeepingMachine::WritePiece(PartitionId partition, SnapshotWriter* writer,
+                                                       std::string piece) {
+  PartitionState& state = partitions[partition];
+  state.written.push_back(piece);
+  const auto same = std::ranges::find(state.in_force, piece);
+  if (same == state.in_force.end()) co_return co_await writer->Write(std::move(piece));
+  writer->Keep(static_cast<std::size_t>(same - state.in_force.begin()));
+  pieces_kept += 1;
+  co_return base::Result<>();
+}
+
+void KeepingMachine::SnapshotInForce(PartitionId partition, Index) {
+  PartitionState& state = partitions[partition];
+  state.in_force = std::move(state.written);
 }
 
 bool KeepingMachine::BeginSnapshot(PartitionId partition, Index) {
@@ -70,6 +97,7 @@ bool KeepingMachine::BeginSnapshot(PartitionId partition, Index) {
 }
 
 base::Result<> KeepingMachine::LoadSnapshotPiece(PartitionId partition, std::string_view piece) {
+  partitions[partition].in_force.emplace_back(piece);
   base::Decoder in(piece);
   // What this machine has seen itself, as the store counts it: the log's own entries are not among it.
   partitions[partition].reached = std::max(partitions[partition].reached, Index(in.U64()));

@@ -87,6 +87,7 @@ TEST_F(LogSpace, ALogOfTwentyTimesTheVolumeRunsInItsSpace) {
   std::optional<mffs::SimImage> image;
   std::vector<Kept> survivors;
   std::uint64_t bodies_moved = 0;
+  std::uint64_t pieces_kept = 0;
   for (int life = 0; life < 4; ++life) {
     auto rig = image.has_value() ? std::make_unique<LogRig>(Options(), &coordinator, *image)
                                  : std::make_unique<LogRig>(Options(), &coordinator);
@@ -103,6 +104,7 @@ TEST_F(LogSpace, ALogOfTwentyTimesTheVolumeRunsInItsSpace) {
     if (HasFatalFailure()) return;
     EXPECT_GT(rig->log->Status().snapshots_written, 10u);
     bodies_moved += rig->machine->bodies_moved;
+    pieces_kept += rig->machine->pieces_kept;
     // The entries in memory are bounded by snapshots, however many there were.
     EXPECT_LT(rig->log->Status().tail_entries, 2000u);
     // The first lives leave only a few mails for the next.
@@ -121,6 +123,35 @@ TEST_F(LogSpace, ALogOfTwentyTimesTheVolumeRunsInItsSpace) {
   }
   // Cleaning had to move some, whole mails and parts.
   EXPECT_GT(bodies_moved, 0u);
+  EXPECT_GT(pieces_kept, 0u);
+}
+
+// A snapshot takes over the pieces that are still right; each lives as long as a snapshot that names it.
+TEST_F(LogSpace, SnapshotsShareWhatHasNotChanged) {
+  MapCoordinator coordinator;
+  auto rig = std::make_unique<LogRig>(Options(), &coordinator);
+  ASSERT_TRUE(rig->Open().has_value());
+  const std::string meta(1000, 'm');
+  const auto meta_bytes = [&rig] {
+    return rig->volume->Status().live_bytes_by_stream[static_cast<std::size_t>(mffs::Stream::kMeta)];
+  };
+  for (int i = 0; i < 400; ++i) ASSERT_TRUE(rig->Put(kBox0, meta + std::to_string(i), "mail").has_value());
+  ASSERT_TRUE(rig->Run(rig->log->SnapshotNow(kBox0)).has_value());
+  const std::uint64_t live = meta_bytes();
+  for (int life = 0; life < 5; ++life) {
+    const std::uint64_t kept = rig->machine->pieces_kept;
+    ASSERT_TRUE(rig->Put(kBox0, meta + std::to_string(400 + life), "mail").has_value());
+    ASSERT_TRUE(rig->Run(rig->log->SnapshotNow(kBox0)).has_value());
+    // Most: cleaning may have moved some mails meanwhile.
+    EXPECT_GT(rig->machine->pieces_kept - kept, 50u);
+    // Nothing of the snapshots before is left, and nothing of what they share is lost.
+    EXPECT_LT(meta_bytes(), live + 20'000);
+    rig->Crash();
+    rig = std::make_unique<LogRig>(Options(), &coordinator, rig->device.ImageAfter(static_cast<std::uint64_t>(life)));
+    const auto opened = rig->Open();
+    ASSERT_TRUE(opened.has_value()) << opened.error().message();
+    EXPECT_EQ(rig->machine->partitions[kBox0].kept.size(), 401u + static_cast<unsigned>(life));
+  }
 }
 
 TEST_F(LogSpace, ReplayIsShortAfterASnapshot) {
@@ -188,6 +219,26 @@ TEST_F(LogSpace, ReplayIsShortAfterACrashToo) {
   EXPECT_TRUE(last.machine->partitions[PartitionId(1)].replayed.empty());
 }
 
+// A large state, every part of which changes: writing it again costs more than its entries did, and is done all the
+// same before they are too many for a start.
+TEST_F(LogSpace, OnePartitionsTailIsBounded) {
+  RigOptions options = Options();
+  options.log.snapshot_after_bytes = 8u << 20;
+  options.log.partition_tail_max = 300;
+  MapCoordinator coordinator;
+  LogRig rig(options, &coordinator);
+  ASSERT_TRUE(rig.Open().has_value());
+  for (int i = 0; i < 250; ++i) {
+    ASSERT_TRUE(rig.Put(kQueue0, std::string(900, 'm') + std::to_string(i), "mail").has_value());
+  }
+  for (int i = 0; i < 1000; ++i) {
+    const auto put = rig.Put(kQueue0, "", "mail");
+    ASSERT_TRUE(put.has_value() && rig.Remove(kQueue0, put->index).has_value());
+  }
+  EXPECT_LT(rig.log->Status().tail_entries, 700u);
+  EXPECT_LT(rig.log->Status().snapshots_written, 20u);
+}
+
 // What was replayed at a start is not replayed at the next, even if nothing happens in between.
 TEST_F(LogSpace, ALongReplayIsFollowedByASnapshot) {
   RigOptions options = Options();
@@ -209,6 +260,31 @@ TEST_F(LogSpace, ALongReplayIsFollowedByASnapshot) {
   LogRig last(options, &coordinator, next.device.ImageAfter(2));
   ASSERT_TRUE(last.Open().has_value());
   EXPECT_LT(last.log->Status().replayed_entries, 100u);
+}
+
+// Each start leaves a segment with little in it; cleaning moves that, and notes the moves. The notes of one start are
+// not moved at every one after it.
+TEST_F(LogSpace, StartsInARowDoNotPileUpNotes) {
+  RigOptions options = Options();
+  options.log.mailbox_partitions = 32;
+  options.log.snapshot_after_lsns = 1'000'000;
+  MapCoordinator coordinator;
+  auto rig = std::make_unique<LogRig>(options, &coordinator);
+  ASSERT_TRUE(rig->Open().has_value());
+  for (std::uint32_t n = 0; n < 32; ++n) ASSERT_TRUE(rig->Put(PartitionId(n), "m", "mail").has_value());
+  std::vector<std::uint64_t> live;
+  for (int life = 0; life < 60; ++life) {
+    rig->Crash();
+    rig = std::make_unique<LogRig>(options, &coordinator, rig->device.ImageAfter(static_cast<std::uint64_t>(life)));
+    const auto opened = rig->Open();
+    ASSERT_TRUE(opened.has_value()) << opened.error().message();
+    ASSERT_TRUE(rig->Run(rig->volume->Checkpoint()).has_value());
+    // Until there is nothing left to do.
+    while (rig->context.run_one_for(std::chrono::milliseconds(20)) > 0) {
+    }
+    live.push_back(rig->volume->Status().space.live_bytes);
+  }
+  EXPECT_LT(live.back(), 300'000u) << "after 10 starts " << live[10] << ", after 30 " << live[30];
 }
 
 TEST_F(LogSpace, AFullVolumeRefusesAndServesAgainWhenMailGoes) {

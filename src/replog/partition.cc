@@ -1,8 +1,21 @@
 #include "replog/partition.h"
 
+#include <unordered_set>
+
+#include "replog/moved_places.h"
 #include "replog/pending.h"
 
 namespace replog {
+
+std::vector<mffs::Location> PiecesOnlyOf(const Snapshot& snapshot, const Snapshot& other) {
+  std::unordered_set<mffs::Location, PlaceHash> shared;
+  for (const PiecePlace& piece : other.pieces) shared.insert(piece.location);
+  std::vector<mffs::Location> only;
+  for (const PiecePlace& piece : snapshot.pieces) {
+    if (!shared.contains(piece.location)) only.push_back(piece.location);
+  }
+  return only;
+}
 
 void PendingList::PushBack(Pending* pending) {
   pending->next = nullptr;

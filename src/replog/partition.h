@@ -26,6 +26,9 @@ struct Snapshot {
   std::uint64_t moves_until = 0;  // It shows the moves with a smaller number.
 };
 
+// The pieces of `snapshot` that `other` does not have too.
+std::vector<mffs::Location> PiecesOnlyOf(const Snapshot& snapshot, const Snapshot& other);
+
 // A move record in the tail.
 struct MoveRecord {
   mffs::Location location;

@@ -208,11 +208,7 @@ async::Task<base::Result<>> Recovery::LoadSnapshot(Partition* partition, const b
     known_places_.insert(piece.location);
     if (piece.kind != PieceKind::kStateMachine || wanted) to_read.push_back(piece);
   }
-  for (std::span<PiecePlace> rest(to_read); !rest.empty();) {
-    const auto batch = rest.first(std::min(rest.size(), kReadsAtOnce));
-    rest = rest.subspan(batch.size());
-    CO_RETURN_IF_ERROR(co_await LoadPieces(partition, {batch.begin(), batch.end()}));
-  }
+  CO_RETURN_IF_ERROR(co_await LoadPieces(partition, std::move(to_read)));
   if (wanted) {
     CO_RETURN_IF_ERROR(co_await machine->EndSnapshot(partition->id));
   }
@@ -222,19 +218,23 @@ async::Task<base::Result<>> Recovery::LoadSnapshot(Partition* partition, const b
 async::Task<base::Result<>> Recovery::LoadPieces(Partition* partition, std::vector<PiecePlace> pieces) {
   std::vector<mffs::Location> places;
   for (const PiecePlace& piece : pieces) places.push_back(piece.location);
-  const std::vector<base::Result<mffs::Record>> records = co_await ReadAll(context_, std::move(places));
-  for (std::size_t i = 0; i < pieces.size(); ++i) {
-    const base::Result<mffs::Record>& record = records[i];
-    if (!record.has_value()) {
-      co_return base::Error(record.error()).In("read the snapshot of " + NameOf(partition->id));
+  BatchReader reader(context_, std::move(places));
+  base::Result<> loaded;
+  for (std::span<const PiecePlace> rest(pieces); !rest.empty() && loaded.has_value();) {
+    const ReadRecords records = co_await reader.Next();
+    for (std::size_t i = 0; i < records.size() && loaded.has_value(); ++i) {
+      loaded = LoadPiece(partition, rest[i].kind, records[i]);
     }
-    if (pieces[i].kind == PieceKind::kStateMachine) {
-      CO_RETURN_IF_ERROR(context_->MachineOf(partition->id)->LoadSnapshotPiece(partition->id, record->body));
-    } else {
-      CO_RETURN_IF_ERROR(LoadPartBodies(partition, record->body));
-    }
+    rest = rest.subspan(records.size());
   }
-  co_return base::Result<>();
+  co_await reader.Stop();
+  co_return loaded;
+}
+
+base::Result<> Recovery::LoadPiece(Partition* partition, PieceKind kind, const base::Result<mffs::Record>& record) {
+  if (!record.has_value()) return base::Error(record.error()).In("read the snapshot of " + NameOf(partition->id));
+  if (kind == PieceKind::kPartBodies) return LoadPartBodies(partition, record->body);
+  return context_->MachineOf(partition->id)->LoadSnapshotPiece(partition->id, record->body);
 }
 
 base::Result<> Recovery::LoadPartBodies(Partition* partition, std::string_view piece) {

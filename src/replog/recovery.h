@@ -36,6 +36,7 @@ class Recovery {
   // `record` is its end.
   async::Task<base::Result<>> LoadSnapshot(Partition* partition, const base::Result<mffs::Record>* record);
   async::Task<base::Result<>> LoadPieces(Partition* partition, std::vector<PiecePlace> pieces);
+  base::Result<> LoadPiece(Partition* partition, PieceKind kind, const base::Result<mffs::Record>& record);
   base::Result<> LoadPartBodies(Partition* partition, std::string_view piece);
   void TellEnds();
   void TellMoves();

@@ -5,6 +5,7 @@
 
 #include "base/check.h"
 #include "base/log.h"
+#include "mffs/format.h"
 
 namespace replog {
 namespace {
@@ -12,7 +13,10 @@ namespace {
 // A tail shorter than this is not worth a snapshot's records.
 constexpr std::uint64_t kTailBytesMin = 16u << 10;
 // An idle partition makes every start read this much of the log, at least.
-constexpr std::uint64_t kAgeMinLsns = 20'000;
+constexpr std::uint64_t kAgeMinLsns = 5'000;
+// Fewer notes of moved records are not worth a snapshot; of more, each counts as this many bytes.
+constexpr std::size_t kMovesMin = 16;
+constexpr std::uint64_t kMoveBytes = 128;
 constexpr std::size_t kPartBodiesPerPiece = (256u << 10) / 8;
 
 // What the tail takes on the disk at most: changes that come one by one have a sector each.
@@ -29,8 +33,9 @@ std::uint64_t MovesShown(const Partition& partition, std::uint64_t end) {
   return shown;
 }
 
-void ReleasePieces(mffs::Volume* volume, const Snapshot& snapshot) {
-  for (const PiecePlace& piece : snapshot.pieces) volume->Release(piece.location);
+// Bytes of the piece in the record.
+std::uint64_t BytesOf(const PiecePlace& piece) {
+  return piece.location.size - mffs::RecordHeader::kEncodedSize - EncodePieceHead(piece.kind).size();
 }
 
 }  // namespace
@@ -59,6 +64,14 @@ class Snapshots::PieceWriter final : public SnapshotWriter {
     snapshot->pieces.push_back({place, kind});
     snapshot->bytes += bytes;
     co_return base::Result<>();
+  }
+  void Keep(std::size_t number) override {
+    CHECK(number < partition_->in_force.pieces.size());
+    const PiecePlace& piece = partition_->in_force.pieces[number];
+    // The log's own pieces come behind those of the state machine.
+    CHECK(piece.kind == PieceKind::kStateMachine);
+    partition_->writing->pieces.push_back(piece);
+    partition_->writing->bytes += BytesOf(piece);
   }
 
  private:
@@ -105,14 +118,24 @@ bool Snapshots::IsDue(const Partition& partition) const {
   if (partition.applied == partition.in_force.reached) return false;
   const LogOptions& options = context_->options;
   // One byte of snapshots for each LSN: an idle partition with much state is not written again and again.
-  const std::uint64_t age_max = std::min(options.snapshot_after_lsns, std::max(kAgeMinLsns, partition.in_force.bytes));
-  return partition.tail.head_bytes() > std::max(options.snapshot_after_bytes, partition.in_force.bytes) ||
+  const std::uint64_t cost = BytesToRepeat(partition);
+  const std::uint64_t age_max = std::min(options.snapshot_after_lsns, std::max(kAgeMinLsns, cost));
+  // Attempts of a whole queue leave as many entries as it has mails, and take longer to replay than these to load.
+  if (partition.tail.size() > options.partition_tail_max) return true;
+  // Notes of moves are moved themselves, which is noted: without an end to them there are more after each start.
+  if (partition.moves.size() >= kMovesMin && partition.moves.size() * kMoveBytes >= cost) return true;
+  return partition.tail.head_bytes() > std::max(options.snapshot_after_bytes, cost) ||
          partition.tail.after().value() + age_max < context_->lsn_floor.value();
 }
 
-bool Snapshots::PaysOff(const Partition& partition) {
+bool Snapshots::PaysOff(const Partition& partition) const {
   return partition.written == nullptr && partition.applied != partition.in_force.reached &&
-         partition.tail.head_bytes() >= std::max(kTailBytesMin, partition.in_force.bytes);
+         partition.tail.head_bytes() >= std::max(kTailBytesMin, BytesToRepeat(partition));
+}
+
+std::uint64_t Snapshots::BytesToRepeat(const Partition& partition) const {
+  const std::uint64_t kept = context_->MachineOf(partition.id)->KeptBytes(partition.id);
+  return partition.in_force.bytes - std::min(partition.in_force.bytes, kept);
 }
 
 bool Snapshots::SharedLimitReached() const {
@@ -120,8 +143,8 @@ bool Snapshots::SharedLimitReached() const {
          context_->tails.releasable_bytes > context_->options.releasable_bytes_max;
 }
 
-bool Snapshots::MakesRoom(const Partition& partition) {
-  return DiskBytesMax(partition.tail) > 2 * (partition.in_force.bytes + kTailBytesMin);
+bool Snapshots::MakesRoom(const Partition& partition) const {
+  return DiskBytesMax(partition.tail) > 2 * (BytesToRepeat(partition) + kTailBytesMin);
 }
 
 Partition* Snapshots::NextDue() const {
@@ -209,7 +232,11 @@ async::Task<base::Result<>> Snapshots::Write(Partition* partition) {
     explicit Busy(Snapshots* s, Partition* p) : snapshots(s), partition(p) { s->busy_ = true; }
     // Also when the writer is cancelled: what it wrote is for nobody.
     ~Busy() {
-      if (partition->writing != nullptr) ReleasePieces(snapshots->context_->volume, *partition->writing);
+      if (partition->writing != nullptr) {
+        for (const mffs::Location& place : PiecesOnlyOf(*partition->writing, partition->in_force)) {
+          snapshots->context_->volume->Release(place);
+        }
+      }
       partition->writing.reset();
       snapshots->busy_ = false;
       snapshots->idle_.NotifyAll();

@@ -25,9 +25,11 @@ class Snapshots {
   void Wanted(const Partition* partition);
   bool IsDue(const Partition& partition) const;
   // Its entries take longer to replay than its state takes to load, and a snapshot costs no more than they did.
-  static bool PaysOff(const Partition& partition);
+  bool PaysOff(const Partition& partition) const;
+  // Of the state that the snapshot in force shows, what another one would write once more: its cost beside the tail's.
+  std::uint64_t BytesToRepeat(const Partition& partition) const;
   // It gives back more of the disk than its snapshot takes.
-  static bool MakesRoom(const Partition& partition);
+  bool MakesRoom(const Partition& partition) const;
   // Over a limit that all partitions share.
   bool SharedLimitReached() const;
   // The partition to write next; nullptr when none is due.

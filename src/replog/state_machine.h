@@ -17,6 +17,9 @@ class SnapshotWriter {
  public:
   virtual ~SnapshotWriter() = default;
   virtual async::Task<base::Result<>> Write(std::string piece) = 0;
+  // The next piece is one of the snapshot in force, which still says what it should: it is not written again. `number`
+  // counts them from 0 as they came, by LoadSnapshotPiece at start, or by Write and Keep.
+  virtual void Keep(std::size_t number) = 0;
 };
 
 // Thread: the log's shard. Determinism: the same entries in the same order give the same state; nothing is taken from
@@ -45,6 +48,9 @@ class StateMachine {
   // handed out, may be left out of it).
   virtual async::Task<base::Result<Index>> WriteSnapshot(PartitionId partition, SnapshotWriter* writer) = 0;
 
+  // Of the snapshot in force, the bytes of the pieces that a snapshot begun now would Keep: by this much it is cheaper.
+  virtual std::uint64_t KeptBytes(PartitionId) const { return 0; }
+
   // At start, before all else of a partition that the log knows: `last` is the last entry it will hand out. An index
   // that is ahead of that belongs to another log (a volume replaced or restored) and is rebuilt.
   virtual void BeginReplay(PartitionId, Index /*last*/) {}
@@ -55,7 +61,8 @@ class StateMachine {
   virtual base::Result<> LoadSnapshotPiece(PartitionId partition, std::string_view piece) = 0;
   virtual async::Task<base::Result<>> EndSnapshot(PartitionId partition) = 0;
 
-  // A snapshot that WriteSnapshot wrote is what a restart begins with: what was kept to repeat older entries can go.
+  // The snapshot that WriteSnapshot wrote last is what a restart begins with: what was kept to repeat older entries can
+  // go, and the next one may Keep its pieces. None is begun between its end and this call, unless it failed.
   virtual void SnapshotInForce(PartitionId, Index /*reached*/) {}
 
   // All replay is done: the partition serves from now on.

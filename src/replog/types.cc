@@ -14,21 +14,23 @@ void BodyRef::EncodeTo(base::Encoder& out) const {
 
 BodyRef BodyRef::DecodeFrom(base::Decoder& in) {
   BodyRef body;
-  body.id = BodyId(in.Varint());
-  body.size_bytes = in.Varint();
+  body.ReadFrom(in);
+  return body;
+}
+
+void BodyRef::ReadFrom(base::Decoder& in) {
+  extents.clear();
+  extent_bytes.clear();
+  id = BodyId(in.Varint());
+  size_bytes = in.Varint();
   const std::uint64_t count = in.Varint();
   // An extent takes at least 21 bytes: a hostile count fails before it allocates.
-  if (count > in.remaining() / (mffs::Location::kEncodedSize + 1)) {
-    in.Raw(in.remaining() + 1);
-    return {};
-  }
-  body.extents.reserve(count);
-  body.extent_bytes.reserve(count);
+  if (count > in.remaining() / (mffs::Location::kEncodedSize + 1)) in.Raw(in.remaining() + 1);
   for (std::uint64_t i = 0; i < count && in.ok(); ++i) {
-    body.extents.push_back(mffs::Location::DecodeFrom(in));
-    body.extent_bytes.push_back(static_cast<std::uint32_t>(in.Varint()));
+    extents.push_back(mffs::Location::DecodeFrom(in));
+    extent_bytes.push_back(static_cast<std::uint32_t>(in.Varint()));
   }
-  return in.ok() ? body : BodyRef{};
+  if (!in.ok()) *this = {};
 }
 
 }  // namespace replog

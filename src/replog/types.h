@@ -35,6 +35,8 @@ struct BodyRef {
   bool empty() const { return extents.empty(); }
   void EncodeTo(base::Encoder& out) const;
   static BodyRef DecodeFrom(base::Decoder& in);
+  // The same over one that was used before, whose memory serves again.
+  void ReadFrom(base::Decoder& in);
 };
 
 // A committed entry, as a state machine applies it. Views are valid during the call only.

@@ -21,6 +21,7 @@ class QueuedIdReader final : public replog::SnapshotWriter {
     std::uint32_t recipient = 0;
     friend auto operator<=>(const Id&, const Id&) = default;
   };
+  void Keep(std::size_t) override { CHECK(false); }  // The store writes its pieces anew.
   async::Task<base::Result<>> Write(std::string piece) override {
     base::Decoder in(piece);
     in.U8();
