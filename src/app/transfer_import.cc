@@ -175,6 +175,9 @@ Result<> ImportRun::ImportFolder(const SourceFolder& folder, Target* target) {
     Failed(fmt::format("{}: {}", folder.mailbox, mails.error().message()));
     return {};
   }
+  for (const std::string& keyword : transfer::LeaveOutForeignFlags(&*mails)) {
+    Failed(fmt::format("{}: the keyword \"{}\" cannot be one of IMAP; it is left out", folder.mailbox, keyword));
+  }
   report_.mailboxes += 1;
   if (options_.is_dry_run) {
     for (const SourceMail& mail : *mails) {

@@ -257,8 +257,12 @@ class TransferTest(unittest.TestCase):
         bases = [maildir.add("", number, "S") for number in (1, 2)]
         maildir.write("", "courierimapuiddb", f"1 {VALIDITY} 40\n12 {bases[0]}\n39 {bases[1]}\n")
         maildir.write("", "courierpop3dsizelist", f"/2 5 99\n{bases[0]}:2,S 260 3:99\n{bases[1]} 260 4:99\n")
+        os.mkdir(self.path("Maildir/courierimapkeywords"))
+        maildir.write("", "courierimapkeywords/:list", f"$Label1\nJunk\n\n{bases[0]}:1 0\n{bases[1]}:1\n")
+        maildir.write("", f"courierimapkeywords/.4207450.{bases[1]}", "Work\n")
         node = self.node()
         node.run("import", "maildir", ALICE, self.path("Maildir"))
+        self.assertEqual({uid: mail[0] for uid, mail in self.mails(node).items()}, {12: {"\\Seen", "$Label1", "Junk"}, 39: {"\\Seen", "Work"}})
         self.assertEqual(self.status(node, "INBOX"), {"MESSAGES": 2, "UIDVALIDITY": VALIDITY, "UIDNEXT": 40})
         self.assertEqual(self.uidls(node), ["UID3-99", "UID4-99"])
 
