@@ -297,6 +297,19 @@ class TransferTest(unittest.TestCase):
             file.write("this is no mbox\n")
         self.assertIn("is no mbox", node.run("import", "mbox", ALICE, bad, check=False).stderr)
 
+    def test_pop3_clients_of_qpopper_fetch_nothing_again(self):
+        ids = ["e3f0a51cb9d4f7b7d8b7ad4d4de9d7a5", '5;W"!Z=2!!j;0"!MU(!!']
+        with open(self.path("spool"), "wb") as file:
+            for second, uidl in enumerate(ids):
+                file.write(b"From you@example.org Tue Nov 14 22:13:%02d 2023\nSubject: %d\nX-UIDL: %s\n\nx\n\n" % (second, second, uidl.encode()))
+        node = self.node()
+        node.run("import", "mbox", ALICE, self.path("spool"))
+        self.assertEqual(self.uidls(node), ids)
+        self.assertEqual(list(self.mails(node).values())[0][2], b"Subject: 0\r\n\r\nx\r\n")
+        node.run("export", "mbox", ALICE, self.path("out"), "--mailbox", "INBOX")
+        node.run("import", "mbox", BOB, self.path("out"))
+        self.assertEqual(self.uidls(node, BOB), ids)
+
     def import_imap(self, node, port, *more, user="alice%40example.test", password=PASSWORD, check=True):
         done = node.run("import", "imap", BOB, f"imap://{user}@127.0.0.1:{port}", "--password-stdin", *more, stdin=password + "\n", check=False)
         if check:
