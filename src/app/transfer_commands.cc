@@ -192,6 +192,12 @@ int TransferSubcommands::PrintReport(const ImportReport& report) const {
   std::string text = fmt::format("{} {} mails ({}) of {} mailboxes", import_.is_dry_run ? "there are" : "imported",
                                  report.imported, ReadableBytes(report.bytes), report.mailboxes);
   if (report.were_there > 0) text += fmt::format("; {} were there already", report.were_there);
+  if (report.flags_changed > 0) {
+    text += fmt::format("; {} of these got the flags that they have there now", report.flags_changed);
+  }
+  if (report.flags_kept > 0) {
+    text += fmt::format("; {} have other flags there, but were changed here", report.flags_kept);
+  }
   if (report.new_uids > 0) text += fmt::format("; {} got new UIDs, since mail arrived meanwhile", report.new_uids);
   if (report.failed > 0) text += fmt::format("; {} could not be taken", report.failed);
   invocation_->out() << text << '\n';

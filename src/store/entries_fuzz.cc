@@ -66,7 +66,9 @@ constexpr std::array<void (*)(std::string_view), 22> kTries = {TryEntry<store::C
                                                                TryRow<store::BodyRow>,
                                                                TryWatermark,
                                                                TryEntry<store::ImportEntry>,
-                                                               TryEntry<store::SetUidsEntry>};
+                                                               TryEntry<store::SetUidsEntry>,
+                                                               TryEntry<store::ImportFlagsEntry>,
+                                                               TryRow<store::OriginRow>};
 
 }  // namespace
 

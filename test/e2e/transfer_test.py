@@ -252,6 +252,49 @@ class TransferTest(unittest.TestCase):
         self.assertEqual(node.run("import", "maildir", "nobody@example.test", self.path("Maildir"), check=False).returncode, 1)
         self.assertEqual(node.run("import", "maildir", ALICE, self.path("none"), check=False).returncode, 1)
 
+    def flag(self, node, uid, change, flags, account=ALICE):
+        client = self.imap(node, account)
+        client.select("INBOX")
+        self.assertEqual(client.uid("STORE", str(uid), change, flags)[0], "OK")
+        client.logout()
+
+    def test_a_rerun_brings_flags_that_changed_at_the_source_but_undoes_none_here(self):
+        maildir = Maildir(self.path("Maildir"))
+        bases = [maildir.add("", number, "S") for number in (1, 2, 3, 4)]
+        maildir.write("", "dovecot-keywords", "0 $Label1\n1 Junk\n")
+        node = self.node()
+        node.run("import", "maildir", ALICE, self.path("Maildir"))
+        self.flag(node, 2, "+FLAGS", "(\\Flagged)")
+        self.flag(node, 3, "-FLAGS", "(\\Seen)")
+        watcher = self.imap(node)
+        watcher.select("INBOX")
+        for number, flags in ((0, "FSa"), (1, "Sb"), (2, "RS")):
+            os.rename(self.path(f"Maildir/cur/{bases[number]}:2,S"), self.path(f"Maildir/cur/{bases[number]}:2,{flags}"))
+        maildir.add("", 5, "D")
+        again = node.run("import", "maildir", ALICE, self.path("Maildir"))
+        self.assertIn("imported 1 mails", again.stdout)
+        self.assertIn("4 were there already; 1 of these got the flags", again.stdout)
+        self.assertIn("2 have other flags there, but were changed here", again.stdout)
+        expected = {1: {"\\Seen", "\\Flagged", "$Label1"}, 2: {"\\Seen", "\\Flagged"}, 3: set(), 4: {"\\Seen"}, 5: {"\\Draft"}}
+        self.assertEqual({uid: mail[0] for uid, mail in self.mails(node).items()}, expected)
+        watcher.noop()
+        self.assertIn(b"FLAGS", watcher.response("FETCH")[1][-1], "a session that has the mailbox open sees the flags")
+        watcher.logout()
+        # And again after a restart; what the node took from the log is what others read from the disk.
+        os.rename(self.path(f"Maildir/cur/{bases[0]}:2,FSa"), self.path(f"Maildir/cur/{bases[0]}:2,"))
+        self.flag(node, 4, "+FLAGS", "(Mine)")
+        node.stop()
+        node.start()
+        again = node.run("import", "maildir", ALICE, self.path("Maildir"), "--json")
+        self.assertEqual([json.loads(again.stdout)[key] for key in ("imported", "flags_changed", "flags_kept")], [0, 1, 3])
+        expected[1], expected[4] = set(), {"\\Seen", "Mine"}
+        self.assertEqual({uid: mail[0] for uid, mail in self.mails(node).items()}, expected)
+        node.stop()
+        read = subprocess.run([os.path.join(ROOT, "tools/mffs_reader.py"), os.path.join(node.folder, "volume.mffs"), "--json"], capture_output=True, text=True, check=True)
+        self.assertEqual({mail["uid"]: set(mail["flags"]) for mail in json.loads(read.stdout)["mails"]}, expected)
+        checked = node.run("mffs", "check", os.path.join(node.folder, "volume.mffs"), check=False)
+        self.assertEqual(checked.returncode, 0, checked.stdout + checked.stderr)
+
     def test_courier_lists(self):
         maildir = Maildir(self.path("Maildir"))
         bases = [maildir.add("", number, "S") for number in (1, 2)]
@@ -332,13 +375,20 @@ class TransferTest(unittest.TestCase):
         self.assertIn("not verified", done.stderr)
         self.check_sample(new, BOB, own_uidl=False)
         self.assertEqual(self.mails(new, account=BOB), before)
-        # What comes later is brought by the same command, and nothing else.
+        # What comes later is brought by the same command, flags too, and nothing else.
         client = self.imap(old)
         client.append("INBOX", "\\Flagged", None, b"Subject: late\r\n\r\nx\r\n")
         client.logout()
+        self.flag(old, 9, "FLAGS", "(\\Answered Late)")
+        self.flag(old, 12, "FLAGS", "()")
         again = self.import_imap(new, old.ports["imap"], "--no-verify-tls")
         self.assertIn("imported 1 mails", again.stdout)
+        self.assertIn("2 of these got the flags", again.stdout)
         self.assertEqual(self.mails(new, account=BOB), self.mails(old))
+        self.flag(old, 15, "FLAGS", "(\\Flagged)")
+        self.flag(new, 15, "FLAGS", "(Mine)", BOB)
+        self.assertIn("1 have other flags there", self.import_imap(new, old.ports["imap"], "--no-verify-tls").stdout)
+        self.assertEqual(self.mails(new, account=BOB)[15][0], {"Mine"})
 
     @unittest.skipIf(why_not(), why_not())
     def test_a_real_dovecot_reads_what_is_exported_and_is_imported(self):
