@@ -3,6 +3,7 @@
 import hashlib
 import imaplib
 import json
+import mmap
 import os
 import poplib
 import re
@@ -216,6 +217,26 @@ class TransferTest(unittest.TestCase):
         # The other account takes it, and looks the same to every client.
         node.run("import", "maildir", BOB, out)
         self.check_sample(node, BOB)
+
+    def test_an_export_goes_on_past_a_mail_that_cannot_be_read(self):
+        """stalwart#1632: one damaged record ended the export, so nobody could leave a damaged store."""
+        maildir = Maildir(self.path("Maildir"))
+        for number in (1, 2, 3):
+            maildir.add("", number, "S", size=20000)
+        node = self.node()
+        node.run("import", "maildir", ALICE, self.path("Maildir"))
+        node.stop()
+        with open(os.path.join(node.folder, "volume.mffs"), "r+b") as file, mmap.mmap(file.fileno(), 0) as volume:
+            volume[volume.find(b"Mail number 2.\r\n") + 10000] ^= 1
+        node.start()
+        for kind, out in (("maildir", "out"), ("mbox", "mboxes")):
+            done = node.run("export", kind, ALICE, self.path(out), check=False)
+            self.assertEqual(done.returncode, 1)
+            self.assertIn("exported 2 mails", done.stdout)
+            self.assertIn("1 could not be written", done.stdout)
+            self.assertRegex(done.stderr, "INBOX, UID 2: ")
+        written = sorted(os.listdir(self.path("out/cur")))
+        self.assertEqual([re.search(r"U(\d+)\.", name).group(1) for name in written], ["1", "3"])
 
     def test_uids_are_kept_or_it_says_so(self):
         sample_maildir(self.path("Maildir"))
