@@ -234,6 +234,7 @@ TEST_F(ControlServerTest, ASecondNodeIsToldThatOneListens) {
 TEST_F(ControlServerTest, TheFileOfADeadNodeIsReplaced) {
   {
     const int descriptor = ::socket(AF_UNIX, SOCK_STREAM, 0);
+    ASSERT_GE(descriptor, 0);
     sockaddr_un address{};
     address.sun_family = AF_UNIX;
     std::memcpy(address.sun_path, path_.c_str(), path_.size() + 1);

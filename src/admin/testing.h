@@ -24,10 +24,8 @@ class ControlServerFixture : public testing::Test {
     folder_ = ::mkdtemp(name);
     path_ = folder_ + "/control.sock";
   }
-  ~ControlServerFixture() override {
-    StopServer();
-    std::filesystem::remove_all(folder_);
-  }
+  ~ControlServerFixture() override { std::filesystem::remove_all(folder_); }
+  void TearDown() override { StopServer(); }
 
   void StartServer(ControlServerOptions options = {}) {
     auto socket = ControlSocket::Open(path_);

@@ -67,6 +67,10 @@ class ImportRun {
     std::vector<std::string> bytes;
     std::uint64_t size_bytes = 0;
   };
+  struct Known {  // By an earlier run, or not.
+    std::vector<const transfer::SourceMail*> there;
+    std::vector<const transfer::SourceMail*> missing;
+  };
   using Mails = std::vector<transfer::SourceMail>;
 
   base::Result<std::vector<transfer::SourceFolder>> ChooseFolders();
@@ -75,10 +79,6 @@ class ImportRun {
   base::Result<std::uint32_t> GreatestUidValidity();
   base::Result<Target> Prepare(const transfer::SourceFolder& folder);
   base::Result<> ImportFolder(const transfer::SourceFolder& folder, Target* target);
-  struct Known {
-    std::vector<const transfer::SourceMail*> there;
-    std::vector<const transfer::SourceMail*> missing;
-  };
   base::Result<Known> AskForKnown(const Target& target, const Mails& mails);
   base::Result<> BringFlags(const Target& target, const std::vector<const transfer::SourceMail*>& mails);
   base::Result<> SendFlags(const Target& target, boost::json::array mails);

@@ -86,7 +86,7 @@ async::Task<base::Result<>> MailStore::SetUids(MailboxId mailbox, std::uint32_t 
 }
 
 async::Task<base::Result<std::vector<bool>>> MailStore::FindOrigins(MailboxId mailbox, std::vector<Origin> origins) {
-  return engine_->Read(
+  co_return co_await engine_->Read(
       [mailbox, origins = std::move(origins)](const ReadView& view) { return QueryOrigins(view, mailbox, origins); });
 }
 
