@@ -8,15 +8,13 @@
 #include <vector>
 
 #include <gtest/gtest.h>
-#include <stdlib.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
 #include <unistd.h>
 
 #include "admin/control_client.h"
-#include "async/shard.h"
-#include "async/testing.h"
+#include "admin/testing.h"
 
 namespace admin {
 namespace {
@@ -89,45 +87,15 @@ class RawClient {
   int descriptor_;
 };
 
-class ControlServerTest : public testing::Test {
+class ControlServerTest : public ControlServerFixture {
  protected:
   ControlServerTest() {
-    char name[] = "/tmp/posthorn-control-XXXXXX";
-    folder_ = ::mkdtemp(name);
-    path_ = folder_ + "/control.sock";
     table_.Add("echo", {.effect = Effect::kReads, .arguments = {"text"}, .handler = Echo});
     table_.Add(
         "collect",
         {.effect = Effect::kReads, .arguments = {"skip", kBodyBytesArgument}, .handler = {}, .body_handler = Collect});
     table_.Add("fail", {.effect = Effect::kChanges, .arguments = {}, .handler = Fail});
   }
-  ~ControlServerTest() override {
-    StopServer();
-    std::filesystem::remove_all(folder_);
-  }
-
-  void StartServer(ControlServerOptions options = {}) {
-    auto socket = ControlSocket::Open(path_);
-    ASSERT_TRUE(socket.has_value()) << socket.error().message();
-    shard_.emplace("control test");
-    server_.emplace(shard_->executor(), *std::move(socket), &table_, options);
-    server_->Start();
-    shard_->Start();
-  }
-  void StopServer() {
-    if (!server_) return;
-    asio::io_context context;
-    async::RunTask(context, shard_->Run(server_->Stop()));
-    shard_->Join();
-    server_.reset();
-    shard_.reset();
-  }
-
-  std::string folder_;
-  std::string path_;
-  CommandTable table_;
-  std::optional<async::Shard> shard_;
-  std::optional<ControlServer> server_;
 };
 
 TEST_F(ControlServerTest, AnswersTheCallsOfAClientInTheirOrder) {
@@ -266,6 +234,7 @@ TEST_F(ControlServerTest, ASecondNodeIsToldThatOneListens) {
 TEST_F(ControlServerTest, TheFileOfADeadNodeIsReplaced) {
   {
     const int descriptor = ::socket(AF_UNIX, SOCK_STREAM, 0);
+    ASSERT_GE(descriptor, 0);
     sockaddr_un address{};
     address.sun_family = AF_UNIX;
     std::memcpy(address.sun_path, path_.c_str(), path_.size() + 1);

@@ -45,6 +45,9 @@ void MailboxCommands::AddTo(CommandTable* table) {
   table->Add("mailbox.known", {.effect = Effect::kReads,
                                .arguments = {"id", "origins"},
                                .handler = std::bind_front(&MailboxCommands::Known, this)});
+  table->Add("mailbox.flags", {.effect = Effect::kChanges,
+                               .arguments = {"id", "mails"},
+                               .handler = std::bind_front(&MailboxCommands::ImportFlags, this)});
   table->Add("mailbox.import", {.effect = Effect::kChanges,
                                 .arguments = {"id", "mails", kBodyBytesArgument},
                                 .body_handler = std::bind_front(&MailboxCommands::Import, this)});

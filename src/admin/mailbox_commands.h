@@ -1,5 +1,5 @@
-// MailboxCommands: mailbox.list, mailbox.prepare, mailbox.mails, mailbox.read, mailbox.known, mailbox.import: what
-// `posthorn import` and `posthorn export` are made of. docs/cli.md, "The control socket".
+// MailboxCommands: mailbox.list, mailbox.prepare, mailbox.mails, mailbox.read, mailbox.known, mailbox.flags,
+// mailbox.import: what `posthorn import` and `posthorn export` are made of. docs/cli.md, "The control socket".
 #pragma once
 
 #include <cstdint>
@@ -50,6 +50,7 @@ class MailboxCommands {
   Answer Mails(Arguments arguments);
   Answer Read(Arguments arguments);
   Answer Known(Arguments arguments);
+  Answer ImportFlags(Arguments arguments);
   Answer Import(Arguments arguments, RequestBody* body);
 
   async::Task<base::Result<store::AccountId>> FindAccount(std::string address);

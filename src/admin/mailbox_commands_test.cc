@@ -120,6 +120,34 @@ TEST_F(MailboxCommandsTest, TakesEachOriginOnce) {
   EXPECT_EQ(Do({{"command", "mailbox.mails"}, {"id", inbox.at("id")}}).at("mails").as_array().size(), 1u);
 }
 
+TEST_F(MailboxCommandsTest, BringsLaterFlagsOfMailsThatNobodyTouched) {
+  const json::object inbox = Prepare("INBOX");
+  Import(inbox, {Mail(5, "a"), Mail(5, "b"), Mail(5, "c")}, "a: b\nb: c\nc: d\n");
+  const auto id = static_cast<std::uint64_t>(std::stoull(std::string(inbox.at("id").as_string())));
+  ASSERT_TRUE(rig_.Run(rig_.store().StoreFlags(store::MailboxId(id), {2}, store::FlagsChange::kAdd,
+                                               {.system = store::Flags::kSeen, .keywords = {}}))
+                  .has_value());
+  const auto flags_of = [](std::string_view origin, json::array flags) {
+    return json::object{{"origin", std::string(32 - origin.size(), '0') + std::string(origin)},
+                        {"flags", std::move(flags)}};
+  };
+  const json::object request{{"command", "mailbox.flags"},
+                             {"id", inbox.at("id")},
+                             {"mails",
+                              {flags_of("c", {"\\Flagged", "Work"}), flags_of("a", {}), flags_of("b", {"\\Deleted"}),
+                               flags_of("c", {"\\Flagged", "Work"}), flags_of("d", {"\\Seen"})}}};
+  EXPECT_EQ(Do(request), (json::object{{"changed", 1}, {"kept", 1}, {"refused", 0}}));
+  EXPECT_EQ(Do(request), (json::object{{"changed", 0}, {"kept", 1}, {"refused", 0}}));
+  const json::array mails = Do({{"command", "mailbox.mails"}, {"id", inbox.at("id")}}).at("mails").as_array();
+  EXPECT_EQ(mails[0].at("flags"), json::array{});
+  EXPECT_EQ(mails[1].at("flags"), json::array{"\\Seen"});
+  EXPECT_EQ(mails[2].at("flags"), (json::array{"\\Flagged", "Work"}));
+  for (const json::value& wrong : {json::value("x"), json::value(json::array{"x"}), json::value(json::array{{}}),
+                                   json::value(json::array{flags_of("a", {"no atom"})})}) {
+    EXPECT_FALSE(Ask({{"command", "mailbox.flags"}, {"id", inbox.at("id")}, {"mails", wrong}}).at("ok").as_bool());
+  }
+}
+
 TEST_F(MailboxCommandsTest, OneBadMailDoesNotHinderTheOthers) {
   const json::object inbox = Prepare("INBOX");
   const std::string large(1001, 'x');

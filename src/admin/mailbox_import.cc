@@ -1,4 +1,5 @@
-// mailbox.import: the mails of one request, from the socket into the store's buffers piece by piece.
+// mailbox.import and mailbox.flags. The mails of one request come from the socket into the store's buffers piece by
+// piece.
 #include <utility>
 
 #include <boost/json/value.hpp>
@@ -62,6 +63,28 @@ MailboxCommands::Answer MailboxCommands::Import(Arguments arguments, RequestBody
   json::object answer;
   answer["mails"] = std::move(outcomes);
   co_return answer;
+}
+
+MailboxCommands::Answer MailboxCommands::ImportFlags(Arguments arguments) {
+  ASSIGN_OR_CO_RETURN(const store::MailboxId mailbox, MailboxIdOf(arguments));
+  const json::value* const list = arguments.members().if_contains("mails");
+  if (list == nullptr || !list->is_array() || list->get_array().size() > store::kSourceFlagsMax) {
+    co_return Error(Errc::kInvalid,
+                    fmt::format("\"mails\" must be a list of at most {} mails", store::kSourceFlagsMax));
+  }
+  std::vector<store::SourceFlags> messages;
+  for (const json::value& value : list->get_array()) {
+    const json::object* const mail = value.if_object();
+    if (mail == nullptr) co_return Error(Errc::kInvalid, "each of \"mails\" must be an object");
+    const Arguments texts(*mail);
+    ASSIGN_OR_CO_RETURN(const std::string origin, texts.Text("origin", 2 * store::kOriginBytes));
+    store::SourceFlags& message = messages.emplace_back();
+    ASSIGN_OR_CO_RETURN(message.origin, ParseOrigin(origin));
+    ASSIGN_OR_CO_RETURN(message.flags, ParseFlags(mail->if_contains("flags")));
+  }
+  ASSIGN_OR_CO_RETURN(const store::FlagsImported done,
+                      co_await parts_.store->ImportFlags(mailbox, std::move(messages)));
+  co_return json::object{{"changed", done.changed}, {"kept", done.kept}, {"refused", done.refused}};
 }
 
 Result<std::vector<MailboxCommands::IncomingMail>> MailboxCommands::ParseMails(const Arguments& arguments,

@@ -86,6 +86,10 @@ void TransferSubcommands::AddImportMbox(CLI::App* group) {
   command->add_option("--quoting", quoting_, "How lines \"From \" are quoted: mboxrd, mboxo or none")
       ->check(CLI::IsMember({"mboxrd", "mboxo", "none"}))
       ->type_name("KIND");
+  command
+      ->add_option("--uidl-format", uidl_format_,
+                   "How the POP3 server there made ids of UIDs (default %08Xu%08Xv, Dovecot's; c-client's: %08Xv%08Xu)")
+      ->type_name("FORMAT");
   command->footer(
       "Run it again after an interruption: each mail is imported once.\n"
       "Exit codes: 0 all was imported, 1 something could not be (said on standard error), 75 no node.\n"
@@ -100,6 +104,12 @@ int TransferSubcommands::ImportMbox() {
   if (quoting_ == "mboxo") options.quoting = transfer::MboxQuoting::kMboxo;
   if (quoting_ == "none") options.quoting = transfer::MboxQuoting::kNone;
   import_.mailboxes.clear();
+  auto format = UidlFormatGiven();
+  if (!format) {
+    invocation_->Fail(format.error());
+    return kExitUsage;
+  }
+  options.uidl_format = *std::move(format);
   auto source = transfer::MboxSource::Open(std::move(options));
   if (!source) return invocation_->Fail(source.error());
   return Import(&*source);
@@ -182,6 +192,12 @@ int TransferSubcommands::PrintReport(const ImportReport& report) const {
   std::string text = fmt::format("{} {} mails ({}) of {} mailboxes", import_.is_dry_run ? "there are" : "imported",
                                  report.imported, ReadableBytes(report.bytes), report.mailboxes);
   if (report.were_there > 0) text += fmt::format("; {} were there already", report.were_there);
+  if (report.flags_changed > 0) {
+    text += fmt::format("; {} of these got the flags that they have there now", report.flags_changed);
+  }
+  if (report.flags_kept > 0) {
+    text += fmt::format("; {} have other flags there, but were changed here", report.flags_kept);
+  }
   if (report.new_uids > 0) text += fmt::format("; {} got new UIDs, since mail arrived meanwhile", report.new_uids);
   if (report.failed > 0) text += fmt::format("; {} could not be taken", report.failed);
   invocation_->out() << text << '\n';

@@ -25,6 +25,7 @@ using transfer::SourceMail;
 namespace {
 
 constexpr std::size_t kOriginsAtOnce = 1000;
+constexpr std::size_t kFlagsAtOnce = 500;
 constexpr std::size_t kRequestBytesMax = 48u << 10;  // The node takes 64 KiB a line.
 constexpr std::chrono::milliseconds kBusyPause{500};
 
@@ -53,11 +54,16 @@ std::string HexOf(const std::array<std::uint8_t, 16>& origin) {
   return text;
 }
 
-json::object DescribeMail(const SourceMail& mail, std::uint64_t size_bytes, bool keeps_uids) {
+json::object DescribeFlags(const SourceMail& mail) {
   json::array flags;
   for (const std::string& flag : mail.flags) flags.push_back(json::string(flag));
-  json::object out{{"flags", std::move(flags)}, {"date", mail.date_us}, {"size", size_bytes}};
-  out["origin"] = HexOf(mail.origin);
+  return {{"origin", HexOf(mail.origin)}, {"flags", std::move(flags)}};
+}
+
+json::object DescribeMail(const SourceMail& mail, std::uint64_t size_bytes, bool keeps_uids) {
+  json::object out = DescribeFlags(mail);
+  out["date"] = mail.date_us;
+  out["size"] = size_bytes;
   if (keeps_uids && mail.uid != 0) out["uid"] = mail.uid;
   if (!mail.uidl.empty()) out["uidl"] = json::string(mail.uidl);
   return out;
@@ -72,8 +78,14 @@ std::uint64_t RequestBytesOf(const SourceMail& mail) {
 }  // namespace
 
 json::object ToJson(const ImportReport& report) {
-  return {{"mailboxes", report.mailboxes},   {"imported", report.imported}, {"bytes", report.bytes},
-          {"were_there", report.were_there}, {"new_uids", report.new_uids}, {"failed", report.failed}};
+  return {{"mailboxes", report.mailboxes},
+          {"imported", report.imported},
+          {"bytes", report.bytes},
+          {"were_there", report.were_there},
+          {"flags_changed", report.flags_changed},
+          {"flags_kept", report.flags_kept},
+          {"new_uids", report.new_uids},
+          {"failed", report.failed}};
 }
 
 Result<ImportReport> ImportRun::Run() {
@@ -175,6 +187,9 @@ Result<> ImportRun::ImportFolder(const SourceFolder& folder, Target* target) {
     Failed(fmt::format("{}: {}", folder.mailbox, mails.error().message()));
     return {};
   }
+  for (const std::string& keyword : transfer::LeaveOutForeignFlags(&*mails)) {
+    Failed(fmt::format("{}: the keyword \"{}\" cannot be one of IMAP; it is left out", folder.mailbox, keyword));
+  }
   report_.mailboxes += 1;
   if (options_.is_dry_run) {
     for (const SourceMail& mail : *mails) {
@@ -184,11 +199,13 @@ Result<> ImportRun::ImportFolder(const SourceFolder& folder, Target* target) {
     return {};
   }
   again_.clear();
-  ASSIGN_OR_RETURN(const auto missing, NotYetThere(*target, *mails));
-  TransferAmount total{.mails = missing.size()};
-  for (const SourceMail* const mail : missing) total.bytes += mail->size_bytes;
+  ASSIGN_OR_RETURN(const Known known, AskForKnown(*target, *mails));
+  report_.were_there += known.there.size();
+  RETURN_IF_ERROR(BringFlags(*target, known.there));
+  TransferAmount total{.mails = known.missing.size()};
+  for (const SourceMail* const mail : known.missing) total.bytes += mail->size_bytes;
   progress_->Begin(folder.mailbox, total);
-  RETURN_IF_ERROR(SendAll(folder, *target, missing));
+  RETURN_IF_ERROR(SendAll(folder, *target, known.missing));
   if (!again_.empty()) {
     const Mails late = std::exchange(again_, {});
     std::vector<const SourceMail*> pointers;
@@ -206,8 +223,8 @@ Result<> ImportRun::ImportFolder(const SourceFolder& folder, Target* target) {
   return {};
 }
 
-Result<std::vector<const SourceMail*>> ImportRun::NotYetThere(const Target& target, const Mails& mails) {
-  std::vector<const SourceMail*> missing;
+Result<ImportRun::Known> ImportRun::AskForKnown(const Target& target, const Mails& mails) {
+  Known all;
   for (std::size_t at = 0; at < mails.size(); at += kOriginsAtOnce) {
     const std::size_t end = std::min(mails.size(), at + kOriginsAtOnce);
     json::array origins;
@@ -217,11 +234,37 @@ Result<std::vector<const SourceMail*>> ImportRun::NotYetThere(const Target& targ
     const std::string known = TextOf(answer, "known");
     for (std::size_t i = at; i < end; ++i) {
       const bool is_known = i - at < known.size() && known[i - at] == '1';
-      if (is_known) report_.were_there += 1;
-      if (!is_known) missing.push_back(&mails[i]);
+      (is_known ? all.there : all.missing).push_back(&mails[i]);
     }
   }
-  return missing;
+  return all;
+}
+
+Result<> ImportRun::BringFlags(const Target& target, const std::vector<const SourceMail*>& mails) {
+  json::array next;
+  std::uint64_t request_bytes = 0;
+  for (const SourceMail* const mail : mails) {
+    const std::uint64_t bytes = RequestBytesOf(*mail);
+    if (!next.empty() && (next.size() >= kFlagsAtOnce || request_bytes + bytes > kRequestBytesMax)) {
+      RETURN_IF_ERROR(SendFlags(target, std::exchange(next, {})));
+      request_bytes = 0;
+    }
+    request_bytes += bytes;
+    next.push_back(DescribeFlags(*mail));
+  }
+  return next.empty() ? Result<>() : SendFlags(target, std::move(next));
+}
+
+Result<> ImportRun::SendFlags(const Target& target, json::array mails) {
+  ASSIGN_OR_RETURN(const json::object answer,
+                   node_->Call("mailbox.flags", {{"id", target.id}, {"mails", std::move(mails)}}));
+  report_.flags_changed += NumberOf(answer, "changed");
+  report_.flags_kept += NumberOf(answer, "kept");
+  const std::uint64_t refused = NumberOf(answer, "refused");
+  if (refused > 0) {
+    Failed(fmt::format("{} mails keep their flags: their mailbox has as many keywords as it may have", refused));
+  }
+  return {};
 }
 
 Result<> ImportRun::SendAll(const SourceFolder& folder, const Target& target,

@@ -8,6 +8,7 @@
 #include <utility>
 #include <vector>
 
+#include <boost/json/array.hpp>
 #include <boost/json/object.hpp>
 
 #include "app/transfer_node.h"
@@ -31,14 +32,17 @@ struct ImportReport {
   std::uint64_t mailboxes = 0;
   std::uint64_t imported = 0;
   std::uint64_t bytes = 0;
-  std::uint64_t were_there = 0;  // Imported by an earlier run.
-  std::uint64_t new_uids = 0;    // Of the imported: not under their old UID, which was taken by then.
-  std::uint64_t failed = 0;      // Mails, folders and lines of lists that could not be taken, each with its sentence.
+  std::uint64_t were_there = 0;     // Imported by an earlier run.
+  std::uint64_t flags_changed = 0;  // Of those: they got the flags that they have at the source now.
+  std::uint64_t flags_kept = 0;     // Of those: they have others there, but were changed here since.
+  std::uint64_t new_uids = 0;       // Of the imported: not under their old UID, which was taken by then.
+  std::uint64_t failed = 0;  // Mails, folders and lines of lists that could not be taken, each with its sentence.
 };
 boost::json::object ToJson(const ImportReport& report);
 
 // Each mail is asked for by its origin first, and the node takes each origin once: so a run that was cut short, on
-// whichever side, is simply started again. Thread: one; calls block. Borrows node and source, which outlive it.
+// whichever side, is simply started again. A mail that is known gets the flags that it has at the source now, unless
+// anybody changed them here. Thread: one; calls block. Borrows node and source, which outlive it.
 class ImportRun {
  public:
   // Gets a sentence for each thing that could not be taken.
@@ -63,6 +67,10 @@ class ImportRun {
     std::vector<std::string> bytes;
     std::uint64_t size_bytes = 0;
   };
+  struct Known {  // By an earlier run, or not.
+    std::vector<const transfer::SourceMail*> there;
+    std::vector<const transfer::SourceMail*> missing;
+  };
   using Mails = std::vector<transfer::SourceMail>;
 
   base::Result<std::vector<transfer::SourceFolder>> ChooseFolders();
@@ -71,7 +79,9 @@ class ImportRun {
   base::Result<std::uint32_t> GreatestUidValidity();
   base::Result<Target> Prepare(const transfer::SourceFolder& folder);
   base::Result<> ImportFolder(const transfer::SourceFolder& folder, Target* target);
-  base::Result<std::vector<const transfer::SourceMail*>> NotYetThere(const Target& target, const Mails& mails);
+  base::Result<Known> AskForKnown(const Target& target, const Mails& mails);
+  base::Result<> BringFlags(const Target& target, const std::vector<const transfer::SourceMail*>& mails);
+  base::Result<> SendFlags(const Target& target, boost::json::array mails);
   base::Result<> SendAll(const transfer::SourceFolder& folder, const Target& target,
                          const std::vector<const transfer::SourceMail*>& mails);
   base::Result<> ReadInto(const transfer::SourceFolder& folder, const transfer::SourceMail* mail, Batch* batch);

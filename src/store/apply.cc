@@ -74,6 +74,8 @@ base::Result<std::string> Dispatch(Changeset& changes, const replog::EntryView& 
       return DecodeAndApplyWithBody<ImportEntry>(changes, view);
     case EntryType::kSetUids:
       return DecodeAndApply<SetUidsEntry>(changes, view);
+    case EntryType::kImportFlags:
+      return DecodeAndApply<ImportFlagsEntry>(changes, view);
   }
   return TooNew(changes, view);
 }

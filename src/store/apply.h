@@ -39,6 +39,7 @@ base::Result<std::string> Apply(Changeset& changes, replog::PartitionId partitio
 base::Result<std::string> Apply(Changeset& changes, replog::PartitionId partition, const ExpungeEntry& entry);
 base::Result<std::string> Apply(Changeset& changes, replog::PartitionId partition, const PurgeEntry& entry);
 base::Result<std::string> Apply(Changeset& changes, replog::PartitionId partition, const SetUidsEntry& entry);
+base::Result<std::string> Apply(Changeset& changes, replog::PartitionId partition, const ImportFlagsEntry& entry);
 // These three take the body over.
 base::Result<std::string> Apply(Changeset& changes, replog::PartitionId partition, const DeliverEntry& entry,
                                 const replog::BodyRef& body);

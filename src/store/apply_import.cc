@@ -11,17 +11,16 @@ namespace store {
 
 namespace {
 
-RowKey OriginKey(replog::PartitionId partition, const ImportEntry& entry) {
-  return MailboxKey(partition, entry.mailbox, MailboxRowKind::kOrigin).Text(entry.origin);
+RowKey OriginKey(replog::PartitionId partition, std::uint32_t mailbox, std::string_view origin) {
+  return MailboxKey(partition, mailbox, MailboxRowKind::kOrigin).Text(origin);
 }
 
-// The UID that the origin's message got; empty: it was not imported yet.
-std::optional<std::uint32_t> FindOrigin(Changeset& changes, const RowKey& key) {
+// Empty: it was not imported yet.
+std::optional<OriginRow> FindOrigin(Changeset& changes, const RowKey& key) {
   const auto text = changes.Get(key);
   if (!text.has_value()) return std::nullopt;
-  base::Decoder in(*text);
-  const std::uint64_t uid = in.Varint();
-  if (in.AtEnd() && uid <= UINT32_MAX) return static_cast<std::uint32_t>(uid);
+  OriginRow row;
+  if (row.DecodeFrom(*text)) return row;
   changes.Fail(base::Error(base::Errc::kCorrupt, "an origin row of the index cannot be read"));
   return std::nullopt;
 }
@@ -39,10 +38,36 @@ std::optional<base::Error> UidError(const MailboxRow& mailbox, std::uint32_t uid
 std::uint32_t AddImported(Changeset& changes, const OpenMailbox& open, const ImportEntry& entry, MessageRow& row) {
   if (entry.uid != 0) open.row->uid_next = entry.uid;
   const std::uint32_t uid = AddMessage(changes, open, row);
-  std::string value;
-  base::Encoder(value).Varint(uid);
-  changes.Put(OriginKey(open.partition, entry), value);
+  changes.PutRow(OriginKey(open.partition, open.id, entry.origin), OriginRow{.uid = uid, .flags_modseq = 0});
   return uid;
+}
+
+// A message's turn. The first change of an entry takes a new MODSEQ, which all of them share.
+void ImportFlags(Changeset& changes, const OpenMailbox& mailbox, const ImportFlagsEntry::Message& message,
+                 std::vector<std::string>* table, FlagsImported* done) {
+  const RowKey key = OriginKey(mailbox.partition, mailbox.id, message.origin);
+  auto origin = FindOrigin(changes, key);
+  ReadMessageRow here;
+  if (!origin.has_value() || !ReadMessage(changes, mailbox, origin->uid, here)) return;
+  const ResolvedFlags now{here.row.system, here.row.keywords};
+  std::vector<std::string> with_new = *table;
+  auto keywords = ResolveKeywords(with_new, message.flags.keywords, true);
+  if (!keywords.has_value()) {
+    done->refused += 1;
+    return;
+  }
+  ResolvedFlags next{static_cast<std::uint8_t>(message.flags.system & kSystemFlags), *std::move(keywords)};
+  if (next == now) return;
+  if (!FlagsAreImported(*origin, here.row)) {
+    done->kept += 1;
+    return;
+  }
+  *table = std::move(with_new);
+  if (done->changed == 0) mailbox.row->highest_modseq += 1;
+  done->changed += 1;
+  PutFlags(changes, mailbox, origin->uid, here.row, std::move(next));
+  origin->flags_modseq = here.row.modseq;
+  changes.PutRow(key, *origin);
 }
 
 // A pair of UIDVALIDITY and UID must never mean two messages (RFC 3501 §2.3.1.1), whatever names this mailbox and
@@ -73,11 +98,11 @@ base::Result<std::string> Apply(Changeset& changes, replog::PartitionId partitio
   // Origins and keywords are read from rows that the batch may hold. First of all, since flushing may forget mailboxes.
   RETURN_IF_ERROR(changes.Flush());
   MailboxRow* mailbox = changes.FindMailbox(partition, entry.mailbox);
-  const auto known = FindOrigin(changes, OriginKey(partition, entry));
+  const auto known = FindOrigin(changes, OriginKey(partition, entry.mailbox, entry.origin));
   if (mailbox == nullptr || known.has_value()) {
     changes.AddBody(body, partition, 0);
     if (mailbox == nullptr) return NoMailbox();
-    return EncodeImported({.uid = *known, .was_there = true});
+    return EncodeImported({.uid = known->uid, .was_there = true});
   }
   if (auto error = UidError(*mailbox, entry.uid); error.has_value()) {
     changes.AddBody(body, partition, 0);
@@ -104,6 +129,24 @@ base::Result<std::string> Apply(Changeset& changes, replog::PartitionId partitio
   mailbox->uid_next = std::max(mailbox->uid_next, entry.uid_next);
   changes.MailboxChanged(partition, entry.mailbox);
   return std::string();
+}
+
+base::Result<std::string> Apply(Changeset& changes, replog::PartitionId partition, const ImportFlagsEntry& entry) {
+  // Rows are read that the batch may hold, as with Import.
+  RETURN_IF_ERROR(changes.Flush());
+  const OpenMailbox mailbox{partition, entry.mailbox, changes.FindMailbox(partition, entry.mailbox)};
+  if (mailbox.row == nullptr) return NoMailbox();
+  std::vector<std::string> table = ReadKeywords(changes, mailbox);
+  const std::size_t table_size = table.size();
+  FlagsImported done;
+  for (const ImportFlagsEntry::Message& message : entry.messages) ImportFlags(changes, mailbox, message, &table, &done);
+  if (done.changed > 0) changes.MailboxChanged(partition, entry.mailbox);
+  if (table.size() != table_size) {
+    std::string text;
+    EncodeKeywords(table, text);
+    changes.Put(MailboxKey(partition, entry.mailbox, MailboxRowKind::kKeywords), text);
+  }
+  return EncodeFlagsImported(done);
 }
 
 }  // namespace store

@@ -14,21 +14,6 @@ namespace store {
 
 namespace {
 
-// Writes new flags of one message, at `modseq`.
-void PutFlags(Changeset& changes, const OpenMailbox& mailbox, std::uint32_t uid, MessageRow& row, ResolvedFlags flags) {
-  const RowKey prefix = MailboxKey(mailbox.partition, mailbox.id, MailboxRowKind::kChange);
-  if (row.modseq > row.created_modseq) changes.Delete(RowKey(prefix).U64(row.modseq).U32(uid));
-  const bool was_seen = (row.system & Flags::kSeen) != 0;
-  const bool is_seen = (flags.system & Flags::kSeen) != 0;
-  if (was_seen && !is_seen) mailbox.row->unseen += 1;
-  if (!was_seen && is_seen) mailbox.row->unseen -= 1;
-  row.modseq = mailbox.row->highest_modseq;
-  row.system = flags.system;
-  row.keywords = std::move(flags.keywords);
-  changes.Put(RowKey(prefix).U64(row.modseq).U32(uid), "");
-  changes.PutRow(MailboxKey(mailbox.partition, mailbox.id, MailboxRowKind::kMessage).U32(uid), row);
-}
-
 struct Source {
   std::uint32_t uid = 0;
   ReadMessageRow message;

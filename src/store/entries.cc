@@ -236,4 +236,28 @@ bool SetUidsEntry::Read(base::Decoder& in) {
          uid_validity <= kImportedUidValidityMax;
 }
 
+void ImportFlagsEntry::Write(base::Encoder& out) const {
+  out.Varint(mailbox);
+  out.Varint(messages.size());
+  for (const Message& message : messages) {
+    out.Text(message.origin);
+    message.flags.Write(out);
+  }
+}
+
+bool ImportFlagsEntry::Read(base::Decoder& in) {
+  messages.clear();
+  if (!ReadU32(in, mailbox)) return false;
+  const std::uint64_t count = in.Varint();
+  if (count > kSourceFlagsMax) return false;
+  for (std::uint64_t i = 0; i < count; ++i) {
+    const std::string_view before = messages.empty() ? std::string_view() : messages.back().origin;
+    Message& message = messages.emplace_back();
+    if (!ReadText(in, message.origin) || message.origin.size() != kOriginBytes || message.origin <= before)
+      return false;
+    if (!message.flags.Read(in)) return false;
+  }
+  return in.ok();
+}
+
 }  // namespace store

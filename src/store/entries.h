@@ -32,8 +32,9 @@ enum class EntryType : std::uint8_t {
   kPurge = 13,
   kImport = 14,
   kSetUids = 15,
+  kImportFlags = 16,
 };
-inline constexpr EntryType kNewestEntryType = EntryType::kSetUids;
+inline constexpr EntryType kNewestEntryType = EntryType::kImportFlags;
 inline constexpr std::uint8_t kEntryVersion = 1;
 
 struct CreateAccountEntry {
@@ -177,6 +178,18 @@ struct SetUidsEntry {
   std::uint32_t mailbox = 0;
   std::uint32_t uid_validity = 0;  // 0: stays.
   std::uint32_t uid_next = 0;      // Smaller than what it is: stays.
+  void Write(base::Encoder& out) const;
+  bool Read(base::Decoder& in);
+};
+
+// Flags that imported messages have at their source now, for those whose flags only imports have changed here.
+struct ImportFlagsEntry {
+  struct Message {
+    std::string_view origin;  // kOriginBytes.
+    EntryFlags flags;
+  };
+  std::uint32_t mailbox = 0;
+  std::vector<Message> messages;  // Ascending by origin, none twice; at most kSourceFlagsMax.
   void Write(base::Encoder& out) const;
   bool Read(base::Decoder& in);
 };

@@ -45,7 +45,7 @@ void TryWatermark(std::string_view text) {
 }
 
 // The first byte of an input says which: new ones go last, so that the corpus keeps its meaning.
-constexpr std::array<void (*)(std::string_view), 22> kTries = {TryEntry<store::CreateAccountEntry>,
+constexpr std::array<void (*)(std::string_view), 24> kTries = {TryEntry<store::CreateAccountEntry>,
                                                                TryEntry<store::SetPasswordEntry>,
                                                                TryEntry<store::RemoveAccountEntry>,
                                                                TryEntry<store::DeliverEntry>,
@@ -66,7 +66,9 @@ constexpr std::array<void (*)(std::string_view), 22> kTries = {TryEntry<store::C
                                                                TryRow<store::BodyRow>,
                                                                TryWatermark,
                                                                TryEntry<store::ImportEntry>,
-                                                               TryEntry<store::SetUidsEntry>};
+                                                               TryEntry<store::SetUidsEntry>,
+                                                               TryEntry<store::ImportFlagsEntry>,
+                                                               TryRow<store::OriginRow>};
 
 }  // namespace
 

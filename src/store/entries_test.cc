@@ -61,6 +61,11 @@ TEST(Entries, AreReadBackAsWritten) {
                                         .origin = "0123456789abcdef",
                                         .uidl = "0000000a4b3c2d1e"});
   ExpectRoundTrip("set UIDs", SetUidsEntry{.mailbox = 3, .uid_validity = 1'700'000'000, .uid_next = 502});
+  ExpectRoundTrip(
+      "import flags",
+      ImportFlagsEntry{.mailbox = 3,
+                       .messages = {{.origin = "0123456789abcdef", .flags = {.system = 1, .keywords = {"a"}}},
+                                    {.origin = "fedcba9876543210", .flags = {}}}});
 }
 
 TEST(Entries, ImportsOfWhatCannotBeAreRefused) {
@@ -78,6 +83,26 @@ TEST(Entries, ImportsOfWhatCannotBeAreRefused) {
   EXPECT_FALSE(DecodeEntry(EncodeEntry(import), decoded)) << "a UID after which there is none";
   SetUidsEntry uids{.mailbox = 3, .uid_validity = kImportedUidValidityMax + 1, .uid_next = 0};
   EXPECT_FALSE(DecodeEntry(EncodeEntry(uids), uids)) << "a UIDVALIDITY that leaves none for others";
+}
+
+TEST(Entries, FlagsOfImportsNameEachOriginOnce) {
+  ImportFlagsEntry decoded;
+  const struct {
+    const char* label;
+    std::vector<std::string_view> origins;
+    bool is_taken;
+  } rows[] = {
+      {"none", {}, true},
+      {"ascending", {"0123456789abcdef", "1123456789abcdef"}, true},
+      {"one twice", {"0123456789abcdef", "0123456789abcdef"}, false},
+      {"descending", {"1123456789abcdef", "0123456789abcdef"}, false},
+      {"too short", {"0123456789abcde"}, false},
+  };
+  for (const auto& row : rows) {
+    ImportFlagsEntry entry{.mailbox = 3, .messages = {}};
+    for (const std::string_view origin : row.origins) entry.messages.push_back({.origin = origin, .flags = {}});
+    EXPECT_EQ(DecodeEntry(EncodeEntry(entry), decoded), row.is_taken) << row.label;
+  }
 }
 
 TEST(Entries, DamagedOnesAreRefusedOrHarmless) {

@@ -3,6 +3,7 @@
 
 #include "store/apply_testing.h"
 #include "store/flags.h"
+#include "store/results.h"
 
 namespace store {
 namespace {
@@ -90,6 +91,92 @@ TEST(Import, KeepsTheUidlOfTheMessageButNotOfItsCopies) {
   ASSERT_EQ(messages->size(), 2u);
   EXPECT_EQ(messages->at(0).uidl, "UIDL-of-old");
   EXPECT_EQ(messages->at(1).uidl, "");
+}
+
+FlagsImported SetSourceFlags(IndexRig& rig, MailboxId mailbox, std::string_view origin, EntryFlags flags) {
+  ImportFlagsEntry entry{.mailbox = IndexRig::Number(mailbox), .messages = {}};
+  entry.messages.push_back({.origin = origin, .flags = std::move(flags)});
+  const auto done = rig.Propose(EntryType::kImportFlags, entry);
+  EXPECT_TRUE(done.has_value());
+  return *DecodeFlagsImported(*done);
+}
+Flags FlagsOf(IndexRig& rig, MailboxId mailbox, std::uint32_t uid) {
+  return rig.Ask([&](const ReadView& v) { return QueryMessage(v, mailbox, uid); })->flags;
+}
+
+TEST(ImportFlags, BringsWhatChangedAtTheSource) {
+  IndexRig rig;
+  const AccountId alice = rig.AddAccount("alice@x");
+  const MailboxId inbox = IndexRig::InboxOf(alice);
+  ASSERT_TRUE(rig.Propose(EntryType::kImport, Entry(inbox, 0, kFirst), 90).has_value());
+  ASSERT_TRUE(rig.Propose(EntryType::kImport, Entry(inbox, 0, kSecond), 90).has_value());
+  const std::uint64_t modseq = rig.MailboxOf(alice, "INBOX").highest_modseq;
+  EXPECT_EQ(SetSourceFlags(rig, inbox, kFirst, {.system = Flags::kSeen, .keywords = {"$label1"}}).changed, 0u)
+      << "the same but for the case of letters";
+  EXPECT_EQ(rig.MailboxOf(alice, "INBOX").highest_modseq, modseq);
+  EXPECT_EQ(SetSourceFlags(rig, inbox, kFirst, {.system = Flags::kFlagged, .keywords = {"Work"}}).changed, 1u);
+  EXPECT_EQ(FlagsOf(rig, inbox, 1), (Flags{.system = Flags::kFlagged, .keywords = {"Work"}}));
+  EXPECT_EQ(FlagsOf(rig, inbox, 2), (Flags{.system = Flags::kSeen, .keywords = {"$Label1"}}));
+  EXPECT_EQ(rig.MailboxOf(alice, "INBOX").unseen, 1u);
+  EXPECT_EQ(rig.MailboxOf(alice, "INBOX").highest_modseq, modseq + 1) << "sessions are told";
+  // And again, since what an import changed does not count as changed here.
+  EXPECT_EQ(SetSourceFlags(rig, inbox, kFirst, {.system = Flags::kSeen, .keywords = {}}).changed, 1u);
+  EXPECT_EQ(FlagsOf(rig, inbox, 1), (Flags{.system = Flags::kSeen, .keywords = {}}));
+  EXPECT_EQ(SetSourceFlags(rig, inbox, "an unknown one..", {.system = 1, .keywords = {}}).changed, 0u);
+}
+
+TEST(ImportFlags, NeverUndoesAUsersChange) {
+  IndexRig rig;
+  const AccountId alice = rig.AddAccount("alice@x");
+  const MailboxId inbox = IndexRig::InboxOf(alice);
+  ASSERT_TRUE(rig.Propose(EntryType::kImport, Entry(inbox, 0, kFirst), 90).has_value());
+  ASSERT_EQ(SetSourceFlags(rig, inbox, kFirst, {.system = 0, .keywords = {}}).changed, 1u);
+  const auto store = [&](FlagsChange change, std::uint8_t system) {
+    const StoreFlagsEntry entry{.mailbox = IndexRig::Number(inbox),
+                                .change = static_cast<std::uint8_t>(change),
+                                .flags = {.system = system, .keywords = {}},
+                                .uids = {1}};
+    ASSERT_TRUE(rig.Propose(EntryType::kStoreFlags, entry).has_value());
+  };
+  store(FlagsChange::kRemove, Flags::kSeen);  // Changes nothing.
+  EXPECT_EQ(SetSourceFlags(rig, inbox, kFirst, {.system = Flags::kSeen, .keywords = {}}).changed, 1u);
+  // Read here, and marked unread again: there it is read still, and stays unread here.
+  store(FlagsChange::kAdd, Flags::kFlagged);
+  store(FlagsChange::kRemove, Flags::kFlagged | Flags::kSeen);
+  const FlagsImported done = SetSourceFlags(rig, inbox, kFirst, {.system = Flags::kSeen, .keywords = {}});
+  EXPECT_EQ(done.changed, 0u);
+  EXPECT_EQ(done.kept, 1u);
+  EXPECT_EQ(FlagsOf(rig, inbox, 1), Flags{});
+  rig.DeleteIndex();
+  rig.ReplayAll();
+  EXPECT_EQ(SetSourceFlags(rig, inbox, kFirst, {.system = Flags::kSeen, .keywords = {}}).kept, 1u);
+}
+
+TEST(ImportFlags, LeavesMessagesThatAreGone) {
+  IndexRig rig;
+  const AccountId alice = rig.AddAccount("alice@x");
+  const MailboxId inbox = IndexRig::InboxOf(alice);
+  ASSERT_TRUE(rig.Propose(EntryType::kImport, Entry(inbox, 0, kFirst), 90).has_value());
+  const ExpungeEntry expunge{.mailbox = IndexRig::Number(inbox), .only_deleted = false, .uids = {1}};
+  ASSERT_TRUE(rig.Propose(EntryType::kExpunge, expunge).has_value());
+  const FlagsImported done = SetSourceFlags(rig, inbox, kFirst, {.system = Flags::kFlagged, .keywords = {}});
+  EXPECT_EQ(done.changed + done.kept + done.refused, 0u);
+  const ImportFlagsEntry nowhere{.mailbox = 999, .messages = {}};
+  EXPECT_EQ(rig.Propose(EntryType::kImportFlags, nowhere).error().code(), base::Errc::kNotFound);
+}
+
+TEST(ImportFlags, SaysWhenTheMailboxHasTooManyKeywords) {
+  IndexRig rig;
+  const AccountId alice = rig.AddAccount("alice@x");
+  const MailboxId inbox = IndexRig::InboxOf(alice);
+  ImportEntry full = Entry(inbox, 0, kFirst);
+  std::vector<std::string> names;
+  for (std::size_t i = 0; i < kKeywordsPerMailboxMax; ++i) names.push_back("K" + std::to_string(i));
+  full.flags.keywords = {names.begin(), names.end()};
+  ASSERT_TRUE(rig.Propose(EntryType::kImport, full, 90).has_value());
+  EXPECT_EQ(SetSourceFlags(rig, inbox, kFirst, {.system = 0, .keywords = {"One"}}).refused, 1u);
+  EXPECT_EQ(FlagsOf(rig, inbox, 1).keywords.size(), kKeywordsPerMailboxMax);
+  EXPECT_EQ(SetSourceFlags(rig, inbox, kFirst, {.system = 0, .keywords = {"K7"}}).changed, 1u);
 }
 
 TEST(SetUids, ChangesTheUidValidityOfAMailboxWithoutAPastOnly) {

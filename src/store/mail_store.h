@@ -76,6 +76,19 @@ struct Imported {
   bool was_there = false;  // By an earlier import, under this UID; it may have been expunged since.
 };
 
+// The flags that a message has where it was imported from.
+struct SourceFlags {
+  Origin origin{};
+  Flags flags;
+};
+
+// What became of messages whose flags are others at their source.
+struct FlagsImported {
+  std::uint32_t changed = 0;
+  std::uint32_t kept = 0;     // Somebody has changed their flags here: they stay as they are.
+  std::uint32_t refused = 0;  // The mailbox has as many keywords as it may have.
+};
+
 struct Copied {
   std::uint32_t uid_validity = 0;
   std::vector<std::pair<std::uint32_t, std::uint32_t>> uids;  // Source, destination; those that still existed.
@@ -151,6 +164,10 @@ class MailStore final : public replog::StateMachine {
   // Once for each origin, however often it is called. Errors: kNotFound, kExists (the mailbox has given that UID or a
   // greater one already), kInvalid.
   async::Task<base::Result<Imported>> Import(MailboxId mailbox, ImportedMessage message, replog::Body body);
+  // Brings flags that changed at the source to messages that were imported from it and are still here, but not to those
+  // whose flags anybody else has changed here since: a user's change is never undone. At most kSourceFlagsMax. Errors:
+  // kNotFound, kInvalid.
+  async::Task<base::Result<FlagsImported>> ImportFlags(MailboxId mailbox, std::vector<SourceFlags> messages);
   // Raises UIDNEXT to `uid_next`, and gives a mailbox that never had a message `uid_validity` (0: as it is). Errors:
   // kNotFound, kExists (it had one, or the account has used this UIDVALIDITY or a greater one).
   async::Task<base::Result<>> SetUids(MailboxId mailbox, std::uint32_t uid_validity, std::uint32_t uid_next);

@@ -43,6 +43,38 @@ async::Task<base::Result<Imported>> MailStore::Import(MailboxId mailbox, Importe
   co_return DecodeImported(applied);
 }
 
+async::Task<base::Result<FlagsImported>> MailStore::ImportFlags(MailboxId mailbox, std::vector<SourceFlags> messages) {
+  if (messages.size() > kSourceFlagsMax) {
+    co_return base::Error(base::Errc::kInvalid, "flags of too many messages at once");
+  }
+  for (SourceFlags& message : messages) {
+    ASSIGN_OR_CO_RETURN(message.flags, NormalizeFlags(std::move(message.flags)));
+  }
+  std::ranges::sort(messages, {}, &SourceFlags::origin);
+  const auto repeated = std::ranges::unique(messages, {}, &SourceFlags::origin);
+  messages.erase(repeated.begin(), repeated.end());
+  // Most messages have not changed: their flags need not go through the log.
+  ASSIGN_OR_CO_RETURN(const OtherFlags others, co_await engine_->Read([mailbox, messages](const ReadView& view) {
+    return QueryOtherFlags(view, mailbox, messages);
+  }));
+  FlagsImported imported{.changed = 0, .kept = others.kept, .refused = 0};
+  if (others.importable.empty()) co_return imported;
+  ImportFlagsEntry entry{.mailbox = Number(mailbox), .messages = {}};
+  for (const std::size_t i : others.importable) {
+    const SourceFlags& message = messages[i];
+    entry.messages.push_back({.origin = {reinterpret_cast<const char*>(message.origin.data()), message.origin.size()},
+                              .flags = {.system = message.flags.system,
+                                        .keywords = {message.flags.keywords.begin(), message.flags.keywords.end()}}});
+  }
+  ASSIGN_OR_CO_RETURN(const std::string applied,
+                      co_await engine_->Propose(store::PartitionOf(mailbox), EntryType::kImportFlags, entry));
+  ASSIGN_OR_CO_RETURN(const FlagsImported decided, DecodeFlagsImported(applied));
+  imported.changed = decided.changed;
+  imported.kept += decided.kept;
+  imported.refused = decided.refused;
+  co_return imported;
+}
+
 async::Task<base::Result<>> MailStore::SetUids(MailboxId mailbox, std::uint32_t uid_validity, std::uint32_t uid_next) {
   if (uid_validity > kImportedUidValidityMax) {
     co_return base::Error(base::Errc::kInvalid,
@@ -54,7 +86,7 @@ async::Task<base::Result<>> MailStore::SetUids(MailboxId mailbox, std::uint32_t 
 }
 
 async::Task<base::Result<std::vector<bool>>> MailStore::FindOrigins(MailboxId mailbox, std::vector<Origin> origins) {
-  return engine_->Read(
+  co_return co_await engine_->Read(
       [mailbox, origins = std::move(origins)](const ReadView& view) { return QueryOrigins(view, mailbox, origins); });
 }
 

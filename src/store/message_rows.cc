@@ -19,6 +19,20 @@ std::uint32_t AddMessage(Changeset& changes, const OpenMailbox& mailbox, Message
   return uid;
 }
 
+void PutFlags(Changeset& changes, const OpenMailbox& mailbox, std::uint32_t uid, MessageRow& row, ResolvedFlags flags) {
+  const RowKey prefix = MailboxKey(mailbox.partition, mailbox.id, MailboxRowKind::kChange);
+  if (row.modseq > row.created_modseq) changes.Delete(RowKey(prefix).U64(row.modseq).U32(uid));
+  const bool was_seen = (row.system & Flags::kSeen) != 0;
+  const bool is_seen = (flags.system & Flags::kSeen) != 0;
+  if (was_seen && !is_seen) mailbox.row->unseen += 1;
+  if (!was_seen && is_seen) mailbox.row->unseen -= 1;
+  row.modseq = mailbox.row->highest_modseq;
+  row.system = flags.system;
+  row.keywords = std::move(flags.keywords);
+  changes.Put(RowKey(prefix).U64(row.modseq).U32(uid), "");
+  changes.PutRow(MailboxKey(mailbox.partition, mailbox.id, MailboxRowKind::kMessage).U32(uid), row);
+}
+
 void RemoveMessage(Changeset& changes, const OpenMailbox& mailbox, std::uint32_t uid, const MessageRow& row) {
   MailboxRow& state = *mailbox.row;
   state.messages -= 1;

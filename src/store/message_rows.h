@@ -24,6 +24,9 @@ struct OpenMailbox {
 // The caller has checked that there is a UID left, and adds the reference to the body.
 std::uint32_t AddMessage(Changeset& changes, const OpenMailbox& mailbox, MessageRow& row);
 
+// Gives a message new flags, at the mailbox's highest MODSEQ, which the caller has raised for this entry.
+void PutFlags(Changeset& changes, const OpenMailbox& mailbox, std::uint32_t uid, MessageRow& row, ResolvedFlags flags);
+
 // Takes the message's rows away. The caller drops the reference to the body and calls MarkExpunged.
 void RemoveMessage(Changeset& changes, const OpenMailbox& mailbox, std::uint32_t uid, const MessageRow& row);
 

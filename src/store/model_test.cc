@@ -7,6 +7,7 @@
 #include "store/apply_testing.h"
 #include "store/flags.h"
 #include "store/mail_store.h"
+#include "store/results.h"
 #include "store/testing.h"
 
 namespace store {
@@ -19,6 +20,7 @@ struct ModelMessage {
   std::uint64_t body = 0;
   std::uint64_t size = 0;
   std::string uidl = {};
+  bool is_touched = false;  // Its flags were changed, not by an import.
 };
 
 struct ModelMailbox {
@@ -47,7 +49,7 @@ class ModelRun {
   }
 
   void Step() {
-    switch (random_.Below(14)) {
+    switch (random_.Below(15)) {
       case 0:
       case 1:
       case 2:
@@ -76,6 +78,9 @@ class ModelRun {
         break;
       case 12:
         SetUids();
+        break;
+      case 13:
+        ImportFlags();
         break;
       default:
         Disturb();
@@ -131,8 +136,7 @@ class ModelRun {
         random_.OneIn(3) ? 0
                          : model.uid_next + static_cast<std::uint32_t>(random_.Below(5)) - (random_.OneIn(4) ? 1 : 0);
     const std::uint64_t number = random_.OneIn(4) ? random_.Below(origins_) : origins_++;
-    std::string origin(kOriginBytes, '\0');
-    origin.replace(0, 8, std::to_string(10'000'000 + number));
+    const std::string origin = OriginOf(number);
     const auto imported = rig_.Propose(EntryType::kImport,
                                        ImportEntry{.mailbox = IndexRig::Number(id),
                                                    .uid = uid,
@@ -155,6 +159,44 @@ class ModelRun {
     model.origins[number] = model.uid_next;
     EXPECT_EQ(DecodeImported(*imported)->uid, model.uid_next);
     Add(id, {.system = Flags::kAnswered, .keywords = {"K2"}, .body = rig_.last_index(), .size = 90, .uidl = "u"});
+  }
+
+  static std::string OriginOf(std::uint64_t number) {
+    std::string origin(kOriginBytes, '\0');
+    origin.replace(0, 8, std::to_string(10'000'000 + number));
+    return origin;
+  }
+
+  void ImportFlags() {
+    const MailboxId id = Any();
+    ModelMailbox& model = mailboxes_[id];
+    const auto system = static_cast<std::uint8_t>(random_.Below(32));
+    const std::string keyword = "K" + std::to_string(random_.Below(4));
+    std::vector<std::string> origins;
+    FlagsImported expected;
+    for (std::uint64_t number = 0; number <= origins_; ++number) {
+      if (!random_.OneIn(3)) continue;
+      origins.push_back(OriginOf(number));
+      const auto known = model.origins.find(number);
+      const auto found = known != model.origins.end() ? model.messages.find(known->second) : model.messages.end();
+      if (found == model.messages.end()) continue;
+      ModelMessage& message = found->second;
+      if (message.system == system && message.keywords == std::set{keyword}) continue;
+      (message.is_touched ? expected.kept : expected.changed) += 1;
+      if (message.is_touched) continue;
+      if (expected.changed == 1) model.modseq += 1;
+      message.modseq = model.modseq;
+      message.system = system;
+      message.keywords = {keyword};
+    }
+    ImportFlagsEntry entry{.mailbox = IndexRig::Number(id), .messages = {}};
+    for (const std::string& origin : origins) {
+      entry.messages.push_back({.origin = origin, .flags = {.system = system, .keywords = {keyword}}});
+    }
+    const auto done = rig_.Propose(EntryType::kImportFlags, entry);
+    ASSERT_TRUE(done.has_value());
+    EXPECT_EQ(DecodeFlagsImported(*done)->changed, expected.changed);
+    EXPECT_EQ(DecodeFlagsImported(*done)->kept, expected.kept);
   }
 
   void SetUids() {
@@ -199,6 +241,7 @@ class ModelRun {
       if (!changed) model.modseq += 1;
       changed = true;
       next.modseq = model.modseq;
+      next.is_touched = true;
       found->second = next;
     }
   }

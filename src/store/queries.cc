@@ -227,6 +227,34 @@ base::Result<std::vector<bool>> QueryOrigins(const ReadView& view, MailboxId mai
   return known;
 }
 
+base::Result<OtherFlags> QueryOtherFlags(const ReadView& view, MailboxId mailbox,
+                                         const std::vector<SourceFlags>& messages) {
+  RETURN_IF_ERROR(ExistingMailbox(view, mailbox));
+  ASSIGN_OR_RETURN(const std::vector<std::string> table, Keywords(view, mailbox));
+  const auto key = [&](MailboxRowKind kind) { return MailboxKey(PartitionOf(mailbox), Number(mailbox), kind); };
+  OtherFlags others;
+  for (std::size_t i = 0; i < messages.size(); ++i) {
+    const Origin& bytes = messages[i].origin;
+    const auto origin = view.GetRow<OriginRow>(
+        key(MailboxRowKind::kOrigin).Text({reinterpret_cast<const char*>(bytes.data()), bytes.size()}));
+    const auto text = origin.has_value() ? view.Get(key(MailboxRowKind::kMessage).U32(origin->uid))
+                                         : base::Result<std::string>(base::Error(origin.error()));
+    if (!text.has_value() && text.error().code() == base::Errc::kNotFound) continue;
+    if (!text.has_value()) return base::Error(text.error());
+    MessageRow row;
+    if (!row.DecodeFrom(*text)) return ReadView::UnreadableRow();
+    const Flags here = NamedFlags(row.system, row.keywords, table);
+    const Flags& there = messages[i].flags;
+    if (here.system == there.system && std::ranges::equal(here.keywords, there.keywords, KeywordEquals)) continue;
+    if (FlagsAreImported(*origin, row)) {
+      others.importable.push_back(i);
+    } else {
+      others.kept += 1;
+    }
+  }
+  return others;
+}
+
 base::Result<std::vector<std::uint32_t>> QueryUids(const ReadView& view, MailboxId mailbox) {
   ASSIGN_OR_RETURN(const MailboxRow state, ExistingMailbox(view, mailbox));
   std::vector<std::uint32_t> uids;

@@ -64,6 +64,13 @@ base::Result<std::vector<Message>> QueryMessages(const ReadView& view, MailboxId
 // Which of the origins the mailbox has, in their order.
 base::Result<std::vector<bool>> QueryOrigins(const ReadView& view, MailboxId mailbox,
                                              const std::vector<Origin>& origins);
+// Positions in `messages` of those that have other flags here and may get them, and how many others have.
+struct OtherFlags {
+  std::vector<std::size_t> importable;
+  std::uint32_t kept = 0;  // See FlagsImported.
+};
+base::Result<OtherFlags> QueryOtherFlags(const ReadView& view, MailboxId mailbox,
+                                         const std::vector<SourceFlags>& messages);
 base::Result<std::vector<std::uint32_t>> QueryUids(const ReadView& view, MailboxId mailbox);
 // The UIDs of `among` (of all when empty) that have \Deleted.
 base::Result<std::vector<std::uint32_t>> QueryDeletedUids(const ReadView& view, MailboxId mailbox,

@@ -59,6 +59,21 @@ base::Result<Imported> DecodeImported(std::string_view text) {
   return imported;
 }
 
+std::string EncodeFlagsImported(const FlagsImported& imported) {
+  std::string text;
+  base::Encoder out(text);
+  for (const std::uint32_t count : {imported.changed, imported.kept, imported.refused}) out.U32(count);
+  return text;
+}
+
+base::Result<FlagsImported> DecodeFlagsImported(std::string_view text) {
+  base::Decoder in(text);
+  FlagsImported imported;
+  for (std::uint32_t* const count : {&imported.changed, &imported.kept, &imported.refused}) *count = in.U32();
+  if (!in.AtEnd()) return Unreadable();
+  return imported;
+}
+
 std::string EncodeCopied(const Copied& copied) {
   std::string text;
   base::Encoder out(text);

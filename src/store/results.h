@@ -20,6 +20,9 @@ base::Result<Appended> DecodeAppended(std::string_view text);
 std::string EncodeImported(const Imported& imported);
 base::Result<Imported> DecodeImported(std::string_view text);
 
+std::string EncodeFlagsImported(const FlagsImported& imported);
+base::Result<FlagsImported> DecodeFlagsImported(std::string_view text);
+
 std::string EncodeCopied(const Copied& copied);
 base::Result<Copied> DecodeCopied(std::string_view text);
 

@@ -121,6 +121,20 @@ bool MessageRow::DecodeFrom(std::string_view text) {
   return in.AtEnd();
 }
 
+void OriginRow::EncodeTo(std::string& text) const {
+  base::Encoder out(text);
+  out.Varint(uid);
+  if (flags_modseq != 0) out.Varint(flags_modseq);
+}
+
+bool OriginRow::DecodeFrom(std::string_view text) {
+  base::Decoder in(text);
+  const std::uint64_t number = in.Varint();
+  uid = static_cast<std::uint32_t>(number);
+  flags_modseq = in.remaining() > 0 ? in.Varint() : 0;
+  return in.AtEnd() && number <= UINT32_MAX;
+}
+
 void BodyRow::EncodeTo(std::string& text) const {
   base::Encoder out(text);
   out.Varint(references);

@@ -76,6 +76,19 @@ struct MessageRow {
   bool DecodeFrom(std::string_view in);
 };
 
+// A message that was imported.
+struct OriginRow {
+  std::uint32_t uid = 0;           // That it got; it may be gone.
+  std::uint64_t flags_modseq = 0;  // Its MODSEQ when an import last changed its flags; 0: none did.
+
+  void EncodeTo(std::string& out) const;
+  bool DecodeFrom(std::string_view in);
+};
+// Whether nobody but imports has changed the flags of its message.
+inline bool FlagsAreImported(const OriginRow& origin, const MessageRow& message) {
+  return message.modseq == message.created_modseq || message.modseq == origin.flags_modseq;
+}
+
 struct BodyRow {
   std::uint32_t references = 0;
   replog::BodyRef body;

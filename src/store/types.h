@@ -43,7 +43,8 @@ inline constexpr std::size_t kKeywordBytesMax = 128;
 // no origin twice, however often an import is run again.
 inline constexpr std::size_t kOriginBytes = 16;
 using Origin = std::array<std::uint8_t, kOriginBytes>;
-inline constexpr std::size_t kUidlBytesMax = 70;  // RFC 1939 §7.
+inline constexpr std::size_t kSourceFlagsMax = 1000;  // Messages that one call brings new flags to.
+inline constexpr std::size_t kUidlBytesMax = 70;      // RFC 1939 §7.
 // Leaves UIDVALIDITYs for the mailboxes that are made later.
 inline constexpr std::uint32_t kImportedUidValidityMax = UINT32_MAX - (1u << 20);
 

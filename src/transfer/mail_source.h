@@ -56,6 +56,11 @@ class MailSource {
   std::vector<std::string> faults_;
 };
 
+// Leaves out the flags that IMAP cannot say here: keywords that are no atoms (RFC 3501 §9) or too long, and system
+// flags of other servers. Returns the keywords among them, each once; at most kForeignKeywordsMax.
+inline constexpr std::size_t kForeignKeywordsMax = 100;
+std::vector<std::string> LeaveOutForeignFlags(std::vector<SourceMail>* mails);
+
 inline base::Result<> MailSource::Announce(const SourceFolder&, const std::vector<const SourceMail*>&) {
   return {};
 }

@@ -26,6 +26,8 @@ using base::Result;
 namespace {
 
 constexpr std::size_t kFoldersMax = 100'000;
+constexpr std::size_t kKeywordFileBytesMax = 64u << 10;
+constexpr int kKeywordReadsMax = 3;
 
 struct CloseDirectory {
   void operator()(DIR* directory) const { ::closedir(directory); }
@@ -100,8 +102,8 @@ Result<std::vector<SourceFolder>> MaildirSource::Folders() {
       continue;
     }
     folder.mailbox = *std::move(mailbox);
-    auto lists = ReadLists(folder.place);
-    if (!lists.has_value()) return std::move(lists).error();
+    const auto lists = ReadUids(folder.place);
+    if (!lists.has_value()) return base::Error(lists.error());
     folder.uid_validity = lists->uids.uid_validity;
     folder.uid_next = lists->uids.uid_next;
     folder.subscribed = std::ranges::find(subscribed, folder.mailbox) != subscribed.end();
@@ -158,11 +160,11 @@ Result<UidList> MaildirSource::ReadUidList(const std::string& path) {
   ASSIGN_OR_RETURN(const std::string text, ReadWhole(AT_FDCWD, path, options_.list_bytes_max));
   auto list = ParseUidList(text);
   if (!list.has_value()) return std::move(list).error().In(path);
-  for (const std::string& fault : list->faults) AddFault(fmt::format("{}: {}; its mail gets a new UID", path, fault));
+  for (std::string& fault : list->faults) fault = fmt::format("{}: {}; its mail gets a new UID", path, fault);
   return list;
 }
 
-Result<MaildirSource::Lists> MaildirSource::ReadLists(const std::string& folder) {
+Result<MaildirSource::Lists> MaildirSource::ReadUids(const std::string& folder) {
   Lists lists;
   auto uids = ReadUidList(folder + "/dovecot-uidlist");
   lists.is_dovecots = uids.has_value();
@@ -170,9 +172,44 @@ Result<MaildirSource::Lists> MaildirSource::ReadLists(const std::string& folder)
   // Without its UIDs every client would fetch all again: that is for the operator to decide.
   if (!uids.has_value() && uids.error().code() != Errc::kNotFound) return std::move(uids).error();
   if (uids.has_value()) lists.uids = *std::move(uids);
-  if (!lists.is_dovecots) lists.courier_uidls = ParseCourierUidls(ReadIfThere(folder + "/courierpop3dsizelist"));
-  lists.keywords = ParseKeywordList(ReadIfThere(folder + "/dovecot-keywords"));
   return lists;
+}
+
+Result<MaildirSource::Lists> MaildirSource::ReadLists(const std::string& folder) {
+  ASSIGN_OR_RETURN(Lists lists, ReadUids(folder));
+  for (std::string& fault : lists.uids.faults) AddFault(std::move(fault));
+  lists.keywords = ParseKeywordList(ReadIfThere(folder + "/dovecot-keywords"));
+  // What Courier left behind where Dovecot came after it is out of date.
+  if (lists.is_dovecots) return lists;
+  lists.courier_uidls = ParseCourierUidls(ReadIfThere(folder + "/courierpop3dsizelist"));
+  lists.courier_keywords = ReadCourierKeywords(folder);
+  return lists;
+}
+
+// Courier may be at work: it writes a change as a file, renames the file, brings it into the list, and removes it, in
+// this order. So the list is read last, and all again when a file has gone from its name.
+CourierKeywords MaildirSource::ReadCourierKeywords(const std::string& folder) {
+  const std::string path = Below(folder, CourierKeywords::kFolder);
+  CourierKeywords keywords;
+  for (int reads = 1; reads <= kKeywordReadsMax; ++reads) {
+    keywords = CourierKeywords();
+    const auto names = Names(path, true);
+    if (!names.has_value()) {
+      if (names.error().code() != Errc::kNotFound) AddFault(names.error().message());
+      return keywords;
+    }
+    bool has_gone = false;
+    for (const auto& [mail, file] : NewestKeywordChanges(*names)) {
+      const auto text = ReadWhole(AT_FDCWD, Below(path, file), kKeywordFileBytesMax);
+      if (text.has_value()) keywords.AddChange(mail, *text);
+      if (text.has_value()) continue;
+      has_gone = has_gone || text.error().code() == Errc::kNotFound;
+      if (text.error().code() != Errc::kNotFound) AddFault(text.error().message());
+    }
+    keywords.AddList(ReadIfThere(Below(path, CourierKeywords::kList)));
+    if (!has_gone) break;
+  }
+  return keywords;
 }
 
 Result<std::vector<SourceMail>> MaildirSource::Mails(const SourceFolder& folder) {
@@ -208,6 +245,7 @@ Result<> MaildirSource::AddMails(const SourceFolder& folder, const std::string& 
       return Error(Errc::kNoSpace, path + " has more mails than can be imported");
     const std::string base(MaildirBaseName(name));
     mail.flags = FlagsOfFileName(name, lists.keywords);
+    for (const std::string& keyword : lists.courier_keywords.Of(base)) mail.flags.push_back(keyword);
     mail.date_us = status.st_mtim.tv_sec * 1'000'000 + status.st_mtim.tv_nsec / 1000;
     mail.size_bytes = static_cast<std::uint64_t>(status.st_size);
     mail.origin = OriginOf(base, status);

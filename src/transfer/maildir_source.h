@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "pop3/proto/uidl_format.h"
+#include "transfer/courier_keywords.h"
 #include "transfer/files.h"
 #include "transfer/mail_source.h"
 #include "transfer/maildir_names.h"
@@ -23,8 +24,8 @@ struct MaildirSourceOptions {
 };
 
 // UIDs come from dovecot-uidlist, else from courierimapuiddb; UIDLs from Dovecot's P fields or the UID, else from
-// courierpop3dsizelist; flags from file names and dovecot-keywords; dates are the files'. What lies in tmp is not there
-// yet. The Maildir may be in use: a file that got other flags meanwhile is found again.
+// courierpop3dsizelist; flags from file names and dovecot-keywords, else courierimapkeywords; dates are the files'.
+// What lies in tmp is not there yet. The Maildir may be in use: a file that got other flags meanwhile is found again.
 // Thread: one. Memory: about 300 bytes a mail of the folder at work.
 class MaildirSource final : public MailSource {
  public:
@@ -42,12 +43,15 @@ class MaildirSource final : public MailSource {
   struct Lists {
     UidList uids;  // uid_validity 0: there is none.
     std::unordered_map<std::string, std::string> courier_uidls;
-    std::vector<std::string> keywords;
+    std::vector<std::string> keywords;  // By letters: Dovecot's.
+    CourierKeywords courier_keywords;
     bool is_dovecots = false;
   };
   std::vector<std::string> FindFolders();
+  base::Result<Lists> ReadUids(const std::string& folder);  // Only these, for a first look.
   base::Result<Lists> ReadLists(const std::string& folder);
   base::Result<UidList> ReadUidList(const std::string& path);
+  CourierKeywords ReadCourierKeywords(const std::string& folder);
   std::string ReadIfThere(const std::string& path);
   std::vector<std::string> Subscriptions();
   base::Result<> AddMails(const SourceFolder& folder, const std::string& sub, const Lists& lists,

@@ -8,6 +8,8 @@
 
 #include <fmt/format.h>
 
+#include "transfer/uid_list.h"
+
 namespace transfer {
 
 namespace {
@@ -127,6 +129,8 @@ bool TakeField(std::string_view field, MboxMail* mail) {
     for (const std::string_view word : words) mail->flags.emplace_back(word);
   } else if (NameIs(field, "X-UID")) {
     mail->uid = words.empty() ? 0 : Number(words[0]).value_or(0);
+  } else if (NameIs(field, "X-UIDL")) {
+    if (words.size() == 1 && IsUidl(words[0])) mail->uidl = words[0];
   } else if (NameIs(field, "X-IMAPbase") || NameIs(field, "X-IMAP")) {
     mail->is_pseudo = mail->is_pseudo || NameIs(field, "X-IMAP");
     mail->uid_validity = words.empty() ? 0 : Number(words[0]).value_or(0);
@@ -264,6 +268,7 @@ std::string FormatMboxMail(std::string_view bytes, std::int64_t date_us, const M
   std::string own;
   if (!fields.base.empty()) own += fmt::format("X-IMAPbase: {}\n", fields.base);
   own += fmt::format("X-UID: {}\n", fields.uid) + JoinFlags(fields);
+  if (!fields.uidl.empty()) own += fmt::format("X-UIDL: {}\n", fields.uidl);
   bool in_header = true;
   while (!bytes.empty()) {
     const std::string_view line = TakeLine(bytes);

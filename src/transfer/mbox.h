@@ -61,6 +61,7 @@ struct MboxMail {
   std::string bytes;  // Without the header fields below, its lines unquoted.
   std::vector<std::string> flags;
   std::uint32_t uid = 0;           // X-UID; 0: none.
+  std::string uidl;                // X-UIDL, what qpopper's clients know it by; empty: none that POP3 can say.
   std::uint32_t uid_validity = 0;  // X-IMAPbase or X-IMAP, in the first mail; 0: none.
   std::uint32_t uid_last = 0;
   bool is_pseudo = false;  // X-IMAP: no mail, but where c-client keeps the UIDVALIDITY.
@@ -71,6 +72,7 @@ MboxMail ParseMboxMail(std::string_view text, MboxQuoting quoting);
 struct MboxFields {
   std::vector<std::string> flags;
   std::uint32_t uid = 0;
+  std::string uidl;  // Empty: none.
   std::string base;  // The value of X-IMAPbase, in the first mail.
 };
 // From line, mail with LF, empty line.

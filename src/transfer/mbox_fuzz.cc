@@ -23,7 +23,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     CHECK(mail.bytes.size() <= place.size_bytes);
     const std::string text = transfer::WithLineFeeds(mail.bytes);
     const std::string again =
-        transfer::FormatMboxMail(text, place.date_us, {.flags = mail.flags, .uid = 5, .base = ""});
+        transfer::FormatMboxMail(text, place.date_us, {.flags = mail.flags, .uid = 5, .uidl = mail.uidl, .base = ""});
     transfer::MboxScanner second;
     second.Add(again);
     second.Finish();

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <map>
+#include <unordered_set>
 #include <utility>
 
 #include <fcntl.h>
@@ -38,29 +39,57 @@ Result<std::vector<SourceFolder>> MboxSource::Folders() {
       .mailbox = options_.mailbox, .place = options_.path, .uid_validity = 0, .uid_next = 0, .subscribed = false};
   mails_.clear();
   for (const MboxPlace& place : places) RETURN_IF_ERROR(AddMail(place));
+  CountRepeated();
+  ChooseUids();
+  ChooseUidls();
+  return std::vector{folder_};
+}
+
+void MboxSource::CountRepeated() {
   std::map<std::array<std::uint8_t, 16>, std::uint64_t> seen;
-  std::uint32_t uid_before = 0;
-  bool ascends = true;
   for (SourceMail& mail : mails_) {
     const std::uint64_t number = seen[mail.origin]++;
-    if (number > 0) {
-      mail::Digest digest;
-      digest.Update({reinterpret_cast<const char*>(mail.origin.data()), mail.origin.size()});
-      digest.Update(fmt::format("again {}", number));
-      mail.origin = digest.Finish();
-    }
-    // UIDs without a UIDVALIDITY, or out of order, are none that a client could have kept.
+    if (number == 0) continue;
+    mail::Digest digest;
+    digest.Update({reinterpret_cast<const char*>(mail.origin.data()), mail.origin.size()});
+    digest.Update(fmt::format("again {}", number));
+    mail.origin = digest.Finish();
+  }
+}
+
+// UIDs without a UIDVALIDITY, or out of order, are none that a client could have kept.
+void MboxSource::ChooseUids() {
+  std::uint32_t uid_before = 0;
+  bool ascends = true;
+  for (const SourceMail& mail : mails_) {
     if (mail.uid == 0 || mail.uid == UINT32_MAX) continue;
     ascends = ascends && mail.uid > uid_before;
     uid_before = mail.uid;
     folder_.uid_next = std::max(folder_.uid_next, mail.uid + 1);
   }
   if (!ascends) AddFault(fmt::format("{}: its X-UID fields do not ascend; its mails get new UIDs", options_.path));
-  if (!ascends || folder_.uid_validity == 0) {
-    folder_.uid_validity = 0;
-    for (SourceMail& mail : mails_) mail.uid = 0;
+  if (ascends && folder_.uid_validity != 0) return;
+  folder_.uid_validity = 0;
+  for (SourceMail& mail : mails_) mail.uid = 0;
+}
+
+// A sender can write an X-UIDL too. Two mails with one UIDL would cost a client the second, so the first has it.
+void MboxSource::ChooseUidls() {
+  std::unordered_set<std::string> taken;
+  for (SourceMail& mail : mails_) {
+    // POP3 shows the INBOX only.
+    if (folder_.mailbox != "INBOX") mail.uidl.clear();
+    if (!mail.uidl.empty() && !taken.insert(mail.uidl).second) {
+      AddFault(
+          fmt::format("{}: an earlier mail has its X-UIDL {}; POP3 clients fetch it again", mail.place, mail.uidl));
+      mail.uidl.clear();
+    }
   }
-  return std::vector{folder_};
+  for (SourceMail& mail : mails_) {
+    if (folder_.mailbox != "INBOX" || mail.uid == 0 || !mail.uidl.empty()) continue;
+    std::string uidl = options_.uidl_format.Format(folder_.uid_validity, mail.uid);
+    if (taken.insert(uidl).second) mail.uidl = std::move(uidl);
+  }
 }
 
 Result<std::vector<MboxPlace>> MboxSource::Scan() {
@@ -105,6 +134,7 @@ Result<> MboxSource::AddMail(const MboxPlace& place) {
   if (parsed.is_pseudo) return {};
   mail.flags = std::move(parsed.flags);
   mail.uid = parsed.uid;
+  mail.uidl = std::move(parsed.uidl);
   mail::Digest digest;
   digest.Update("mbox ");
   digest.Update(parsed.bytes);

@@ -70,7 +70,7 @@ Result<bool> MboxTarget::NeedsMail(const TargetMail&) {
 }
 
 Result<> MboxTarget::Add(const TargetMail& mail, std::string_view bytes) {
-  const MboxFields fields{.flags = mail.flags, .uid = mail.uid, .base = std::exchange(base_, {})};
+  const MboxFields fields{.flags = mail.flags, .uid = mail.uid, .uidl = mail.uidl, .base = std::exchange(base_, {})};
   return WriteAll(file_.fd(), FormatMboxMail(WithLineFeeds(bytes), mail.date_us, fields), path_);
 }
 

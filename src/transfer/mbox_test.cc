@@ -96,16 +96,21 @@ TEST(MboxFromLine, DatesInAllTheirForms) {
 TEST(MboxMail, TakesItsOwnFieldsOutOfTheHeader) {
   const MboxMail mail = ParseMboxMail(
       "X-IMAPbase: 1262234910 0000000039 $Label1\n Junk\nSubject: x\nStatus: RO\nX-Status: AF\nX-Keywords: $Label1 "
-      "Junk     \nX-UID: 12\nTo: y\n\nStatus: kept\n>From a\n>>From b\n> From c\n",
+      "Junk     \nX-UID: 12\nx-uidl:  5;W\"!Z=2!!j;0\"!\nTo: y\n\nStatus: kept\n>From a\n>>From b\n> From c\n",
       MboxQuoting::kMboxrd);
   EXPECT_EQ(mail.bytes, "Subject: x\nTo: y\n\nStatus: kept\nFrom a\n>From b\n> From c\n");
   EXPECT_EQ(mail.flags, (std::vector<std::string>{"\\Seen", "\\Answered", "\\Flagged", "$Label1", "Junk"}));
   EXPECT_EQ(mail.uid, 12u);
+  EXPECT_EQ(mail.uidl, "5;W\"!Z=2!!j;0\"!");
   EXPECT_EQ(mail.uid_validity, 1262234910u);
   EXPECT_EQ(mail.uid_last, 39u);
   EXPECT_FALSE(mail.is_pseudo);
   EXPECT_EQ(ParseMboxMail("\n>From a\n>>From b\n", MboxQuoting::kMboxo).bytes, "\nFrom a\n>>From b\n");
   EXPECT_EQ(ParseMboxMail("\n>From a\n", MboxQuoting::kNone).bytes, "\n>From a\n");
+  for (const std::string& uidl :
+       {std::string("two words"), std::string(), std::string(71, 'x'), std::string("\xc3\xa4")}) {
+    EXPECT_EQ(ParseMboxMail("X-UIDL: " + uidl + "\n\nx\n", MboxQuoting::kMboxrd).uidl, "") << uidl;
+  }
   EXPECT_TRUE(ParseMboxMail("From: x\nX-IMAP: 5 6\n\nx\n", MboxQuoting::kMboxrd).is_pseudo);
 }
 
@@ -115,9 +120,11 @@ TEST(MboxMail, IsReadBackAsWritten) {
   std::string file;
   std::uint32_t uid = 0;
   for (const char* mail : mails) {
-    file += FormatMboxMail(
-        mail, 1'700'000'000'000'000,
-        {.flags = {"\\Seen", "\\Draft", "$Label1"}, .uid = ++uid, .base = uid == 1 ? "77 0000000009" : ""});
+    file += FormatMboxMail(mail, 1'700'000'000'000'000,
+                           {.flags = {"\\Seen", "\\Draft", "$Label1"},
+                            .uid = ++uid,
+                            .uidl = uid == 2 ? "of-old" : "",
+                            .base = uid == 1 ? "77 0000000009" : ""});
   }
   const Mails found = Split(file);
   ASSERT_EQ(found.size(), std::size(mails));
@@ -125,6 +132,7 @@ TEST(MboxMail, IsReadBackAsWritten) {
     const MboxMail mail = ParseMboxMail(found[i], MboxQuoting::kMboxrd);
     EXPECT_EQ(mail.bytes, mails[i]);
     EXPECT_EQ(mail.uid, i + 1);
+    EXPECT_EQ(mail.uidl, i == 1 ? "of-old" : "");
     EXPECT_EQ(mail.uid_validity, i == 0 ? 77u : 0u);
     EXPECT_EQ(mail.flags, (std::vector<std::string>{"\\Seen", "\\Draft", "$Label1"}));
   }

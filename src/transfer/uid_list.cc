@@ -65,11 +65,6 @@ std::optional<int> ParseHead(std::string_view line, UidList* list) {
   return list->uid_validity != 0 ? std::optional<int>(3) : std::nullopt;
 }
 
-bool IsUidl(std::string_view text) {
-  return !text.empty() && text.size() <= kUidlBytesMax &&
-         std::ranges::all_of(text, [](char c) { return c >= 0x21 && c <= 0x7e; });
-}
-
 // Returns what is wrong with it; empty: nothing.
 std::string AddLine(int version, std::string_view line, UidList* list) {
   UidList::Entry entry;
@@ -103,6 +98,11 @@ std::string EscapedName(std::string_view name) {
 }
 
 }  // namespace
+
+bool IsUidl(std::string_view text) {
+  return !text.empty() && text.size() <= kUidlBytesMax &&
+         std::ranges::all_of(text, [](char c) { return c >= 0x21 && c <= 0x7e; });
+}
 
 base::Result<UidList> ParseUidList(std::string_view text) {
   UidList list;

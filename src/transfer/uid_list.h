@@ -12,6 +12,9 @@
 
 namespace transfer {
 
+// Whether POP3 can say it (RFC 1939 §7): one to 70 characters from 0x21 to 0x7E.
+bool IsUidl(std::string_view text);
+
 struct UidList {
   struct Entry {
     std::uint32_t uid = 0;

@@ -4,6 +4,7 @@
 #include <string_view>
 
 #include "base/check.h"
+#include "transfer/courier_keywords.h"
 #include "transfer/maildir_names.h"
 #include "transfer/uid_list.h"
 
@@ -28,12 +29,20 @@ void TryFolder(std::string_view text, transfer::MaildirLayout layout) {
   CHECK(transfer::MailboxOfFolder(*folder, layout).has_value() || folder->empty());
 }
 
+void TryCourierKeywords(std::string_view text) {
+  transfer::CourierKeywords keywords;
+  keywords.AddList(text);
+  keywords.AddChange("a", text);
+  for (const std::string& keyword : keywords.Of("a")) CHECK(!keyword.empty() && !keyword.contains('\n'));
+  for (const auto& [mail, file] : transfer::NewestKeywordChanges({std::string(text)})) CHECK(!mail.empty());
+}
+
 }  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   if (size == 0) return 0;
   const std::string_view text(reinterpret_cast<const char*>(data) + 1, size - 1);
-  switch (data[0] % 5) {
+  switch (data[0] % 6) {
     case 0:
       TryUidList(text);
       break;
@@ -48,6 +57,9 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
       break;
     case 4:
       TryFolder(text, transfer::MaildirLayout::kMaildirPlusPlus);
+      break;
+    case 5:
+      TryCourierKeywords(text);
       break;
     default:
       break;

@@ -3,6 +3,7 @@
 import hashlib
 import imaplib
 import json
+import mmap
 import os
 import poplib
 import re
@@ -217,6 +218,26 @@ class TransferTest(unittest.TestCase):
         node.run("import", "maildir", BOB, out)
         self.check_sample(node, BOB)
 
+    def test_an_export_goes_on_past_a_mail_that_cannot_be_read(self):
+        """stalwart#1632: one damaged record ended the export, so nobody could leave a damaged store."""
+        maildir = Maildir(self.path("Maildir"))
+        for number in (1, 2, 3):
+            maildir.add("", number, "S", size=20000)
+        node = self.node()
+        node.run("import", "maildir", ALICE, self.path("Maildir"))
+        node.stop()
+        with open(os.path.join(node.folder, "volume.mffs"), "r+b") as file, mmap.mmap(file.fileno(), 0) as volume:
+            volume[volume.find(b"Mail number 2.\r\n") + 10000] ^= 1
+        node.start()
+        for kind, out in (("maildir", "out"), ("mbox", "mboxes")):
+            done = node.run("export", kind, ALICE, self.path(out), check=False)
+            self.assertEqual(done.returncode, 1)
+            self.assertIn("exported 2 mails", done.stdout)
+            self.assertIn("1 could not be written", done.stdout)
+            self.assertRegex(done.stderr, "INBOX, UID 2: ")
+        written = sorted(os.listdir(self.path("out/cur")))
+        self.assertEqual([re.search(r"U(\d+)\.", name).group(1) for name in written], ["1", "3"])
+
     def test_uids_are_kept_or_it_says_so(self):
         sample_maildir(self.path("Maildir"))
         os.unlink(self.path("Maildir/cur/1.link:2,"))
@@ -252,13 +273,60 @@ class TransferTest(unittest.TestCase):
         self.assertEqual(node.run("import", "maildir", "nobody@example.test", self.path("Maildir"), check=False).returncode, 1)
         self.assertEqual(node.run("import", "maildir", ALICE, self.path("none"), check=False).returncode, 1)
 
+    def flag(self, node, uid, change, flags, account=ALICE):
+        client = self.imap(node, account)
+        client.select("INBOX")
+        self.assertEqual(client.uid("STORE", str(uid), change, flags)[0], "OK")
+        client.logout()
+
+    def test_a_rerun_brings_flags_that_changed_at_the_source_but_undoes_none_here(self):
+        maildir = Maildir(self.path("Maildir"))
+        bases = [maildir.add("", number, "S") for number in (1, 2, 3, 4)]
+        maildir.write("", "dovecot-keywords", "0 $Label1\n1 Junk\n")
+        node = self.node()
+        node.run("import", "maildir", ALICE, self.path("Maildir"))
+        self.flag(node, 2, "+FLAGS", "(\\Flagged)")
+        self.flag(node, 3, "-FLAGS", "(\\Seen)")
+        watcher = self.imap(node)
+        watcher.select("INBOX")
+        for number, flags in ((0, "FSa"), (1, "Sb"), (2, "RS")):
+            os.rename(self.path(f"Maildir/cur/{bases[number]}:2,S"), self.path(f"Maildir/cur/{bases[number]}:2,{flags}"))
+        maildir.add("", 5, "D")
+        again = node.run("import", "maildir", ALICE, self.path("Maildir"))
+        self.assertIn("imported 1 mails", again.stdout)
+        self.assertIn("4 were there already; 1 of these got the flags", again.stdout)
+        self.assertIn("2 have other flags there, but were changed here", again.stdout)
+        expected = {1: {"\\Seen", "\\Flagged", "$Label1"}, 2: {"\\Seen", "\\Flagged"}, 3: set(), 4: {"\\Seen"}, 5: {"\\Draft"}}
+        self.assertEqual({uid: mail[0] for uid, mail in self.mails(node).items()}, expected)
+        watcher.noop()
+        self.assertIn(b"FLAGS", watcher.response("FETCH")[1][-1], "a session that has the mailbox open sees the flags")
+        watcher.logout()
+        # And again after a restart; what the node took from the log is what others read from the disk.
+        os.rename(self.path(f"Maildir/cur/{bases[0]}:2,FSa"), self.path(f"Maildir/cur/{bases[0]}:2,"))
+        self.flag(node, 4, "+FLAGS", "(Mine)")
+        node.stop()
+        node.start()
+        again = node.run("import", "maildir", ALICE, self.path("Maildir"), "--json")
+        self.assertEqual([json.loads(again.stdout)[key] for key in ("imported", "flags_changed", "flags_kept")], [0, 1, 3])
+        expected[1], expected[4] = set(), {"\\Seen", "Mine"}
+        self.assertEqual({uid: mail[0] for uid, mail in self.mails(node).items()}, expected)
+        node.kill()  # So that the last entries are in no snapshot.
+        read = subprocess.run([os.path.join(ROOT, "tools/mffs_reader.py"), os.path.join(node.folder, "volume.mffs"), "--json"], capture_output=True, text=True, check=True)
+        self.assertEqual({mail["uid"]: set(mail["flags"]) for mail in json.loads(read.stdout)["mails"]}, expected)
+        checked = node.run("mffs", "check", os.path.join(node.folder, "volume.mffs"), check=False)
+        self.assertEqual(checked.returncode, 0, checked.stdout + checked.stderr)
+
     def test_courier_lists(self):
         maildir = Maildir(self.path("Maildir"))
         bases = [maildir.add("", number, "S") for number in (1, 2)]
         maildir.write("", "courierimapuiddb", f"1 {VALIDITY} 40\n12 {bases[0]}\n39 {bases[1]}\n")
         maildir.write("", "courierpop3dsizelist", f"/2 5 99\n{bases[0]}:2,S 260 3:99\n{bases[1]} 260 4:99\n")
+        os.mkdir(self.path("Maildir/courierimapkeywords"))
+        maildir.write("", "courierimapkeywords/:list", f"$Label1\nJunk\n\n{bases[0]}:1 0\n{bases[1]}:1\n")
+        maildir.write("", f"courierimapkeywords/.4207450.{bases[1]}", "Work\n")
         node = self.node()
         node.run("import", "maildir", ALICE, self.path("Maildir"))
+        self.assertEqual({uid: mail[0] for uid, mail in self.mails(node).items()}, {12: {"\\Seen", "$Label1", "Junk"}, 39: {"\\Seen", "Work"}})
         self.assertEqual(self.status(node, "INBOX"), {"MESSAGES": 2, "UIDVALIDITY": VALIDITY, "UIDNEXT": 40})
         self.assertEqual(self.uidls(node), ["UID3-99", "UID4-99"])
 
@@ -293,6 +361,19 @@ class TransferTest(unittest.TestCase):
             file.write("this is no mbox\n")
         self.assertIn("is no mbox", node.run("import", "mbox", ALICE, bad, check=False).stderr)
 
+    def test_pop3_clients_of_qpopper_fetch_nothing_again(self):
+        ids = ["e3f0a51cb9d4f7b7d8b7ad4d4de9d7a5", '5;W"!Z=2!!j;0"!MU(!!']
+        with open(self.path("spool"), "wb") as file:
+            for second, uidl in enumerate(ids):
+                file.write(b"From you@example.org Tue Nov 14 22:13:%02d 2023\nSubject: %d\nX-UIDL: %s\n\nx\n\n" % (second, second, uidl.encode()))
+        node = self.node()
+        node.run("import", "mbox", ALICE, self.path("spool"))
+        self.assertEqual(self.uidls(node), ids)
+        self.assertEqual(list(self.mails(node).values())[0][2], b"Subject: 0\r\n\r\nx\r\n")
+        node.run("export", "mbox", ALICE, self.path("out"), "--mailbox", "INBOX")
+        node.run("import", "mbox", BOB, self.path("out"))
+        self.assertEqual(self.uidls(node, BOB), ids)
+
     def import_imap(self, node, port, *more, user="alice%40example.test", password=PASSWORD, check=True):
         done = node.run("import", "imap", BOB, f"imap://{user}@127.0.0.1:{port}", "--password-stdin", *more, stdin=password + "\n", check=False)
         if check:
@@ -315,13 +396,20 @@ class TransferTest(unittest.TestCase):
         self.assertIn("not verified", done.stderr)
         self.check_sample(new, BOB, own_uidl=False)
         self.assertEqual(self.mails(new, account=BOB), before)
-        # What comes later is brought by the same command, and nothing else.
+        # What comes later is brought by the same command, flags too, and nothing else.
         client = self.imap(old)
         client.append("INBOX", "\\Flagged", None, b"Subject: late\r\n\r\nx\r\n")
         client.logout()
+        self.flag(old, 9, "FLAGS", "(\\Answered Late)")
+        self.flag(old, 12, "FLAGS", "()")
         again = self.import_imap(new, old.ports["imap"], "--no-verify-tls")
         self.assertIn("imported 1 mails", again.stdout)
+        self.assertIn("2 of these got the flags", again.stdout)
         self.assertEqual(self.mails(new, account=BOB), self.mails(old))
+        self.flag(old, 15, "FLAGS", "(\\Flagged)")
+        self.flag(new, 15, "FLAGS", "(Mine)", BOB)
+        self.assertIn("1 have other flags there", self.import_imap(new, old.ports["imap"], "--no-verify-tls").stdout)
+        self.assertEqual(self.mails(new, account=BOB)[15][0], {"Mine"})
 
     @unittest.skipIf(why_not(), why_not())
     def test_a_real_dovecot_reads_what_is_exported_and_is_imported(self):

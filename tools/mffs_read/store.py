@@ -7,7 +7,7 @@ from mffs_read.replog import Body, read_body_reference
 from mffs_read.wire import Cursor, Damaged
 
 (CREATE_ACCOUNT, SET_PASSWORD, REMOVE_ACCOUNT, DELIVER, CREATE_MAILBOX, DELETE_MAILBOX, RENAME_MAILBOX, SUBSCRIBE, APPEND, STORE_FLAGS, COPY,
- EXPUNGE, PURGE, IMPORT, SET_UIDS) = range(1, 16)
+ EXPUNGE, PURGE, IMPORT, SET_UIDS, IMPORT_FLAGS) = range(1, 17)
 SYSTEM_FLAGS = ("\\Seen", "\\Answered", "\\Flagged", "\\Deleted", "\\Draft")
 DELETED = 8
 REPLACE, ADD, REMOVE = 0, 1, 2
@@ -28,6 +28,7 @@ class Message:
     date: int
     body: Body
     prefix: bytes
+    touched: bool = False   # Its flags were changed by another than an import.
 
 
 @dataclasses.dataclass
@@ -38,7 +39,8 @@ class Mailbox:
     uid_next: int = 1
     keywords: list = dataclasses.field(default_factory=list)
     messages: dict = dataclasses.field(default_factory=dict)
-    origins: set = dataclasses.field(default_factory=set)
+    origins: dict = dataclasses.field(default_factory=dict)     # UIDs of imported mails.
+    import_modseqs: dict = dataclasses.field(default_factory=dict)     # UID -> MODSEQ, from a snapshot.
 
     def add(self, message):
         self.messages[self.uid_next] = message
@@ -201,14 +203,22 @@ class StoreState:
         elif kind == b"K":
             self.mailboxes.setdefault(number, Mailbox(0, 0, "")).keywords = [value.string() for _ in range(value.count(KEYWORDS_MAX))]
         elif kind == b"O":
-            self.mailboxes.setdefault(number, Mailbox(0, 0, "")).origins.add(fields.take(16))
+            mailbox, origin, uid = self.mailboxes.setdefault(number, Mailbox(0, 0, "")), fields.take(16), value.varint()
+            mailbox.origins[origin] = uid
+            if value.left():
+                mailbox.import_modseqs[uid] = value.varint()
         elif kind == b"U":
             uid = int.from_bytes(fields.take(4), "big")
-            value.varint(), value.varint()
+            made, later = value.varint(), value.varint()
             system = value.u8()
             positions = frozenset(value.varint() for _ in range(value.count(KEYWORDS_MAX)))
             date, _, body = value.i64(), value.varint(), value.varint()
-            self._messages.append((number, uid, body, Message(system, positions, date, None, value.text())))
+            self._messages.append((number, uid, body, Message(system, positions, date, None, value.text(), self._is_touched(number, uid, made, later))))
+
+    def _is_touched(self, number, uid, made, later):
+        """A mailbox's rows of kind O stand before those of kind U."""
+        mailbox = self.mailboxes.get(number)
+        return later != 0 and (mailbox is None or mailbox.import_modseqs.get(uid) != made + later)
 
     def _account(self, number):
         return self.accounts.setdefault(number, Account("", 0))
@@ -370,8 +380,19 @@ class StoreState:
         if keywords is None:
             return
         mailbox.uid_next = uid or mailbox.uid_next
-        mailbox.origins.add(origin)
+        mailbox.origins[origin] = mailbox.uid_next
         mailbox.add(Message(system & 31, keywords, date, entry.mail(), b""))
+
+    def _import_flags(self, cursor, _):
+        mailbox = self.mailboxes.get(cursor.varint())
+        changes = [(cursor.text(), read_flags(cursor)) for _ in range(cursor.count(ITEMS_MAX, 19))]
+        for origin, (system, names) in changes if mailbox is not None else []:
+            message = mailbox.messages.get(mailbox.origins.get(origin))
+            if message is None or message.touched:
+                continue
+            keywords = mailbox.positions_of(names, True)
+            if keywords is not None:
+                message.system, message.keywords = system & 31, keywords
 
     def _set_uids(self, cursor, _):
         mailbox, uid_validity, uid_next = self.mailboxes.get(cursor.varint()), cursor.varint(), cursor.varint()
@@ -400,12 +421,14 @@ class StoreState:
             return
         system &= 31
         for _, message in self._messages_of(mailbox, uids):
+            before = message.system, message.keywords
             if change == REPLACE:
                 message.system, message.keywords = system, keywords
             elif change == ADD:
                 message.system, message.keywords = message.system | system, message.keywords | keywords
             else:
                 message.system, message.keywords = message.system & ~system, message.keywords - keywords
+            message.touched = message.touched or before != (message.system, message.keywords)
 
     def _copy(self, cursor, _):
         source, target = self.mailboxes.get(cursor.varint()), self.mailboxes.get(cursor.varint())
@@ -437,4 +460,4 @@ class StoreState:
     _HANDLERS = {CREATE_ACCOUNT: _create_account, SET_PASSWORD: _set_password, REMOVE_ACCOUNT: _remove_account, DELIVER: _deliver,
                  CREATE_MAILBOX: _create_mailbox, DELETE_MAILBOX: _delete_mailbox, RENAME_MAILBOX: _rename_mailbox, SUBSCRIBE: _subscribe,
                  APPEND: _append, STORE_FLAGS: _store_flags, COPY: _copy, EXPUNGE: _expunge, PURGE: _purge,
-                 IMPORT: _import, SET_UIDS: _set_uids}
+                 IMPORT: _import, SET_UIDS: _set_uids, IMPORT_FLAGS: _import_flags}
