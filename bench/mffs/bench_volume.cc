@@ -54,7 +54,9 @@ async::Task<base::Result<>> BenchVolume::Moved(std::vector<Move> moves) {
     move.from.EncodeTo(out);
     move.to.EncodeTo(out);
   }
-  CO_RETURN_IF_ERROR(co_await volume_->AppendCopy(mffs::Stream::kMeta, {.type = kMoveType}, "", std::move(note)));
+  ASSIGN_OR_CO_RETURN(const mffs::Location place,
+                      co_await volume_->AppendCopy(mffs::Stream::kMeta, {.type = kMoveType}, "", std::move(note)));
+  notes_.push_back(place);
   for (const Move& move : moves) {
     const auto record = kept_.find(move.key);
     if (record == kept_.end()) {
@@ -64,6 +66,13 @@ async::Task<base::Result<>> BenchVolume::Moved(std::vector<Move> moves) {
     }
   }
   co_return base::Result<>();
+}
+
+mffs::RecordOwner::CheckpointState BenchVolume::TakeCheckpointState() {
+  std::uint64_t bytes = 0;
+  for (const mffs::Location& note : notes_) bytes += note.size;
+  if (bytes < kNotesBytesMax) return {};
+  return {.state = {}, .releases = std::exchange(notes_, {})};
 }
 
 base::Result<> RunToEnd(async::Shard* shard, async::Task<base::Result<>> task) {

@@ -47,10 +47,13 @@ class BenchVolume final : public mffs::RecordOwner {
   }
 
   async::Task<base::Result<>> Moved(std::vector<Move> moves) override;
-  CheckpointState TakeCheckpointState() override { return {}; }
+  CheckpointState TakeCheckpointState() override;
   void CheckpointDurable() override {}
 
  private:
+  // Of moves: a log needs no more of them than that, since it writes a snapshot then.
+  static constexpr std::uint64_t kNotesBytesMax = 8u << 20;
+
   base::Result<> OpenDevice();
 
   async::Executor executor_;
@@ -64,6 +67,7 @@ class BenchVolume final : public mffs::RecordOwner {
   std::uint64_t writes_ = 0;
   std::uint64_t bytes_written_ = 0;
   std::map<mffs::RecordKey, mffs::Location> kept_;
+  std::vector<mffs::Location> notes_;
 };
 
 // Runs `task` on `shard`, on this thread, to its end.

@@ -31,7 +31,7 @@ BlockBuilder::BlockBuilder(base::MutableByteSpan memory, std::uint32_t volume_se
 bool BlockBuilder::Fits(const AppendRequest& request, const BlockRoom& room) const {
   const std::uint32_t head_bytes = static_cast<std::uint32_t>(request.head.size());
   return room.Fits(used_bytes_ + PaddedRecordBytes(RecordBytes(request)),
-                   summary_bytes_ + SummaryEntryBytes(head_bytes));
+                   summary_bytes() + SummaryGroup::EntryBytesMax(head_bytes));
 }
 
 void BlockBuilder::Add(const AppendRequest& request, std::uint8_t flags) {
@@ -59,12 +59,12 @@ void BlockBuilder::Add(const AppendRequest& request, std::uint8_t flags) {
   EncodeRecordHeader(header, record);
   record_offsets_.push_back(used_bytes_);
   used_bytes_ += padded;
-  summary_bytes_ += SummaryEntryBytes(header.head_bytes);
+  summary_.Add(header, request.head);
 }
 
 void BlockBuilder::Clear() {
   used_bytes_ = kRecordsOffset;
-  summary_bytes_ = 0;
+  summary_.Clear();
   record_offsets_.clear();
 }
 
@@ -105,7 +105,7 @@ Location BlockBuilder::LocationOf(std::uint32_t index) const {
 
 void BlockBuilder::CopyTo(BlockBuilder& other) const {
   other.used_bytes_ = used_bytes_;
-  other.summary_bytes_ = summary_bytes_;
+  other.summary_ = summary_;
   other.record_offsets_ = record_offsets_;
   std::memcpy(other.block(), block(), used_bytes_);
 }

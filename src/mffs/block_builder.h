@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "mffs/format.h"
+#include "mffs/summary_text.h"
 #include "mffs/volume.h"
 
 namespace mffs {
@@ -41,7 +42,8 @@ class BlockBuilder {
 
   std::uint32_t record_count() const { return static_cast<std::uint32_t>(record_offsets_.size()); }
   std::uint32_t used_bytes() const { return used_bytes_; }
-  std::uint32_t summary_bytes() const { return summary_bytes_; }
+  // What the records add to the summary of their segment, at most.
+  std::uint32_t summary_bytes() const { return summary_.bytes_max(); }
   std::uint32_t padded_record_bytes() const { return used_bytes_ - kRecordsOffset; }
   std::uint32_t sector_count() const {
     return static_cast<std::uint32_t>(AlignUp(used_bytes_, kSectorBytes) / kSectorBytes);
@@ -59,19 +61,19 @@ class BlockBuilder {
 
   // After Seal.
   Location LocationOf(std::uint32_t record) const;
-  std::span<const std::uint32_t> record_offsets() const { return record_offsets_; }
-  const std::byte* record(std::uint32_t index) const { return block() + record_offsets_[index]; }
+  const SummaryGroup& summary() const { return summary_; }
   const BlockPlace& place() const { return place_; }
   // Copies the contents, unsealed, for a second try elsewhere while the device may still use this memory.
   void CopyTo(BlockBuilder& other) const;
 
  private:
   std::byte* block() const { return memory_.data() + kSectorBytes; }
+  const std::byte* record(std::uint32_t index) const { return block() + record_offsets_[index]; }
 
   base::MutableByteSpan memory_;
   std::uint32_t volume_seed_ = 0;
   std::uint32_t used_bytes_ = kRecordsOffset;
-  std::uint32_t summary_bytes_ = 0;
+  SummaryGroup summary_;
   std::vector<std::uint32_t> record_offsets_;  // In the block.
   BlockPlace place_;
 };

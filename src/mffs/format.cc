@@ -18,7 +18,7 @@ constexpr std::uint64_t Magic(const char (&text)[9]) {
 }
 constexpr std::uint64_t kSuperblockMagic = Magic("MFFSsup1");
 constexpr std::uint64_t kSegmentMagic = Magic("MFFSseg1");
-constexpr std::uint64_t kFooterMagic = Magic("MFFSfoo1");
+constexpr std::uint64_t kFooterMagic = Magic("MFFSfoo2");
 constexpr std::uint32_t kBlockMagic = 0x3162464du;  // "MFb1".
 
 // The checksum of a sector except the four bytes at `field`.

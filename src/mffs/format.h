@@ -203,10 +203,4 @@ void EncodeFooter(const Footer& footer, const Geometry& geometry, base::MutableB
 std::optional<Footer> DecodeFooter(base::ByteSpan sector, const Geometry& geometry, std::uint32_t segment,
                                    std::uint32_t generation);
 
-// One record in a summary.
-inline constexpr std::size_t kSummaryEntryFixedBytes = 8 + RecordHeader::kEncodedSize;
-constexpr std::uint32_t SummaryEntryBytes(std::uint32_t head_bytes) {
-  return PaddedRecordBytes(kSummaryEntryFixedBytes + head_bytes);
-}
-
 }  // namespace mffs

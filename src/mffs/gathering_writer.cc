@@ -383,16 +383,7 @@ void GatheringWriter::NoteDurable(Block& block) {
     return;
   }
   const Lsn first_lsn = (*table_)[place.segment].first_lsn;
-  for (std::uint32_t i = 0; i < builder.record_count(); ++i) {
-    const std::byte* record = builder.record(i);
-    char fixed[8];
-    base::StoreLe(fixed, static_cast<std::uint32_t>(place.first_sector * kSectorBytes + builder.record_offsets()[i]));
-    base::StoreLe(fixed + 4, static_cast<std::uint32_t>(block.lsn.value() - first_lsn.value()));
-    const std::size_t header_and_head = RecordHeader::kEncodedSize + base::LoadLe<std::uint16_t>(record + 10);
-    lane.summary.append(fixed, sizeof fixed);
-    lane.summary.append(reinterpret_cast<const char*>(record), header_and_head);
-    lane.summary.resize(AlignUp(lane.summary.size(), 8));
-  }
+  builder.summary().AppendTo(lane.summary, place.first_sector, block.lsn.value() - first_lsn.value());
 }
 
 void GatheringWriter::HandOut(FinishedBlocks finished) {

@@ -136,7 +136,7 @@ void RepairBlock(SimImage& image, std::uint64_t sector) {
   image.Write(first * kSectorBytes, block);
 }
 
-// Repairs the entries of the summary that the footer of the segment names, and the footer.
+// Repairs the checksum of the summary in the footer of the segment, and the footer.
 void RepairSummary(SimImage& image, std::uint64_t sector) {
   if (sector < kSectorsPerSegment) return;
   const std::uint64_t first = sector / kSectorsPerSegment * kSectorsPerSegment;
@@ -150,14 +150,6 @@ void RepairSummary(SimImage& image, std::uint64_t sector) {
   const SegmentSeed seed(Golden::Get().uuid(), SegmentOf(first), generation);
   std::vector<std::byte> summary(bytes);
   image.Read((first + summary_sector) * kSectorBytes, summary);
-  for (std::size_t at = 0; at + kSummaryEntryFixedBytes <= bytes;) {
-    std::byte* record = summary.data() + at + 8;
-    const auto offset = base::LoadLe<std::uint32_t>(summary.data() + at);
-    base::StoreLe(record,
-                  base::Crc32c(base::ByteSpan(record + 4, RecordHeader::kEncodedSize - 4), seed.ForRecord(offset)));
-    at += SummaryEntryBytes(base::LoadLe<std::uint16_t>(record + 10));
-  }
-  image.Write((first + summary_sector) * kSectorBytes, summary);
   image.Read(footer_at * kSectorBytes, footer);
   base::StoreLe(footer.data() + 36, base::Crc32c(summary, seed.ForSector(summary_sector)));
   image.Write(footer_at * kSectorBytes, footer);

@@ -271,7 +271,7 @@ TEST(Summaries, ADamagedOneIsNotTrusted) {
   const Found whole = Recover(image, RecoveryBase::kSuperblock);
   // The summary's last sector, the footer.
   for (const std::uint64_t from_end : {2 * kSectorBytes, kSectorBytes}) {
-    // An entry's offset, LSN, header and head; the footer's checksum, generation and more.
+    // Place and entries of a block; the footer's checksum, generation and more.
     for (const std::uint64_t at : {0, 4, 10, 30, 58, 70}) {
       SimImage damaged = image;
       for (std::uint32_t segment = 0; segment < 16; ++segment) damaged.FlipBit((segment + 2) * kMiB - from_end + at, 1);

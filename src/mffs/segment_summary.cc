@@ -8,7 +8,9 @@ namespace {
 // A footer that rotted still has most fields right; an older one, or none, has not.
 bool ResemblesFooter(base::ByteSpan sector, std::uint32_t segment, std::uint32_t generation) {
   base::Decoder in(base::AsText(sector));
-  const bool magic_fits = in.Raw(8) == "MFFSfoo1";
+  const std::string_view magic = in.Raw(8);
+  if (magic == "MFFSfoo1") return false;  // Of an early build, whose summaries were written otherwise.
+  const bool magic_fits = magic == "MFFSfoo2";
   in.U32();
   const bool segment_fits = in.U32() == segment;
   const bool generation_fits = in.U32() == generation;
@@ -74,28 +76,11 @@ async::Task<void> SegmentSummary::Finish() {
     damage_ = "its checksum is wrong";
     co_return;
   }
-  text_bytes_ = text.size();
+  entries_ = SummaryText(base::AsText(text), {.segment = segment_,
+                                              .generation = generation_,
+                                              .end_sector = footer_->end_sector,
+                                              .first_lsn = footer_->first_lsn});
   text_ = *std::move(read);
-}
-
-std::optional<SegmentSummary::Entry> SegmentSummary::Next() {
-  const std::string_view rest = base::AsText(base::ByteSpan(text_.span()).first(text_bytes_)).substr(at_);
-  if (rest.size() < kSummaryEntryFixedBytes) return std::nullopt;
-  const auto offset = base::LoadLe<std::uint32_t>(rest.data());
-  const auto lsn_delta = base::LoadLe<std::uint32_t>(rest.data() + 4);
-  const auto header = DecodeRecordHeader(base::AsBytes(rest.substr(8)), seed_, offset);
-  if (!header.has_value() || rest.size() < SummaryEntryBytes(header->head_bytes)) return std::nullopt;
-  Entry entry;
-  entry.header = *header;
-  entry.location = {.segment = segment_,
-                    .generation = generation_,
-                    .offset = offset,
-                    .size = header->size(),
-                    .ordinal = header->ordinal};
-  entry.lsn = Lsn(footer_->first_lsn.value() + lsn_delta);
-  entry.head = rest.substr(kSummaryEntryFixedBytes, header->head_bytes);
-  at_ += SummaryEntryBytes(header->head_bytes);
-  return entry;
 }
 
 }  // namespace mffs

@@ -3,23 +3,18 @@
 
 #include <optional>
 #include <string>
-#include <string_view>
 
 #include "async/asio.h"
 #include "mffs/device_io.h"
 #include "mffs/format.h"
+#include "mffs/summary_text.h"
 
 namespace mffs {
 
 // A value. Memory: the summary, at most an eighth of a segment. docs/format/mffs.md, "Summary and footer".
 class SegmentSummary {
  public:
-  struct Entry {
-    RecordHeader header;
-    Location location;
-    Lsn lsn;
-    std::string_view head;
-  };
+  using Entry = SummaryText::Entry;
 
   // Reads footer and summary of this generation. A segment that was closed without a summary has none, which is no
   // damage; `damage` says what is wrong with one that should be there.
@@ -36,13 +31,13 @@ class SegmentSummary {
 
   const std::optional<Footer>& footer() const { return footer_; }
   // Being read, or there.
-  bool has_entries() const { return entries_read_.is_begun() || text_bytes_ > 0; }
+  bool has_entries() const { return entries_read_.is_begun() || text_.size() > 0; }
   const std::string& damage() const { return damage_; }
 
   // The entries in their order; nothing at the end, or where one is not valid (IsAtEnd tells).
-  std::optional<Entry> Next();
-  bool IsAtEnd() const { return at_ == text_bytes_; }
-  void Rewind() { at_ = 0; }
+  std::optional<Entry> Next() { return entries_.Next(); }
+  bool IsAtEnd() const { return entries_.IsAtEnd(); }
+  void Rewind() { entries_.Rewind(); }
 
  private:
   BlockDevice* device_ = nullptr;
@@ -55,8 +50,7 @@ class SegmentSummary {
   PendingRead entries_read_;
   std::optional<Footer> footer_;
   IoMemory text_;
-  std::size_t text_bytes_ = 0;
-  std::size_t at_ = 0;
+  SummaryText entries_;
   std::string damage_;
 };
 

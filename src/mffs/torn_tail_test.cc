@@ -156,5 +156,45 @@ TEST(TornTail, OfAFirstWriteDoesNotComeBackWhenTheBlockThatTookItsPlaceRots) {
   EXPECT_THAT(SurveyedIn(rotten, *acknowledged), testing::IsEmpty());
 }
 
+// A mount that is cut short before its first checkpoint is in the superblock.
+SimImage CutInFirstCheckpoint(const SimImage& image) {
+  ModelOwner owner;
+  TestMachine machine(image);
+  CHECK(machine.Open().has_value());
+  machine.device.Plant({.kind = PlantedFault::Kind::kHang, .to = kSectorBytes});
+  machine.Start(&owner);
+  RunUntil(machine.context, [&machine] { return machine.device.hanging() > 0; });
+  machine.device.CutPowerNow();
+  return machine.device.ImageAfter(1);
+}
+
+// The segment of a checkpoint that was never finished is taken again without a checkpoint that says so, and the first
+// write to it may leave the segment header as it was and spoil only the first block. What is void was never
+// acknowledged, whatever is left of it.
+TEST(TornTail, OfAWriteOverAVoidSegmentIsNoDamage) {
+  const SimImage twice = CutInFirstCheckpoint(CutInFirstCheckpoint(FormattedImage()));
+  ModelOwner owner;
+  TestMachine third(twice);
+  ASSERT_TRUE(third.Open());
+  third.device.CutPowerAfter(0);
+  third.Start(&owner);
+  third.context.restart();
+  third.context.run();
+  constexpr std::uint32_t kOfItsRecord = kUnitsInSector + 2;  // Of a write that begins with the segment header.
+  const SimImage torn = third.device.IfCutNow().ImageAfter(std::array{KeptUnits{kOfItsRecord, kOfItsRecord + 1}});
+  std::vector<std::uint64_t> spoilt;
+  for (std::uint64_t i = 0; i < torn.size_bytes() / kSectorBytes; ++i) {
+    if (torn.Sector(i) != twice.Sector(i)) spoilt.push_back(i);
+  }
+  // The first block of segment 0; those behind it are there still.
+  ASSERT_THAT(spoilt, testing::ElementsAre(kMiB / kSectorBytes + 1));
+  ASSERT_NE(torn.Sector(spoilt[0] + 1), nullptr);
+
+  TestMachine fourth(torn);
+  ASSERT_TRUE(fourth.Open());
+  EXPECT_THAT(fourth.volume->recovery().corruptions, testing::IsEmpty());
+  EXPECT_THAT(LiveIndexes(fourth), testing::IsEmpty());
+}
+
 }  // namespace
 }  // namespace mffs

@@ -8,7 +8,7 @@ import struct
 
 from mffs_read import tail
 from mffs_read.checkpoint import Checkpoint, Entry, OPEN, read_checkpoint
-from mffs_read.wire import Cursor, Damaged, Location, crc32c, crc32c_before, read_location, u32
+from mffs_read.wire import Cursor, Damaged, Location, crc32c, crc32c_before, read_location, u32, unzigzag
 
 SECTOR = 4096
 MIB = 1 << 20
@@ -16,6 +16,9 @@ BLOCK_HEADER = 1088
 RECORD_HEADER = 48
 LSN_MAX = 1 << 62
 GENERATION_MAX = 0xFFFFFFF0
+U64_MAX = (1 << 64) - 1
+HEAD_MAX = 1024
+BODY_MAX = 512 * 1024
 STREAMS = ("meta", "transit", "parked", "mailbox", "cold", "history")
 META = 0
 ROOT = 0xF0
@@ -275,7 +278,7 @@ class Volume:
             checksum, _, kind, flags, head_size, body_size, partition, ordinal, epoch, index, _, _ = struct.unpack("<2I2BH3I2Q2I", raw)
             if checksum != crc32c(raw[4:], crc32c(u32(offset), self.segment_seed(segment, generation))):
                 return None
-            if head_size > 1024 or body_size > 512 * 1024 or offset + RECORD_HEADER + head_size + body_size > self.segment_bytes:
+            if head_size > HEAD_MAX or body_size > BODY_MAX or offset + RECORD_HEADER + head_size + body_size > self.segment_bytes:
                 return None
             head = self.image.read(self.place(segment, offset + RECORD_HEADER), head_size) if head is None else head
         except Damaged:
@@ -326,7 +329,7 @@ class Volume:
             footer = self.image.read(self.place(segment, last * SECTOR), SECTOR)
             (checksum, number, generation, _, records, first_sector, size, summary_sum, first_lsn, _) = struct.unpack_from("<8I2Q", footer, 8)
             seed = self.segment_seed(segment, entry.generation)
-            if not footer.startswith(b"MFFSfoo1") or (number, generation, records) != (segment, entry.generation, entry.records):
+            if not footer.startswith(b"MFFSfoo2") or (number, generation, records) != (segment, entry.generation, entry.records):
                 return None
             if checksum != crc32c(footer[12:], crc32c(footer[:8], crc32c(u32(last), seed))):
                 return None
@@ -340,15 +343,36 @@ class Volume:
             return None
 
     def records_in_summary(self, segment, entry, first_lsn, count, cursor):
-        for _ in range(count):
-            offset, lsn_delta = cursor.u32(), cursor.u32()
-            raw = cursor.take(RECORD_HEADER)
-            head = cursor.take(struct.unpack_from("<H", raw, 10)[0])
-            cursor.take(-len(head) % 8)
-            record = self.record_at(segment, entry.generation, entry.stream, offset, first_lsn + lsn_delta, head, raw)
-            if record is None:
-                raise Damaged("a summary names a record that cannot be")
-            yield record
+        """Block by block; within a block an entry names what differs from the one before it, and the headers are put together from that."""
+        ordinal = 0
+        while ordinal < count:
+            sector, lsn, records, _ = cursor.varint(), first_lsn + cursor.varint(), cursor.varint(), cursor.varint()
+            offset = BLOCK_HEADER
+            kind = flags = partition = epoch = index = 0
+            head = b""
+            for _ in range(records):
+                fields, payload_sum = cursor.u8(), cursor.u32()
+                kind = cursor.u8() if fields & 1 else kind
+                flags = cursor.u8() if fields & 2 else flags
+                partition = cursor.varint() if fields & 4 else partition
+                epoch += unzigzag(cursor.varint()) if fields & 8 else 0
+                index += unzigzag(cursor.varint()) if fields & 16 else 1
+                epoch, index = epoch & U64_MAX, index & U64_MAX
+                body_size = cursor.varint()
+                if fields & 32:
+                    shared = cursor.varint()
+                    head = head[:shared] + cursor.take(cursor.varint())
+                if sector >= self.sectors_in_segment() or offset >= self.segment_bytes or partition >> 32 or body_size > BODY_MAX or len(head) > HEAD_MAX:
+                    raise Damaged("a summary names a record that cannot be")
+                raw = struct.pack("<IBBH3I2Q2I", payload_sum, kind, flags, len(head), body_size, partition, ordinal, epoch, index, offset, lsn & 0xFFFFFFFF)
+                at = sector * SECTOR + offset
+                raw = u32(crc32c(raw, crc32c(u32(at), self.segment_seed(segment, entry.generation)))) + raw
+                record = self.record_at(segment, entry.generation, entry.stream, at, lsn, head, raw)
+                if record is None:
+                    raise Damaged("a summary names a record that cannot be")
+                yield record
+                offset += (record.location.size + 7) // 8 * 8
+                ordinal += 1
 
     def payload(self, record):
         """(head, body) of a record that was found, verified."""

@@ -69,6 +69,11 @@ def u32(value):
     return struct.pack("<I", value)
 
 
+def unzigzag(value):
+    """A difference in either direction, as a varint holds it."""
+    return value >> 1 ^ -(value & 1)
+
+
 class Cursor:
     """Reads fields one after the other; every read past the end is Damaged."""
 
