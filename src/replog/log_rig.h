@@ -47,6 +47,7 @@ class KeepingMachine final : public StateMachine {
   void Apply(const EntryView& entry, std::function<void(base::Result<std::string>)> done) override;
   void BodiesMoved(PartitionId partition, std::vector<BodyMove> moves) override;
   async::Task<base::Result<Index>> WriteSnapshot(PartitionId partition, SnapshotWriter* writer) override;
+  Held HeldOf(PartitionId) override { return held; }
   bool BeginSnapshot(PartitionId partition, Index reached) override;
   base::Result<> LoadSnapshotPiece(PartitionId partition, std::string_view piece) override;
   async::Task<base::Result<>> EndSnapshot(PartitionId partition) override;
@@ -55,6 +56,7 @@ class KeepingMachine final : public StateMachine {
   std::map<PartitionId, PartitionState> partitions;
   std::uint64_t bodies_moved = 0;
   bool recovered = false;
+  Held held;               // Of every partition: what it says it has from an earlier life.
   bool hold_done = false;  // Answers wait in held_done.
   std::vector<std::function<void(base::Result<std::string>)>> held_done;
 
@@ -104,6 +106,7 @@ class LogRig {
   std::unique_ptr<Log> log;
   std::unique_ptr<KeepingMachine> machine;
   MapCoordinator* coordinator;
+  StateMachine::Held held;  // See KeepingMachine.
 
  private:
   async::Task<base::Result<>> OpenTask();
