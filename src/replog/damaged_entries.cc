@@ -8,8 +8,7 @@
 
 namespace replog {
 
-base::Result<> DamagedEntries::LeaveOut(PartitionId partition, Index index, Index holds) {
-  const bool is_held = index <= holds;
+base::Result<> DamagedEntries::LeaveOut(PartitionId partition, Index index, bool is_held) {
   // What a mailbox entry did is known to nobody else: UIDs that clients have seen would be given to other messages.
   if (!is_held && !PartitionTable::IsQueue(partition)) {
     return base::Error(base::Errc::kCorrupt,
@@ -47,7 +46,7 @@ void DamagedEntries::Report(std::uint64_t damaged_places) const {
     if (run.is_held) {
       base::LogError("log_entries_damaged",
                      {{"entries", NameOfRun(run)},
-                      {"lost", "nothing: the index has what they changed"},
+                      {"lost", "nothing: what they changed is known, or they changed nothing"},
                       {"do", "look at the disk's own error log, and run `posthorn mffs check` on the stopped node"}});
     } else {
       base::LogError("log_entries_damaged",

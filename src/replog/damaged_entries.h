@@ -16,9 +16,9 @@ namespace replog {
 // Thread: the log's shard. A value of one recovery.
 class DamagedEntries {
  public:
-  // A start goes on without the entry. `holds`: the last entry whose effect the state machine has already.
+  // A start goes on without the entry. `is_held`: the state machine has its effect already, or it had none.
   // Errors: kCorrupt: the entry cannot be left out, and what to do.
-  base::Result<> LeaveOut(PartitionId partition, Index index, Index holds);
+  base::Result<> LeaveOut(PartitionId partition, Index index, bool is_held);
 
   std::uint64_t count() const { return count_; }
   // Some entry whose parts, if its mail was in parts, are nobody's now; nothing if an index may know parts that the log
@@ -33,7 +33,7 @@ class DamagedEntries {
     PartitionId partition;
     Index first;
     Index last;
-    bool is_held = false;  // The state machine has their effect.
+    bool is_held = false;
   };
   static std::string NameOfRun(const Run& run);
 

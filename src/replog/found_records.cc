@@ -121,7 +121,7 @@ base::Result<ChosenEntries> ChooseEntries(PartitionId partition, FoundEntries fo
   if (!std::ranges::is_sorted(entries, in_order)) std::ranges::sort(entries, in_order);
   ChosenEntries chosen;
   Index expected = found.snapshot_reached.Next();
-  Epoch epoch;
+  Epoch epoch = found.snapshot_epoch;
   const auto may_lack_up_to = [&](Index end) {
     const bool is_lost = has_damage || end <= committed.Next();
     return is_lost && end > expected && end.value() - expected.value() <= kLostEntriesMax;
@@ -142,13 +142,18 @@ base::Result<ChosenEntries> ChooseEntries(PartitionId partition, FoundEntries fo
       continue;
     }
     ASSIGN_OR_RETURN(FoundEntry entry, Choose(partition, group, moved, &chosen.orphans));
+    const bool is_lack = expected < entry.index;
     lack_up_to(entry.index, entry.lsn);
+    // Every epoch begins with an empty entry: if this one is not that, the one before it was.
+    if (is_lack) chosen.entries.back().was_empty = entry.epoch > epoch && entry.head.type != 0;
     epoch = entry.epoch;
     expected = expected.Next();
     chosen.entries.push_back(entry);
   }
   if (may_lack_up_to(committed.Next())) {
+    const bool is_one = committed == expected;
     lack_up_to(committed.Next(), chosen.entries.empty() ? mffs::Lsn(1) : chosen.entries.back().lsn);
+    chosen.entries.back().was_empty = is_one && found.led > epoch;
   }
   if (committed >= expected) return Missing(partition, expected, committed);
   return chosen;

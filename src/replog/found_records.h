@@ -37,12 +37,15 @@ struct FoundEntry {
   EntryHead head;
   std::string_view head_bytes;
   bool is_copy = false;
-  bool is_lost = false;  // Nothing of it was found: only that it was there, and its index.
+  bool is_lost = false;    // Nothing of it was found: only that it was there, and its index.
+  bool was_empty = false;  // Of a lost one: it was the log's own, the first of its epoch.
 };
 
 // Those of one partition, in LSN order.
 struct FoundEntries {
   Index snapshot_reached;           // Of the snapshot in force.
+  Epoch snapshot_epoch;             // Of that entry.
+  Epoch led;                        // As the log's state says.
   std::vector<FoundEntry> entries;  // Behind it.
   std::vector<FoundEntry> below;    // At or under it, and copied since the log's state was last settled.
   Epoch last_epoch;                 // Of all that were found.

@@ -55,7 +55,10 @@ std::string Describe(const ChosenEntries& chosen) {
   std::string text;
   for (const FoundEntry& entry : chosen.entries) {
     text += std::to_string(entry.epoch.value()) + "/" + std::to_string(entry.index.value()) + "@" +
-            (entry.is_lost ? "lost" : std::to_string(entry.place.segment)) + " ";
+            (entry.was_empty ? "empty"
+             : entry.is_lost ? "lost"
+                             : std::to_string(entry.place.segment)) +
+            " ";
   }
   text += "orphans";
   for (const mffs::Location& orphan : chosen.orphans) text += " " + std::to_string(orphan.segment);
@@ -141,8 +144,15 @@ TEST(ChooseEntries, TakesAMissingEntryForALostOne) {
       {"in the middle", {Entry(1, 1, 1), Entry(1, 3, 2)}, 0, 3, "1/1@1 1/2@lost 1/3@2 orphans"},
       {"that nobody calls committed", {Entry(1, 1, 1), Entry(1, 3, 2)}, 0, 1, "1/1@1 1/2@lost 1/3@2 orphans"},
       {"at the end", {Entry(1, 1, 1)}, 0, 2, "1/1@1 1/2@lost orphans"},
-      {"behind a snapshot", {Entry(1, 4, 1)}, 2, 2, "0/3@lost 1/4@1 orphans"},
+      {"behind a snapshot", {Entry(1, 4, 1)}, 2, 2, "1/3@lost 1/4@1 orphans"},
       {"all there are", {}, 0, 2, "0/1@lost 0/2@lost orphans"},
+      {"the empty one that an epoch begins with",
+       {Entry(1, 1, 1), Entry(2, 3, 2)},
+       0,
+       3,
+       "1/1@1 1/2@empty 2/3@2 orphans"},
+      {"that and the one before it", {Entry(1, 1, 1), Entry(2, 4, 2)}, 0, 4, "1/1@1 1/2@lost 1/3@empty 2/4@2 orphans"},
+      {"the very first", {Entry(1, 2, 2)}, 0, 2, "0/1@empty 1/2@2 orphans"},
       {"an older epoch still ends the log",
        {Entry(1, 1, 1), Entry(2, 2, 3), Entry(1, 4, 2)},
        0,
@@ -152,11 +162,21 @@ TEST(ChooseEntries, TakesAMissingEntryForALostOne) {
       {"too many, by nobody acknowledged", {Entry(1, 1, 1), Entry(1, far, 2)}, 0, 1, "1/1@1 orphans 2"},
   };
   for (const auto& row : rows) {
-    const FoundRecords found = Found(row.found, row.snapshot);
+    FoundRecords found = Found(row.found, row.snapshot);
+    found.entries[kPartition].snapshot_epoch = Epoch(row.snapshot > 0 ? 1 : 0);
     const auto chosen = ChooseEntries(kPartition, found.entries.at(kPartition), Index(row.committed), {}, true);
     ASSERT_EQ(chosen.has_value(), !row.expected.empty()) << row.label;
     if (chosen.has_value()) EXPECT_EQ(Describe(*chosen), row.expected) << row.label;
   }
+}
+
+// The state knows of an epoch of which nothing was found: its first entry is what the end lacks, if it lacks one.
+TEST(ChooseEntries, KnowsTheFirstEntryOfTheEpochThatIsLed) {
+  FoundRecords found = Found({Entry(1, 1, 1)});
+  found.entries[kPartition].led = Epoch(2);
+  const FoundEntries& entries = found.entries[kPartition];
+  EXPECT_EQ(Describe(*ChooseEntries(kPartition, entries, Index(2), {}, true)), "1/1@1 1/2@empty orphans");
+  EXPECT_EQ(Describe(*ChooseEntries(kPartition, entries, Index(3), {}, true)), "1/1@1 1/2@lost 1/3@lost orphans");
 }
 
 TEST(ChooseEntries, RefusesTwoDifferentEntriesOfOneEpochAndIndex) {

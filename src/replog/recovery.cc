@@ -132,7 +132,10 @@ base::Result<> Recovery::LoadState() {
     partition->in_force.reached = saved.snapshot_reached;
     partition->in_force.epoch = saved.snapshot_epoch;
     partition->in_force.end = saved.snapshot_end;
-    found_.entries[partition->id].snapshot_reached = saved.snapshot_reached;
+    FoundEntries& found = found_.entries[partition->id];
+    found.snapshot_reached = saved.snapshot_reached;
+    found.snapshot_epoch = saved.snapshot_epoch;
+    found.led = saved.epoch;
   }
   found_.settled_lsn = state_.settled_lsn;
   return {};
@@ -365,7 +368,7 @@ base::Result<> Recovery::ReplayDamaged(Partition* partition, const FoundEntry& e
 // As an empty entry of the log's own. Its record, if one was found, is not released: a rescue may still want it.
 base::Result<> Recovery::LeaveOut(Partition* partition, FoundEntry entry) {
   const StateMachine::Held held = context_->MachineOf(partition->id)->HeldOf(partition->id);
-  RETURN_IF_ERROR(damaged_.LeaveOut(partition->id, entry.index, held.index));
+  RETURN_IF_ERROR(damaged_.LeaveOut(partition->id, entry.index, entry.was_empty || entry.index <= held.index));
   if (entry.head.mail_in_parts()) context_->part_bodies[entry.head.body] = {partition->id, entry.index};
   entry.epoch = std::max(entry.epoch, partition->applied_epoch);
   entry.place = {};
