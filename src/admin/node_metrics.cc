@@ -69,6 +69,8 @@ void RegisterNodeMetrics(base::MetricsRegistry* registry, NodeReadings readings)
   RegisterQueue(registry, readings.queue);
   registry->AddCounterCallback("posthorn_log_entries_committed", "Log entries committed since the start.",
                                [read = readings.log] { return static_cast<double>(read().entries_committed); });
+  registry->AddCallback("posthorn_log_damaged_entries", "Log entries left out at the start because they are damaged.",
+                        [read = readings.log] { return static_cast<double>(read().damaged_entries); });
   registry->AddCounterCallback("posthorn_log_body_reads_from_memory", "Reads of mail that memory answered.",
                                [read = readings.log] { return static_cast<double>(read().bodies_from_memory); });
   registry->AddCounterCallback("posthorn_log_body_reads_from_disk", "Reads of mail that went to the device.",

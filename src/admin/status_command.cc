@@ -84,6 +84,7 @@ json::object ToJson(const replog::LogStatus& status) {
   out["proposals_pending"] = status.proposals_pending;
   out["snapshots_written"] = status.snapshots_written;
   out["replayed_entries"] = status.replayed_entries;
+  out["damaged_entries"] = status.damaged_entries;
   out["tail_entries"] = status.tail_entries;
   out["body_cache_bytes"] = status.body_cache_bytes;
   out["bodies_from_memory"] = status.bodies_from_memory;

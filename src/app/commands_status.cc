@@ -46,6 +46,15 @@ std::string RecoveryLine(const json::object& recovery) {
   return line;
 }
 
+std::string LogLine(const json::object& log) {
+  std::string line =
+      fmt::format("{} entries committed, {} pending, {} snapshots written", NumberOf(log, "entries_committed"),
+                  NumberOf(log, "proposals_pending"), NumberOf(log, "snapshots_written"));
+  const std::uint64_t damaged = NumberOf(log, "damaged_entries");
+  if (damaged > 0) line += fmt::format("; {} DAMAGED ENTRIES LEFT OUT: see the log's log_entries_damaged", damaged);
+  return line;
+}
+
 std::string SessionsLine(const json::object& sessions) {
   std::string line;
   for (const auto& session : sessions) {
@@ -78,8 +87,7 @@ void PrintStatus(const Invocation& invocation, const json::object& status) {
       {"volume", VolumeLine(volume)},
       {"written", WrittenLine(volume)},
       {"recovery", RecoveryLine(ObjectOf(status, "recovery"))},
-      {"log", fmt::format("{} entries committed, {} pending, {} snapshots written", NumberOf(log, "entries_committed"),
-                          NumberOf(log, "proposals_pending"), NumberOf(log, "snapshots_written"))},
+      {"log", LogLine(log)},
       {"queue", fmt::format("{} mails ({}); recipients: {} waiting, {} claimed, {} held", NumberOf(queue, "mails"),
                             ReadableBytes(NumberOf(queue, "bytes")), NumberOf(queue, "recipients_waiting"),
                             NumberOf(queue, "recipients_claimed"), NumberOf(queue, "recipients_held"))},

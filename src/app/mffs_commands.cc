@@ -34,8 +34,7 @@ Result<T> WithDevice(const std::string& path, Task<Result<T>> (*work)(mffs::Bloc
 
 Task<Result<VolumeFacts>> FormatDevice(mffs::BlockDevice* device, std::uint32_t segment_bytes) {
   CO_RETURN_IF_ERROR(co_await mffs::Volume::Format(device, {.segment_bytes = segment_bytes}));
-  ASSIGN_OR_CO_RETURN(mffs::SpaceMap map, co_await mffs::ReadSpaceMap(device));
-  co_return VolumeFacts{.name = device->name(), .device_bytes = device->size_bytes(), .map = std::move(map)};
+  co_return co_await ReadVolumeFacts(device);
 }
 
 // Makes the file and answers true, or makes sure that what exists may be destroyed.

@@ -14,6 +14,10 @@
 #include "app/mffs_image.h"
 #include "app/space_drawing.h"
 #include "base/clock.h"
+#include "mail/class.h"
+#include "mffs/image_device.h"
+#include "mffs/record_reader.h"
+#include "mffs/segment_survey.h"
 
 namespace app {
 
@@ -24,8 +28,10 @@ using base::Error;
 namespace {
 
 json::object ToJson(const mffs::SpaceCounts& counts) {
-  return {{"live_bytes", counts.live_bytes}, {"dead_bytes", counts.dead_bytes}, {"unused_bytes", counts.unused_bytes},
-          {"free_bytes", counts.free_bytes}, {"records", counts.records},       {"live_records", counts.live_records}};
+  return {{"live_bytes", counts.live_bytes},         {"dead_bytes", counts.dead_bytes},
+          {"overhead_bytes", counts.overhead_bytes}, {"unused_bytes", counts.unused_bytes},
+          {"free_bytes", counts.free_bytes},         {"records", counts.records},
+          {"live_records", counts.live_records}};
 }
 
 json::object ToJson(const mffs::StreamSpace& space) {
@@ -72,9 +78,9 @@ mffs::VolumeStatus StatusOf(const VolumeFacts& facts) {
 
 void AddRow(TextTable* table, std::string_view name, const mffs::StreamSpace& space) {
   table->AddRow({std::string(name), fmt::to_string(space.segments), ReadableBytes(space.counts.live_bytes),
-                 ReadableBytes(space.counts.dead_bytes), ReadableBytes(space.counts.unused_bytes),
-                 ReadableBytes(space.counts.free_bytes), fmt::to_string(space.counts.records),
-                 fmt::to_string(space.counts.live_records)});
+                 ReadableBytes(space.counts.dead_bytes), ReadableBytes(space.counts.overhead_bytes),
+                 ReadableBytes(space.counts.unused_bytes), ReadableBytes(space.counts.free_bytes),
+                 fmt::to_string(space.counts.records), fmt::to_string(space.counts.live_records)});
 }
 
 void PrintSpace(const Invocation& invocation, const mffs::SpaceMap& map) {
@@ -83,6 +89,7 @@ void PrintSpace(const Invocation& invocation, const mffs::SpaceMap& map) {
                    {"SEGMENTS", kRight},
                    {"LIVE", kRight},
                    {"DEAD", kRight},
+                   {"OVERHEAD", kRight},
                    {"UNUSED", kRight},
                    {"FREE", kRight},
                    {"RECORDS", kRight},
@@ -92,7 +99,48 @@ void PrintSpace(const Invocation& invocation, const mffs::SpaceMap& map) {
   }
   AddRow(&table, "free segments", map.free);
   AddRow(&table, "all", map.total);
-  invocation.out() << '\n' << table.ToString() << '\n' << TextMap(map);
+  invocation.out() << '\n' << table.ToString() << '\n';
+}
+
+// In the order in which mail goes.
+constexpr mail::Class kClassesInOrder[] = {mail::Class::kKnown, mail::Class::kNormal,  mail::Class::kUnjudged,
+                                           mail::Class::kBulk,  mail::Class::kSuspect, mail::Class::kHeld};
+
+json::object ToJson(const salvage::MailSpace& space) {
+  return {{"mails", space.mails}, {"bytes", space.bytes}};
+}
+
+json::object ToJson(const salvage::ClassSpace& space) {
+  json::object queued;
+  for (const mail::Class cls : kClassesInOrder) {
+    queued[mail::ToString(cls)] = ToJson(space.queued[static_cast<std::size_t>(cls)]);
+  }
+  return {{"queued", std::move(queued)},
+          {"leaving", ToJson(space.leaving)},
+          {"mailboxes", ToJson(space.mailboxes)},
+          {"log_bytes", space.log_bytes},
+          {"own_bytes", space.own_bytes}};
+}
+
+void PrintClasses(const Invocation& invocation, const VolumeFacts& facts) {
+  if (!facts.classes.has_value()) {
+    invocation.out() << "space by class of mail cannot be told: " << Printable(facts.classes_problem) << "\n\n";
+    return;
+  }
+  const salvage::ClassSpace& space = *facts.classes;
+  constexpr auto kRight = TextTable::Align::kRight;
+  TextTable table({{"MAIL"}, {"MAILS", kRight}, {"LIVE", kRight}});
+  const auto add = [&table](std::string name, const salvage::MailSpace& of) {
+    table.AddRow({std::move(name), fmt::to_string(of.mails), ReadableBytes(of.bytes)});
+  };
+  for (const mail::Class cls : kClassesInOrder) {
+    add(fmt::format("queued, {}", mail::ToString(cls)), space.queued[static_cast<std::size_t>(cls)]);
+  }
+  add("leaving the queue", space.leaving);
+  add("in mailboxes", space.mailboxes);
+  table.AddRow({"no mail: the log", "", ReadableBytes(space.log_bytes)});
+  table.AddRow({"no mail: checkpoints", "", ReadableBytes(space.own_bytes)});
+  invocation.out() << table.ToString() << '\n';
 }
 
 base::Result<> WriteSvg(const VolumeFacts& facts, const MffsInfoOptions& options) {
@@ -118,6 +166,8 @@ void PrintFacts(const Invocation& invocation, const VolumeFacts& facts) {
       recovery.blocks_scanned, recovery.took.count(), recovery.torn_tail ? "; the last write was incomplete" : "",
       recovery.ambiguous_tail ? "; THE LAST BLOCK IS DAMAGED" : "");
   PrintSpace(invocation, facts.map);
+  PrintClasses(invocation, facts);
+  invocation.out() << TextMap(facts.map);
   for (const std::string& sentence : recovery.corruptions) {
     invocation.out() << "damaged: " << Printable(sentence) << '\n';
   }
@@ -146,20 +196,42 @@ json::object ToJson(const VolumeFacts& facts) {
   out["volume"] = admin::ToJson(StatusOf(facts));
   out["recovery"] = admin::ToJson(facts.map.recovery);
   out["space"] = SpaceToJson(facts.map);
+  if (facts.classes.has_value()) {
+    out["classes"] = ToJson(*facts.classes);
+  } else {
+    out["classes_problem"] = admin::JsonText(facts.classes_problem);
+  }
   return out;
+}
+
+async::Task<base::Result<VolumeFacts>> ReadVolumeFacts(mffs::BlockDevice* device) {
+  VolumeFacts facts{.name = device->name(), .device_bytes = device->size_bytes(), .map = {}};
+  salvage::ClassSurvey survey;
+  ASSIGN_OR_CO_RETURN(facts.map, co_await mffs::ReadSpaceMap(
+                                     device, [&survey](const mffs::RecordView& record) { survey.Add(record); }));
+  base::Result<replog::OwnerState> state = replog::OwnerState();
+  if (!facts.map.owner_state.empty()) state = replog::OwnerState::Decode(facts.map.owner_state);
+  if (!state.has_value()) {
+    facts.classes_problem = state.error().message();
+    co_return facts;
+  }
+  mffs::ImageDevice image(co_await asio::this_coro::executor, device);
+  const mffs::RecordReader reader(&image, facts.map.geometry, mffs::kSurveyDeadline);
+  auto classes = co_await survey.Finish(*std::move(state), &reader);
+  if (classes.has_value()) {
+    facts.classes = *classes;
+  } else {
+    facts.classes_problem = classes.error().message();
+  }
+  co_return facts;
 }
 
 int MffsInfo(const Invocation& invocation, const MffsInfoOptions& options) {
   const base::SystemClock clock;
   const base::SteadyTime began = clock.SteadyNow();
-  VolumeFacts facts;
-  auto map = WithImage<mffs::SpaceMap>(options.path, [&facts](mffs::BlockDevice* device) {
-    facts.name = device->name();
-    facts.device_bytes = device->size_bytes();
-    return mffs::ReadSpaceMap(device);
-  });
-  if (!map) return invocation.Fail(map.error());
-  facts.map = *std::move(map);
+  auto read = WithImage<VolumeFacts>(options.path, ReadVolumeFacts);
+  if (!read) return invocation.Fail(read.error());
+  VolumeFacts facts = *std::move(read);
   facts.map.recovery.took = std::chrono::duration_cast<std::chrono::milliseconds>(clock.SteadyNow() - began);
   if (!options.svg.empty()) {
     const auto written = WriteSvg(facts, options);

@@ -62,6 +62,7 @@ std::string Escaped(std::string_view text) {
 std::string CountsInWords(const mffs::SpaceCounts& counts) {
   const std::pair<std::uint64_t, std::string_view> parts[] = {{counts.live_bytes, "live"},
                                                               {counts.dead_bytes, "dead"},
+                                                              {counts.overhead_bytes, "overhead"},
                                                               {counts.unused_bytes, "unused"},
                                                               {counts.free_bytes, "free"}};
   std::string words;
@@ -85,7 +86,7 @@ void AddBar(std::string* svg, std::size_t row, BarLook look, const mffs::SpaceCo
     return scale_bytes == 0 ? 0.0 : static_cast<double>(bytes) * kBarWidth / static_cast<double>(scale_bytes);
   };
   const double live = width(counts.live_bytes);
-  const double dead = width(counts.dead_bytes + counts.unused_bytes);
+  const double dead = width(counts.dead_bytes + counts.overhead_bytes + counts.unused_bytes);
   const double free = width(counts.free_bytes);
   auto out = std::back_inserter(*svg);
   fmt::format_to(out, "<text x=\"{}\" y=\"{}\" text-anchor=\"end\">{}</text>\n", kLeft + kNameWidth - 36, y + 12,
@@ -157,8 +158,8 @@ char LetterOf(const mffs::SegmentSpace& segment) {
       break;
   }
   const char letter = LookOf(segment.stream).letter;
-  const bool is_half_live =
-      segment.counts.live_bytes >= segment.counts.dead_bytes + segment.counts.unused_bytes + segment.counts.free_bytes;
+  const bool is_half_live = segment.counts.live_bytes >= segment.counts.dead_bytes + segment.counts.overhead_bytes +
+                                                             segment.counts.unused_bytes + segment.counts.free_bytes;
   return is_half_live ? static_cast<char>(letter - 'a' + 'A') : letter;
 }
 
@@ -199,7 +200,7 @@ std::string SvgMap(const mffs::SpaceMap& map, const std::string& title) {
   AddBar(&svg, mffs::kStreamCount, {"free", "#f1f1ee"}, map.free.counts, scale);
   svg += fmt::format(
       "<text x=\"{}\" y=\"{}\">One square a segment, in the order of the disk; strong colour: the live share, light: "
-      "dead, grey: free, framed: open</text>\n",
+      "dead and overhead, grey: free, framed: open</text>\n",
       kLeft, top - 14);
   for (std::size_t first = 0; first < shown; first += kPerLine) {
     svg += fmt::format("<text x=\"{}\" y=\"{}\" text-anchor=\"end\" font-size=\"10\">{}</text>\n", kLeft - 8,

@@ -32,7 +32,7 @@ mffs::SpaceMap SomeMap(std::uint32_t segments) {
   table.Restore(4, SealedSegment(mffs::Stream::kCold, 1'000'000));
   table.Restore(5, SealedSegment(mffs::Stream::kHistory, 8));
   table.Restore(6, {.generation = 3, .state = mffs::SegmentState::kEmpty, .stream = mffs::Stream::kTransit});
-  return mffs::MapSpace(GeometryOf(segments), table);
+  return mffs::MapSpace(GeometryOf(segments), table, std::vector<std::uint64_t>(segments, 1'040'000));
 }
 
 TEST(SpaceDrawing, TheTextHasOneLetterASegmentInLinesOf64) {

@@ -3,6 +3,9 @@
 #pragma once
 
 #include <array>
+#include <functional>
+#include <span>
+#include <string>
 #include <vector>
 
 #include "async/asio.h"
@@ -12,12 +15,13 @@
 
 namespace mffs {
 
-// Live: records that are needed, padded. Dead: records that are not, and what blocks and headers take. Unused: behind
-// the last block of a sealed segment, its summary included: nothing is written there in this generation. Free: can be
-// written without freeing anything first.
+// Live: records that are needed, padded. Dead: records that are not. Overhead: what headers of segments and blocks
+// take, and the rest of a block's last sector. Unused: behind the last block of a sealed segment, its summary included:
+// nothing is written there in this generation. Free: can be written without freeing anything first.
 struct SpaceCounts {
   std::uint64_t live_bytes = 0;
   std::uint64_t dead_bytes = 0;
+  std::uint64_t overhead_bytes = 0;
   std::uint64_t unused_bytes = 0;
   std::uint64_t free_bytes = 0;
   std::uint64_t records = 0;
@@ -36,21 +40,24 @@ struct StreamSpace {
   SpaceCounts counts;
 };
 
-// Invariant: live, dead, unused and free bytes of all streams and of the free segments are the capacity.
+// Invariant: live, dead, overhead, unused and free bytes of all streams and of the free segments are the capacity.
 struct SpaceMap {
   Geometry geometry;
   RecoveryReport recovery;
   Lsn durable_lsn;
   std::vector<SegmentSpace> segments;
   std::array<StreamSpace, kStreamCount> streams;
-  StreamSpace free;   // The free segments.
-  StreamSpace total;  // All segments.
+  StreamSpace free;         // The free segments.
+  StreamSpace total;        // All segments.
+  std::string owner_state;  // Of the newest checkpoint.
 };
 
-SpaceMap MapSpace(const Geometry& geometry, const SegmentTable& table);
+// `records`: padded bytes of the records that each segment holds, live or not; what is beyond them is overhead.
+SpaceMap MapSpace(const Geometry& geometry, const SegmentTable& table, std::span<const std::uint64_t> records);
 
-// As a start of a node would find it; writes nothing. Borrows the device. Memory: the segment table.
-// Errors: those of Volume::Open.
-async::Task<base::Result<SpaceMap>> ReadSpaceMap(BlockDevice* device);
+// As a start of a node would find it; writes nothing. Reads summaries, and the blocks of segments without one. `visit`
+// sees every record, MFFS's own too, segment by segment; it may be empty. Borrows the device. Memory: the segment table
+// and one summary. Errors: those of Volume::Open.
+async::Task<base::Result<SpaceMap>> ReadSpaceMap(BlockDevice* device, std::function<void(const RecordView&)> visit);
 
 }  // namespace mffs

@@ -8,7 +8,7 @@ namespace mffs {
 namespace {
 
 std::uint64_t SumOf(const SpaceCounts& counts) {
-  return counts.live_bytes + counts.dead_bytes + counts.unused_bytes + counts.free_bytes;
+  return counts.live_bytes + counts.dead_bytes + counts.overhead_bytes + counts.unused_bytes + counts.free_bytes;
 }
 
 void ExpectAddsUp(const SpaceMap& map) {
@@ -29,7 +29,7 @@ void ExpectAddsUp(const SpaceMap& map) {
 TEST(SpaceMap, AnEmptyVolumeIsFree) {
   TestMachine machine{SimImage(TestMachine::kDiskBytes)};
   ASSERT_TRUE(machine.Format());
-  const auto map = async::RunTask(machine.context, ReadSpaceMap(&machine.device));
+  const auto map = async::RunTask(machine.context, ReadSpaceMap(&machine.device, {}));
   ASSERT_TRUE(map) << map.error().message();
   EXPECT_EQ(map->segments.size(), 16u);
   EXPECT_EQ(map->free.segments, 16u);
@@ -52,7 +52,10 @@ TEST(SpaceMap, WhatTheStreamsHoldIsCountedAndNothingIsWritten) {
   const SimImage image = machine.device.Snapshot();
 
   TestMachine reader(image);
-  const auto map = async::RunTask(reader.context, ReadSpaceMap(&reader.device));
+  std::uint64_t live_records = 0;
+  const auto map = async::RunTask(reader.context, ReadSpaceMap(&reader.device, [&](const RecordView& record) {
+                                    live_records += record.is_live ? 1 : 0;
+                                  }));
   ASSERT_TRUE(map) << map.error().message();
   EXPECT_EQ(reader.device.counters().writes, 0u);
   ExpectAddsUp(*map);
@@ -60,6 +63,11 @@ TEST(SpaceMap, WhatTheStreamsHoldIsCountedAndNothingIsWritten) {
   EXPECT_EQ(transit.records, 2u);
   EXPECT_EQ(transit.live_records, 1u);
   EXPECT_EQ(transit.live_bytes, PaddedRecordBytes(48 + 4 + 1000));
+  EXPECT_EQ(transit.dead_bytes, PaddedRecordBytes(48 + 4 + 3000));
+  // The segment's header, and two blocks of a header and the rest of their last sectors.
+  EXPECT_GE(transit.overhead_bytes, kSectorBytes + 2 * kRecordsOffset);
+  EXPECT_LT(transit.overhead_bytes, kSectorBytes + 2 * (kRecordsOffset + kSectorBytes));
+  EXPECT_EQ(live_records, map->total.counts.live_records);
   const SpaceCounts& mailbox = map->streams[static_cast<std::size_t>(Stream::kMailbox)].counts;
   EXPECT_EQ(mailbox.live_records, 1u);
   EXPECT_EQ(mailbox.live_bytes, PaddedRecordBytes(48 + 100'000));
@@ -76,11 +84,13 @@ TEST(SpaceMap, AnOpenSegmentStillHasRoomAndAnEmptyOneIsDead) {
   sealed.live_bytes = 5000;
   table.Restore(2, sealed);
   table.Restore(1, {.generation = 4, .state = SegmentState::kEmpty, .stream = Stream::kCold});
-  const SpaceMap map = MapSpace({.uuid = {}, .segment_bytes = 1u << 20, .segment_count = 16, .end = 18u << 20}, table);
+  const SpaceMap map = MapSpace({.uuid = {}, .segment_bytes = 1u << 20, .segment_count = 16, .end = 18u << 20}, table,
+                                std::vector<std::uint64_t>(16, 7'000));
   ExpectAddsUp(map);
   EXPECT_EQ(map.segments[0].counts.free_bytes, (1u << 20) - 3 * kSectorBytes);
   EXPECT_EQ(map.segments[1].counts.dead_bytes, 1u << 20);
-  EXPECT_EQ(map.segments[2].counts.dead_bytes, 10 * kSectorBytes - 5000);
+  EXPECT_EQ(map.segments[2].counts.dead_bytes, 2'000u);
+  EXPECT_EQ(map.segments[2].counts.overhead_bytes, 10 * kSectorBytes - 7'000);
   EXPECT_EQ(map.segments[2].counts.unused_bytes, (1u << 20) - 10 * kSectorBytes);
   EXPECT_EQ(map.segments[2].counts.free_bytes, 0u);
   EXPECT_EQ(map.free.segments, 13u);

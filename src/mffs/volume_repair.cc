@@ -251,9 +251,12 @@ async::Task<base::Result<>> WriteRepair(BlockDevice* device, SurveyedVolume volu
   if (!repair.records.empty()) {
     written = co_await AppendAll(&writer, Stream::kMeta, std::move(repair.records), &places);
   }
+  if (written.has_value() && repair.naming) {
+    written = co_await AppendAll(&writer, Stream::kMeta, repair.naming(places), &places);
+  }
   if (written.has_value()) {
     Checkpointer checkpointer(device, &table, &writer, kSurveyDeadline, recovered);
-    KeepingOwner owner(recovered.base.owner_state);
+    KeepingOwner owner(repair.owner_state.value_or(recovered.base.owner_state));
     written = co_await checkpointer.Run(&owner);
   }
   co_await writer.Drain();

@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -38,9 +39,12 @@ async::Task<base::Result<SurveyedVolume>> SurveyVolume(BlockDevice* device, Volu
 struct OwnerRepair {
   std::vector<OwnedRecord> records;  // To be appended to stream meta.
   std::vector<Location> to_release;
+  // Records that name the places of the first ones, which are given in their order; to be appended next. May be empty.
+  std::function<std::vector<OwnedRecord>(const std::vector<Location>& places)> naming{};
+  std::optional<std::string> owner_state{};  // Instead of the one that was found.
 };
 
-// Writes a checkpoint of the corrected table, with the owner's state as it is, and moves the superblocks to it: what
+// Writes a checkpoint of the corrected table, with the owner's state, and moves the superblocks to it: what
 // the first checkpoint of a mount does. Nothing that a checkpoint knows is overwritten before it is durable. Errors:
 // kNoSpace, kReadOnly (a write failed).
 async::Task<base::Result<>> WriteRepair(BlockDevice* device, SurveyedVolume volume, OwnerRepair repair);

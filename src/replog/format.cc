@@ -162,18 +162,23 @@ std::string SnapshotEnd::EncodeBody() const {
   return out;
 }
 
-base::Result<SnapshotEnd> SnapshotEnd::Decode(std::string_view head, std::string_view body) {
+base::Result<SnapshotEnd> SnapshotEnd::DecodeHead(std::string_view head, std::uint32_t* pieces_count) {
   base::Decoder h(head);
   RETURN_IF_ERROR(CheckVersion(h, "snapshot end"));
   h.Raw(3);
-  const std::uint32_t count = h.U32();
+  *pieces_count = h.U32();
   SnapshotEnd end;
   end.reached = Index(h.U64());
   end.epoch = Epoch(h.U64());
   end.bytes = h.U64();
-  if (!h.AtEnd() || body.size() != std::size_t{count} * (mffs::Location::kEncodedSize + 1)) {
-    return Damaged("snapshot end");
-  }
+  if (!h.AtEnd()) return Damaged("snapshot end");
+  return end;
+}
+
+base::Result<SnapshotEnd> SnapshotEnd::Decode(std::string_view head, std::string_view body) {
+  std::uint32_t count = 0;
+  ASSIGN_OR_RETURN(SnapshotEnd end, DecodeHead(head, &count));
+  if (body.size() != std::size_t{count} * (mffs::Location::kEncodedSize + 1)) return Damaged("snapshot end");
   base::Decoder b(body);
   end.pieces.resize(count);
   for (PiecePlace& piece : end.pieces) {

@@ -95,6 +95,8 @@ struct SnapshotEnd {
   std::string EncodeHead() const;
   std::string EncodeBody() const;
   static base::Result<SnapshotEnd> Decode(std::string_view head, std::string_view body);
+  // All but the pieces, of which `pieces_count` says how many there are.
+  static base::Result<SnapshotEnd> DecodeHead(std::string_view head, std::uint32_t* pieces_count);
 };
 
 struct MovedRecord {

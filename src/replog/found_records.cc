@@ -11,11 +11,12 @@ namespace {
 // The entries of one index, highest epoch first, in the order of their records within it.
 using Group = std::span<FoundEntry>;
 
-base::Error Missing(PartitionId partition, Index index, Index committed) {
+base::Error Missing(PartitionId partition, Index first, Index committed) {
   return base::Error(base::Errc::kCorrupt,
-                     NameOf(partition) + " lacks its entry " + std::to_string(index.value()) +
-                         ", which was acknowledged (committed up to " + std::to_string(committed.value()) +
-                         "): restore the volume from a copy, or save its mail with `posthorn mffs rescue`");
+                     NameOf(partition) + " lacks its entries from " + std::to_string(first.value()) + " on, and " +
+                         std::to_string(committed.value()) +
+                         " was acknowledged: that is more than a damaged place holds; run `posthorn mffs repair` (it "
+                         "says what is lost and can be undone), or restore the volume from a copy");
 }
 
 // The one of `group` that counts. A copy that no move names is an orphan: of records with the same key the first is the
@@ -34,6 +35,15 @@ base::Result<FoundEntry> Choose(PartitionId partition, Group group, const MovedP
     if (now != chosen.place) orphans->push_back(now);
   }
   return chosen;
+}
+
+FoundEntry LostEntry(Epoch epoch, Index index, mffs::Lsn lsn) {
+  FoundEntry entry{};
+  entry.epoch = epoch;
+  entry.index = index;
+  entry.lsn = lsn;
+  entry.is_lost = true;
+  return entry;
 }
 
 }  // namespace
@@ -55,9 +65,16 @@ base::Result<> FoundRecords::Add(const mffs::RecordView& record) {
   switch (static_cast<RecordType>(record.key.type)) {
     case RecordType::kEntry:
       return AddEntry(record);
-    case RecordType::kPart:
-      parts.push_back({record.key, record.location, record.lsn, record.is_copy});
+    case RecordType::kPart: {
+      FoundRecord part{record.key, record.location, record.lsn, record.is_copy};
+      const auto head = PartHead::Decode(record.head);
+      if (head.has_value()) {
+        part.bytes = head->bytes;
+        part.checksum = head->checksum;
+      }
+      parts.push_back(part);
       return {};
+    }
     case RecordType::kSnapshotPiece:
     case RecordType::kSnapshotEnd:
       snapshots.push_back({record.key, record.location, record.lsn, record.is_copy});
@@ -94,7 +111,7 @@ base::Result<> FoundRecords::AddEntry(const mffs::RecordView& record) {
 }
 
 base::Result<ChosenEntries> ChooseEntries(PartitionId partition, FoundEntries found, Index committed,
-                                          const MovedPlaces& moved) {
+                                          const MovedPlaces& moved, bool has_damage) {
   committed = std::max(committed, found.committed);
   std::vector<FoundEntry>& entries = found.entries;
   const auto in_order = [](const FoundEntry& a, const FoundEntry& b) {
@@ -104,25 +121,58 @@ base::Result<ChosenEntries> ChooseEntries(PartitionId partition, FoundEntries fo
   if (!std::ranges::is_sorted(entries, in_order)) std::ranges::sort(entries, in_order);
   ChosenEntries chosen;
   Index expected = found.snapshot_reached.Next();
-  Epoch epoch;
+  Epoch epoch = found.snapshot_epoch;
+  const auto may_lack_up_to = [&](Index end) {
+    const bool is_lost = has_damage || end <= committed.Next();
+    return is_lost && end > expected && end.value() - expected.value() <= kLostEntriesMax;
+  };
+  const auto lack_up_to = [&](Index end, mffs::Lsn lsn) {
+    for (; expected < end; expected = expected.Next()) chosen.entries.push_back(LostEntry(epoch, expected, lsn));
+  };
   bool ended = false;
   for (std::size_t at = 0; at < entries.size();) {
     std::size_t end = at;
     while (end < entries.size() && entries[end].index == entries[at].index) ++end;
     const Group group(entries.data() + at, end - at);
     at = end;
-    ended = ended || group.front().index != expected || group.front().epoch < epoch;
+    const bool goes_on = group.front().index == expected || may_lack_up_to(group.front().index);
+    ended = ended || !goes_on || group.front().epoch < epoch;
     if (ended) {
       for (const FoundEntry& entry : group) chosen.orphans.push_back(moved.Resolve(entry.place));
       continue;
     }
     ASSIGN_OR_RETURN(FoundEntry entry, Choose(partition, group, moved, &chosen.orphans));
+    const bool is_lack = expected < entry.index;
+    lack_up_to(entry.index, entry.lsn);
+    // Every epoch begins with an empty entry: if this one is not that, the one before it was.
+    if (is_lack) chosen.entries.back().was_empty = entry.epoch > epoch && entry.head.type != 0;
     epoch = entry.epoch;
     expected = expected.Next();
     chosen.entries.push_back(entry);
   }
+  if (may_lack_up_to(committed.Next())) {
+    const bool is_one = committed == expected;
+    lack_up_to(committed.Next(), chosen.entries.empty() ? mffs::Lsn(1) : chosen.entries.back().lsn);
+    chosen.entries.back().was_empty = is_one && found.led > epoch;
+  }
   if (committed >= expected) return Missing(partition, expected, committed);
   return chosen;
+}
+
+std::optional<std::vector<Extent>> ExtentsFromParts(const EntryHead& head, std::span<const FoundRecord> parts) {
+  std::vector<Extent> extents;
+  std::uint64_t bytes = 0;
+  for (std::uint32_t number = 0; number < head.parts; ++number) {
+    // Of records with one key the first is the original.
+    const auto part = std::ranges::find_if(parts, [&](const FoundRecord& found) {
+      return found.key.index == head.body.value() && found.key.epoch == number;
+    });
+    if (part == parts.end()) return std::nullopt;
+    extents.push_back({.location = part->place, .bytes = part->bytes, .checksum = part->checksum});
+    bytes += part->bytes;
+  }
+  if (bytes != head.mail_bytes || DigestOf(extents) != head.mail_digest) return std::nullopt;
+  return extents;
 }
 
 std::string NameOf(PartitionId partition) {

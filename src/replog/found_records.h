@@ -3,6 +3,8 @@
 
 #include <map>
 #include <memory>
+#include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -35,11 +37,15 @@ struct FoundEntry {
   EntryHead head;
   std::string_view head_bytes;
   bool is_copy = false;
+  bool is_lost = false;    // Nothing of it was found: only that it was there, and its index.
+  bool was_empty = false;  // Of a lost one: it was the log's own, the first of its epoch.
 };
 
 // Those of one partition, in LSN order.
 struct FoundEntries {
   Index snapshot_reached;           // Of the snapshot in force.
+  Epoch snapshot_epoch;             // Of that entry.
+  Epoch led;                        // As the log's state says.
   std::vector<FoundEntry> entries;  // Behind it.
   std::vector<FoundEntry> below;    // At or under it, and copied since the log's state was last settled.
   Epoch last_epoch;                 // Of all that were found.
@@ -53,6 +59,9 @@ struct FoundRecord {
   mffs::Location place;
   mffs::Lsn lsn;
   bool is_copy = false;
+  // Of a part, as its head says.
+  std::uint32_t bytes = 0;
+  std::uint32_t checksum = 0;
 };
 
 // A value. Before the first Add(): the settled LSN and the partitions' snapshots as the log's state names them.
@@ -77,10 +86,19 @@ struct ChosenEntries {
   std::vector<mffs::Location> orphans;  // To be released.
 };
 
-// Pure. `committed` is the highest index known to be committed, beside what the entries say.
-// Errors: kCorrupt (a committed entry is missing, two different entries have one epoch and index).
+// A longer run of missing entries is not what a few sectors held.
+inline constexpr std::uint64_t kLostEntriesMax = 4096;
+
+// Pure. `committed` is the highest index known to be committed, beside what the entries say. A missing entry is taken
+// for one that the disk has lost (FoundEntry::is_lost) if it was committed, and on a disk that has lost records
+// (`has_damage`) also if that is not known. Errors: kCorrupt (too many in a row are missing; two different entries have
+// one epoch and index).
 base::Result<ChosenEntries> ChooseEntries(PartitionId partition, FoundEntries found, Index committed,
-                                          const MovedPlaces& moved);
+                                          const MovedPlaces& moved, bool has_damage);
+
+// The parts of a mail as the table of its entry names them, from what their own heads say; nothing if not all were
+// found. Their digest is what the entry's head says.
+std::optional<std::vector<Extent>> ExtentsFromParts(const EntryHead& head, std::span<const FoundRecord> parts);
 
 // "mailbox partition 7", "queue partition 0".
 std::string NameOf(PartitionId partition);

@@ -55,7 +55,10 @@ std::string Describe(const ChosenEntries& chosen) {
   std::string text;
   for (const FoundEntry& entry : chosen.entries) {
     text += std::to_string(entry.epoch.value()) + "/" + std::to_string(entry.index.value()) + "@" +
-            std::to_string(entry.place.segment) + " ";
+            (entry.was_empty ? "empty"
+             : entry.is_lost ? "lost"
+                             : std::to_string(entry.place.segment)) +
+            " ";
   }
   text += "orphans";
   for (const mffs::Location& orphan : chosen.orphans) text += " " + std::to_string(orphan.segment);
@@ -73,9 +76,26 @@ TEST(ChooseEntries, TakesWhatCountsAndNothingElse) {
       {"nothing", {}, 0, 0, {}, "orphans"},
       {"in order of index, not of place", {Entry(1, 2, 5), Entry(1, 1, 6)}, 0, 2, {}, "1/1@6 1/2@5 orphans"},
       {"a gap ends the log", {Entry(1, 1, 1), Entry(1, 3, 2)}, 0, 1, {}, "1/1@1 orphans 2"},
-      {"a gap under what the state says is corruption", {Entry(1, 1, 1), Entry(1, 3, 2)}, 0, 2, {}, ""},
-      {"a gap under what an entry says is corruption", {Entry(1, 1, 1), Entry(1, 4, 2, 3)}, 0, 1, {}, ""},
-      {"a missing end is corruption when it was committed", {Entry(1, 1, 1)}, 0, 2, {}, ""},
+      {"what the state says was there is lost",
+       {Entry(1, 1, 1), Entry(1, 3, 2)},
+       0,
+       2,
+       {},
+       "1/1@1 1/2@lost 1/3@2 orphans"},
+      {"what an entry says was there is lost",
+       {Entry(1, 1, 1), Entry(1, 4, 2, 3)},
+       0,
+       1,
+       {},
+       "1/1@1 1/2@lost 1/3@lost 1/4@2 orphans"},
+      {"lost, and behind it a gap that ends the log",
+       {Entry(1, 1, 1), Entry(1, 4, 2)},
+       0,
+       2,
+       {},
+       "1/1@1 1/2@lost orphans 2"},
+      {"an end that was committed is lost", {Entry(1, 1, 1)}, 0, 2, {}, "1/1@1 1/2@lost orphans"},
+      {"too many are missing", {Entry(1, 1, 1), Entry(1, 9999, 2)}, 0, 9999, {}, ""},
       {"the higher epoch wins", {Entry(1, 1, 1), Entry(1, 2, 2), Entry(2, 2, 3)}, 0, 1, {}, "1/1@1 2/2@3 orphans 2"},
       {"an older epoch behind a newer ends the log",
        {Entry(1, 1, 1), Entry(2, 2, 3), Entry(1, 3, 2)},
@@ -99,11 +119,11 @@ TEST(ChooseEntries, TakesWhatCountsAndNothingElse) {
     MovedPlaces moved;
     for (const auto& [from, to] : row.moves) moved.Add(At(from), At(to));
     const FoundRecords found = Found(row.found, row.snapshot);
-    const auto chosen = ChooseEntries(kPartition, found.entries.at(kPartition), Index(row.committed), moved);
+    const auto chosen = ChooseEntries(kPartition, found.entries.at(kPartition), Index(row.committed), moved, false);
     if (row.expected.empty()) {
       ASSERT_FALSE(chosen.has_value()) << row.label;
       EXPECT_EQ(chosen.error().code(), base::Errc::kCorrupt) << row.label;
-      EXPECT_NE(chosen.error().message().find("mailbox partition 3 lacks its entry 2"), std::string::npos)
+      EXPECT_NE(chosen.error().message().find("mailbox partition 3 lacks its entries from 2 on"), std::string::npos)
           << row.label << ": " << chosen.error().message();
     } else {
       ASSERT_TRUE(chosen.has_value()) << row.label << ": " << chosen.error().message();
@@ -112,11 +132,58 @@ TEST(ChooseEntries, TakesWhatCountsAndNothingElse) {
   }
 }
 
+// On a disk that has lost records.
+TEST(ChooseEntries, TakesAMissingEntryForALostOne) {
+  const std::uint64_t far = kLostEntriesMax + 3;
+  const struct {
+    const char* label;
+    std::vector<EntryRecord> found;
+    std::uint64_t snapshot, committed;
+    std::string expected;  // Empty: kCorrupt.
+  } rows[] = {
+      {"in the middle", {Entry(1, 1, 1), Entry(1, 3, 2)}, 0, 3, "1/1@1 1/2@lost 1/3@2 orphans"},
+      {"that nobody calls committed", {Entry(1, 1, 1), Entry(1, 3, 2)}, 0, 1, "1/1@1 1/2@lost 1/3@2 orphans"},
+      {"at the end", {Entry(1, 1, 1)}, 0, 2, "1/1@1 1/2@lost orphans"},
+      {"behind a snapshot", {Entry(1, 4, 1)}, 2, 2, "1/3@lost 1/4@1 orphans"},
+      {"all there are", {}, 0, 2, "0/1@lost 0/2@lost orphans"},
+      {"the empty one that an epoch begins with",
+       {Entry(1, 1, 1), Entry(2, 3, 2)},
+       0,
+       3,
+       "1/1@1 1/2@empty 2/3@2 orphans"},
+      {"that and the one before it", {Entry(1, 1, 1), Entry(2, 4, 2)}, 0, 4, "1/1@1 1/2@lost 1/3@empty 2/4@2 orphans"},
+      {"the very first", {Entry(1, 2, 2)}, 0, 2, "0/1@empty 1/2@2 orphans"},
+      {"an older epoch still ends the log",
+       {Entry(1, 1, 1), Entry(2, 2, 3), Entry(1, 4, 2)},
+       0,
+       1,
+       "1/1@1 2/2@3 orphans 2"},
+      {"too many, acknowledged", {Entry(1, 1, 1), Entry(1, far, 2)}, 0, far, ""},
+      {"too many, by nobody acknowledged", {Entry(1, 1, 1), Entry(1, far, 2)}, 0, 1, "1/1@1 orphans 2"},
+  };
+  for (const auto& row : rows) {
+    FoundRecords found = Found(row.found, row.snapshot);
+    found.entries[kPartition].snapshot_epoch = Epoch(row.snapshot > 0 ? 1 : 0);
+    const auto chosen = ChooseEntries(kPartition, found.entries.at(kPartition), Index(row.committed), {}, true);
+    ASSERT_EQ(chosen.has_value(), !row.expected.empty()) << row.label;
+    if (chosen.has_value()) EXPECT_EQ(Describe(*chosen), row.expected) << row.label;
+  }
+}
+
+// The state knows of an epoch of which nothing was found: its first entry is what the end lacks, if it lacks one.
+TEST(ChooseEntries, KnowsTheFirstEntryOfTheEpochThatIsLed) {
+  FoundRecords found = Found({Entry(1, 1, 1)});
+  found.entries[kPartition].led = Epoch(2);
+  const FoundEntries& entries = found.entries[kPartition];
+  EXPECT_EQ(Describe(*ChooseEntries(kPartition, entries, Index(2), {}, true)), "1/1@1 1/2@empty orphans");
+  EXPECT_EQ(Describe(*ChooseEntries(kPartition, entries, Index(3), {}, true)), "1/1@1 1/2@lost 1/3@lost orphans");
+}
+
 TEST(ChooseEntries, RefusesTwoDifferentEntriesOfOneEpochAndIndex) {
   EntryRecord other = Entry(1, 2, 7);
   other.index = 1;
   const FoundRecords found = Found({Entry(1, 1, 1), other});
-  const auto chosen = ChooseEntries(kPartition, found.entries.at(kPartition), Index(0), MovedPlaces());
+  const auto chosen = ChooseEntries(kPartition, found.entries.at(kPartition), Index(0), MovedPlaces(), false);
   ASSERT_FALSE(chosen.has_value());
   EXPECT_EQ(chosen.error().code(), base::Errc::kCorrupt);
 }

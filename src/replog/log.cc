@@ -29,6 +29,21 @@ async::Task<base::Result<>> LeadUsed(Context* context, Proposals* proposals) {
   co_return base::Result<>();
 }
 
+// What rotted at the end of a queue's log left no trace. Its indexes name mails, and to a mailbox that has got one of
+// them another mail of that name would be the same one, and be dropped: so they are passed over.
+async::Task<base::Result<>> PassOverLostIndexes(Context* context, Proposals* proposals) {
+  constexpr std::uint32_t kEntriesInPlaceMax = 256;  // More than the sectors around a bad one hold.
+  constexpr std::uint64_t kPlacesMax = 16;
+  const auto places = static_cast<std::uint32_t>(std::min(context->damaged_places, kPlacesMax));
+  const std::uint32_t count = kEntriesInPlaceMax * places;
+  if (count == 0) co_return base::Result<>();
+  for (std::uint32_t n = 0; n < context->options.queue_partitions; ++n) {
+    Partition* const partition = context->partitions.Find(PartitionId(kFirstQueuePartition.value() + n));
+    CO_RETURN_IF_ERROR(co_await proposals->PassOver(partition, count));
+  }
+  co_return base::Result<>();
+}
+
 }  // namespace
 
 Log::Log(async::Executor executor, mffs::Volume* volume, mffs::BufferPool* pool, Coordinator* coordinator,
@@ -47,6 +62,7 @@ async::Task<base::Result<>> Log::Recover(StateMachine* mailboxes, StateMachine* 
   context->volume->Start(this);
   Stopwatch watch;
   CO_RETURN_IF_ERROR(co_await LeadUsed(context, engine_->proposals()));
+  CO_RETURN_IF_ERROR(co_await PassOverLostIndexes(context, engine_->proposals()));
   context->times.lead = watch.Lap();
   CO_RETURN_IF_ERROR(co_await mailboxes->Recovered());
   if (queues != mailboxes) {

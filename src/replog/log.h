@@ -88,7 +88,8 @@ struct LogStatus {
   std::uint64_t proposals_pending = 0;
   std::uint64_t snapshots_written = 0;
   std::uint64_t replayed_entries = 0;
-  std::uint64_t tail_entries = 0;  // Above the snapshots, all partitions.
+  std::uint64_t damaged_entries = 0;  // Left out at the start (docs/decisions/0013-damaged-log-entries.md).
+  std::uint64_t tail_entries = 0;     // Above the snapshots, all partitions.
   std::uint64_t body_cache_bytes = 0;
   std::uint64_t bodies_from_memory = 0;  // Reads of a mail, or of a piece of it.
   std::uint64_t bodies_from_disk = 0;
@@ -104,7 +105,8 @@ class Log final : private mffs::RecordOwner {
 
   // Loads snapshots, replays entries in order into the state machines (`mailboxes` for the mailbox partitions, `queues`
   // for the queue partitions), takes an epoch for each partition with entries (others take it with their first
-  // proposal), starts the volume. Errors: kCorrupt (an acknowledged entry is missing: which), kIo.
+  // proposal), starts the volume. Entries that rot has taken are left out where that is safe, and named in the log.
+  // Errors: kCorrupt (what is damaged cannot be left out, and what to do), kIo.
   async::Task<base::Result<>> Recover(StateMachine* mailboxes, StateMachine* queues);
 
   // Address -> slot -> partition. The hash (version 1: CRC-32C of the canonical address, its high 16 bits) and the slot

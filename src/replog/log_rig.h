@@ -49,6 +49,7 @@ class KeepingMachine final : public StateMachine {
   void Apply(const EntryView& entry, std::function<void(base::Result<std::string>)> done) override;
   void BodiesMoved(PartitionId partition, std::vector<BodyMove> moves) override;
   async::Task<base::Result<Index>> WriteSnapshot(PartitionId partition, SnapshotWriter* writer) override;
+  Held HeldOf(PartitionId) override { return held; }
   bool BeginSnapshot(PartitionId partition, Index reached) override;
   base::Result<> LoadSnapshotPiece(PartitionId partition, std::string_view piece) override;
   void SnapshotInForce(PartitionId partition, Index reached) override;
@@ -59,6 +60,7 @@ class KeepingMachine final : public StateMachine {
   std::uint64_t bodies_moved = 0;
   std::uint64_t pieces_kept = 0;
   bool recovered = false;
+  Held held;               // Of every partition: what it says it has from an earlier life.
   bool hold_done = false;  // Answers wait in held_done.
   std::vector<std::function<void(base::Result<std::string>)>> held_done;
 
@@ -110,6 +112,7 @@ class LogRig {
   std::unique_ptr<Log> log;
   std::unique_ptr<KeepingMachine> machine;
   MapCoordinator* coordinator;
+  StateMachine::Held held;  // See KeepingMachine.
 
  private:
   async::Task<base::Result<>> OpenTask();

@@ -158,6 +158,7 @@ async::Task<base::Result<>> LogRig::OpenTask() {
   ASSIGN_OR_CO_RETURN(volume, co_await mffs::Volume::Open(&device, &clock, options.volume));
   log = std::make_unique<Log>(context.get_executor(), volume.get(), &pool, coordinator, options.log);
   machine = std::make_unique<KeepingMachine>(log.get());
+  machine->held = held;
   co_return co_await log->Recover(machine.get(), machine.get());
 }
 

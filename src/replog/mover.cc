@@ -42,6 +42,10 @@ async::Task<base::Result<>> Mover::Moved(std::vector<mffs::RecordOwner::Move> mo
                                              .from = move.from,
                                              .to = move.to});
     } else if (!context_->open_bodies->Moved(BodyId(move.key.index), move.key.epoch, move.to)) {
+      // Nobody gave it up, and nobody knows it: the entry that named it is lost, and a rescue may want its parts.
+      if (context_->volume->IsLive(move.from)) {
+        co_return base::Error(base::Errc::kCorrupt, "part of a mail whose entry is damaged: it stays where it is");
+      }
       // Released while it was copied.
       context_->volume->Release(move.to);
     }

@@ -2,6 +2,7 @@
 
 #include <utility>
 
+#include "async/task_group.h"
 #include "base/check.h"
 #include "base/crc32c.h"
 #include "base/log.h"
@@ -75,6 +76,23 @@ async::Task<base::Result<>> Proposals::TakeLead(Partition* partition) {
   CO_RETURN_IF_ERROR(first);
   partition->leading = Leading::kYes;
   co_return base::Result<>();
+}
+
+async::Task<base::Result<>> Proposals::PassOver(Partition* partition, std::uint32_t count) {
+  CO_RETURN_IF_ERROR(co_await Lead(partition));
+  base::Result<> result;
+  async::TaskGroup group(context_->executor, "log indexes");
+  for (std::uint32_t i = 0; i < count; ++i) group.Spawn(PassOne(partition, &result));
+  co_await group.Join();
+  co_await group.Stop();
+  co_return result;
+}
+
+async::Task<void> Proposals::PassOne(Partition* partition, base::Result<>* result) {
+  Draft empty;
+  empty.stream = mffs::Stream::kMeta;
+  const auto passed = co_await Run(partition, std::move(empty), Until::kCommitted);
+  if (!passed.has_value()) *result = base::Error(passed.error());
 }
 
 async::Task<void> Proposals::Stop() {

@@ -17,6 +17,8 @@ class Proposals {
   async::Task<base::Result<Committed>> Propose(PartitionId partition, Draft draft, Until until);
   // Takes an epoch and commits its first entry, unless the partition is led already.
   async::Task<base::Result<>> Lead(Partition* partition);
+  // Commits `count` empty entries: indexes that nobody else gets.
+  async::Task<base::Result<>> PassOver(Partition* partition, std::uint32_t count);
   // Returns when every proposal has ended; later ones get kClosed.
   async::Task<void> Stop();
 
@@ -24,6 +26,7 @@ class Proposals {
 
  private:
   async::Task<base::Result<>> TakeLead(Partition* partition);
+  async::Task<void> PassOne(Partition* partition, base::Result<>* result);
   async::Task<base::Result<Committed>> Run(Partition* partition, Draft draft, Until until);
   bool IsChangeWithoutRoom(Draft* draft);
   base::Result<> Check(Draft* draft);

@@ -21,6 +21,18 @@ bool HasMore(const FoundEntry& entry) {
   return entry.head.mail_in_parts() || entry.head.meta_in_body();
 }
 
+// The disk has lost it; anything else is trouble of now.
+bool IsDamage(const base::Error& error) {
+  return error.code() == base::Errc::kCorrupt || error.code() == base::Errc::kNotFound;
+}
+
+base::Error NeedsRepair(const base::Error& error, const std::string& what) {
+  if (!IsDamage(error)) return base::Error(error).In("read " + what);
+  return base::Error(base::Errc::kCorrupt, what + " is damaged: " + error.message() +
+                                               "; without it nobody knows which mail there is: run `posthorn mffs "
+                                               "repair` (it says what it changes and can be undone)");
+}
+
 async::Task<void> LetOthersRun() {
   co_await asio::post(co_await asio::this_coro::executor, async::use_task);
 }
@@ -69,6 +81,10 @@ async::Task<base::Result<>> Recovery::Restore() {
   while (replays_running_ > 0) co_await replayed_.Wait();
   if (replay_error_.has_value()) co_return base::Error(*replay_error_);
   context_->times.replay = watch.Lap();
+  const std::uint64_t places = context_->volume->recovery().corruptions.size();
+  damaged_.Report(places);
+  context_->counters.damaged_entries = damaged_.count();
+  context_->damaged_places = std::max<std::uint64_t>(places, damaged_.count() > 0 ? 1 : 0);
   ReleaseOrphans();
   // Every copy that there is has been judged.
   context_->RefreshLsnFloor();
@@ -81,6 +97,13 @@ void Recovery::TellEnds() {
     Index last = partition->in_force.reached;
     const auto found = found_.entries.find(partition->id);
     if (found != found_.entries.end()) last = std::max(last, found->second.last_index);
+    // The last entries rotted, and the state machine has them: it is not ahead of the log, the log has lost its end.
+    const StateMachine::Held held = context_->MachineOf(partition->id)->HeldOf(partition->id);
+    const bool is_of_this_log = held.epoch == LastEpochOf(*partition) && held.epoch != Epoch(0);
+    if (HasDamage() && is_of_this_log && held.index > last && held.index.value() - last.value() <= kLostEntriesMax) {
+      partition->committed = std::max(partition->committed, held.index);
+      last = held.index;
+    }
     if (last != Index(0)) context_->MachineOf(partition->id)->BeginReplay(partition->id, last);
   }
 }
@@ -109,7 +132,10 @@ base::Result<> Recovery::LoadState() {
     partition->in_force.reached = saved.snapshot_reached;
     partition->in_force.epoch = saved.snapshot_epoch;
     partition->in_force.end = saved.snapshot_end;
-    found_.entries[partition->id].snapshot_reached = saved.snapshot_reached;
+    FoundEntries& found = found_.entries[partition->id];
+    found.snapshot_reached = saved.snapshot_reached;
+    found.snapshot_epoch = saved.snapshot_epoch;
+    found.led = saved.epoch;
   }
   found_.settled_lsn = state_.settled_lsn;
   return {};
@@ -135,7 +161,10 @@ async::Task<base::Result<>> Recovery::LoadMoves() {
     for (const FoundRecord& found : batch) places.push_back(found.place);
     const std::vector<base::Result<mffs::Record>> records = co_await ReadAll(context_, std::move(places));
     for (std::size_t i = 0; i < batch.size(); ++i) {
-      if (!records[i].has_value()) co_return base::Error(records[i].error());
+      if (!records[i].has_value()) {
+        const PartitionId partition(batch[i].key.partition);
+        co_return NeedsRepair(records[i].error(), "a note of moved records of " + NameOf(partition));
+      }
       CO_RETURN_IF_ERROR(LoadMove(batch[i], *records[i]));
     }
   }
@@ -192,9 +221,7 @@ async::Task<base::Result<>> Recovery::LoadSnapshots() {
 }
 
 async::Task<base::Result<>> Recovery::LoadSnapshot(Partition* partition, const base::Result<mffs::Record>* record) {
-  if (!record->has_value()) {
-    co_return base::Error(record->error()).In("read the snapshot of " + NameOf(partition->id));
-  }
+  if (!record->has_value()) co_return NeedsRepair(record->error(), "the snapshot of " + NameOf(partition->id));
   Snapshot& snapshot = partition->in_force;
   ASSIGN_OR_CO_RETURN(SnapshotEnd end, SnapshotEnd::Decode((*record)->head, (*record)->body));
   snapshot.bytes = end.bytes;
@@ -232,7 +259,7 @@ async::Task<base::Result<>> Recovery::LoadPieces(Partition* partition, std::vect
 }
 
 base::Result<> Recovery::LoadPiece(Partition* partition, PieceKind kind, const base::Result<mffs::Record>& record) {
-  if (!record.has_value()) return base::Error(record.error()).In("read the snapshot of " + NameOf(partition->id));
+  if (!record.has_value()) return NeedsRepair(record.error(), "the snapshot of " + NameOf(partition->id));
   if (kind == PieceKind::kPartBodies) return LoadPartBodies(partition, record->body);
   return context_->MachineOf(partition->id)->LoadSnapshotPiece(partition->id, record->body);
 }
@@ -264,10 +291,11 @@ void Recovery::TellMoves() {
 async::Task<base::Result<>> Recovery::ReplayEntries(Partition* partition) {
   FoundEntries found = std::move(found_.entries[partition->id]);
   for (const FoundEntry& entry : found.below) {
-    if (IsUnsettled(entry.is_copy, entry.lsn, entry.place)) context_->volume->Release(entry.place);
+    // The note of its move may be what is lost: then the copy is all that there is.
+    if (!HasDamage() && IsUnsettled(entry.is_copy, entry.lsn, entry.place)) context_->volume->Release(entry.place);
   }
-  ASSIGN_OR_CO_RETURN(ChosenEntries chosen,
-                      ChooseEntries(partition->id, std::move(found), partition->committed, context_->moved));
+  ASSIGN_OR_CO_RETURN(ChosenEntries chosen, ChooseEntries(partition->id, std::move(found), partition->committed,
+                                                          context_->moved, HasDamage()));
   for (const mffs::Location& orphan : chosen.orphans) context_->volume->Release(orphan);
   for (std::span<const FoundEntry> rest(chosen.entries); !rest.empty();) {
     const std::span<const FoundEntry> batch = TakeBatch(&rest);
@@ -303,10 +331,12 @@ std::span<const FoundEntry> Recovery::TakeBatch(std::span<const FoundEntry>* ent
 
 base::Result<> Recovery::ReplayOne(Partition* partition, const FoundEntry& entry,
                                    const base::Result<mffs::Record>* record) {
+  if (entry.is_lost) return LeaveOut(partition, entry);
   const EntryHead& head = entry.head;
   BodyRef body{.id = head.body, .size_bytes = head.mail_bytes, .extents = {}, .extent_bytes = {}};
   std::string_view meta = head.meta;
   if (record != nullptr) {
+    if (!record->has_value() && IsDamage(record->error())) return ReplayDamaged(partition, entry);
     if (!record->has_value()) {
       return base::Error(record->error())
           .In("read entry " + std::to_string(entry.index.value()) + " of " + NameOf(partition->id));
@@ -322,6 +352,34 @@ base::Result<> Recovery::ReplayOne(Partition* partition, const FoundEntry& entry
   return {};
 }
 
+base::Result<> Recovery::ReplayDamaged(Partition* partition, const FoundEntry& entry) {
+  const EntryHead& head = entry.head;
+  const auto extents = head.mail_in_parts() && !head.meta_in_body() ? ExtentsFromParts(head, found_.parts)
+                                                                    : std::optional<std::vector<Extent>>();
+  if (!extents.has_value()) return LeaveOut(partition, entry);
+  base::LogWarning("log_entry_mended",
+                   {{"entry", NameOf(partition->id) + " entry " + std::to_string(entry.index.value())},
+                    {"note", "the table of its mail's parts is damaged; the parts themselves told"},
+                    {"do", "look at the disk's own error log"}});
+  BodyRef body{.id = head.body, .size_bytes = head.mail_bytes, .extents = {}, .extent_bytes = {}};
+  TakeExtents(partition, entry, *extents, &body);
+  Replay(partition, entry, head.meta, std::move(body));
+  return {};
+}
+
+// As an empty entry of the log's own. Its record, if one was found, is not released: a rescue may still want it.
+base::Result<> Recovery::LeaveOut(Partition* partition, FoundEntry entry) {
+  const StateMachine::Held held = context_->MachineOf(partition->id)->HeldOf(partition->id);
+  RETURN_IF_ERROR(damaged_.LeaveOut(partition->id, entry.index, entry.was_empty || entry.index <= held.index));
+  if (entry.head.mail_in_parts()) context_->part_bodies[entry.head.body] = {partition->id, entry.index};
+  entry.epoch = std::max(entry.epoch, partition->applied_epoch);
+  entry.place = {};
+  entry.head = {};
+  entry.head_bytes = {};
+  Replay(partition, entry, {}, {});
+  return {};
+}
+
 base::Result<> Recovery::TakeRest(Partition* partition, const FoundEntry& entry, std::string_view record_body,
                                   BodyRef* body) {
   const EntryHead& head = entry.head;
@@ -332,6 +390,12 @@ base::Result<> Recovery::TakeRest(Partition* partition, const FoundEntry& entry,
   }
   if (!head.mail_in_parts()) return {};
   ASSIGN_OR_RETURN(const std::vector<Extent> extents, DecodeExtents(record_body, head.parts));
+  TakeExtents(partition, entry, extents, body);
+  return {};
+}
+
+void Recovery::TakeExtents(Partition* partition, const FoundEntry& entry, const std::vector<Extent>& extents,
+                           BodyRef* body) {
   for (const Extent& extent : extents) {
     body->extents.push_back(context_->moved.Resolve(extent.location));
     body->extent_bytes.push_back(extent.bytes);
@@ -339,7 +403,6 @@ base::Result<> Recovery::TakeRest(Partition* partition, const FoundEntry& entry,
   }
   replayed_bodies_.insert(body->id);
   context_->part_bodies[body->id] = {partition->id, entry.index};
-  return {};
 }
 
 void Recovery::Replay(Partition* partition, const FoundEntry& entry, std::string_view meta, BodyRef body) {
@@ -390,11 +453,20 @@ bool Recovery::IsUnsettled(bool is_copy, mffs::Lsn lsn, const mffs::Location& pl
 }
 
 void Recovery::ReleaseOrphans() {
+  // The entry of parts that nobody names, or the note of their move, may be among what is lost: a rescue, or a repair,
+  // puts the mail together from them.
+  const bool keeps_parts = HasDamage();
+  const auto owner = damaged_.OwnerOfUnknown();
   for (const FoundRecord& part : found_.parts) {
     const BodyId body(part.key.index);
     const bool wanted = replayed_bodies_.contains(body) ? known_places_.contains(part.place)
                                                         : !IsUnsettled(part.is_copy, part.lsn, part.place);
-    if (!wanted || !context_->part_bodies.contains(body)) context_->volume->Release(part.place);
+    const bool has_entry = context_->part_bodies.contains(body);
+    if (!keeps_parts && !(has_entry && wanted)) {
+      context_->volume->Release(part.place);
+    } else if (!has_entry && owner.has_value() && context_->volume->IsLive(part.place)) {
+      context_->part_bodies.try_emplace(body, PartBody{owner->first, owner->second});
+    }
   }
   for (const FoundRecord& record : found_.snapshots) {
     if (!known_places_.contains(record.place)) context_->volume->Release(record.place);

@@ -10,13 +10,15 @@
 
 #include "async/notifier.h"
 #include "replog/context.h"
+#include "replog/damaged_entries.h"
 #include "replog/found_records.h"
 
 namespace replog {
 
 // Used once, before the volume starts; borrows the context. Thread: the log's shard.
 // Reads only, but for releases, which the volume makes durable with its next checkpoint: cut short, it is repeated with
-// the same result. Errors: kCorrupt (an acknowledged entry is missing: which one), kInvalid (the configuration does not
+// the same result. What rot has taken is left out where that is safe (docs/decisions/0013-damaged-log-entries.md).
+// Errors: kCorrupt (where it is not: what to do), kInvalid (the configuration does not
 // fit the volume), kIo.
 class Recovery {
  public:
@@ -45,6 +47,10 @@ class Recovery {
   static std::span<const FoundEntry> TakeBatch(std::span<const FoundEntry>* entries);
   // `record`: nullptr when the head is all.
   base::Result<> ReplayOne(Partition* partition, const FoundEntry& entry, const base::Result<mffs::Record>* record);
+  // Of a record that the disk has lost: what can be had of it elsewhere, or nothing of it counts.
+  base::Result<> ReplayDamaged(Partition* partition, const FoundEntry& entry);
+  base::Result<> LeaveOut(Partition* partition, FoundEntry entry);
+  void TakeExtents(Partition* partition, const FoundEntry& entry, const std::vector<Extent>& extents, BodyRef* body);
   base::Result<> TakeRest(Partition* partition, const FoundEntry& entry, std::string_view record_body, BodyRef* body);
   void Replay(Partition* partition, const FoundEntry& entry, std::string_view meta, BodyRef body);
   void Tell(std::string_view what, std::uint64_t done, std::uint64_t total) const;
@@ -52,6 +58,8 @@ class Recovery {
   // A copy whose move was never noted: cleaning was cut short, and the original counts.
   bool IsUnsettled(bool is_copy, mffs::Lsn lsn, const mffs::Location& place) const;
   void ReleaseOrphans();
+  // The volume has lost records, of which nobody knows what they were.
+  bool HasDamage() const { return !context_->volume->recovery().corruptions.empty() || damaged_.count() > 0; }
 
   Context* context_;
   OwnerState state_;
@@ -60,6 +68,7 @@ class Recovery {
   std::unordered_set<mffs::Location, PlaceHash> move_targets_;
   std::unordered_set<mffs::Location, PlaceHash> known_places_;  // Snapshots in force, parts of replayed entries.
   std::unordered_set<BodyId> replayed_bodies_;                  // In parts.
+  DamagedEntries damaged_;
   std::uint64_t entries_found_ = 0;
   std::uint64_t entries_replayed_ = 0;
   std::uint32_t replays_running_ = 0;

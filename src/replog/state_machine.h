@@ -51,6 +51,15 @@ class StateMachine {
   // Of the snapshot in force, the bytes of the pieces that a snapshot begun now would Keep: by this much it is cheaper.
   virtual std::uint64_t KeptBytes(PartitionId) const { return 0; }
 
+  // What it has kept from before the restart: the effect of every entry up to `index`, which was of `epoch`. 0:
+  // nothing. Asked until BeginReplay, and again behind the snapshot: a state that is loaded anew then counts as
+  // nothing.
+  struct Held {
+    Index index;
+    Epoch epoch;
+  };
+  virtual Held HeldOf(PartitionId) { return {}; }
+
   // At start, before all else of a partition that the log knows: `last` is the last entry it will hand out. An index
   // that is ahead of that belongs to another log (a volume replaced or restored) and is rebuilt.
   virtual void BeginReplay(PartitionId, Index /*last*/) {}

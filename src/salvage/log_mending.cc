@@ -24,13 +24,14 @@ mffs::RecordKey KeyOf(const EntryPlace& entry) {
 // One partition's log, walked from its snapshot to its end.
 class Mender {
  public:
-  Mender(const LogRecords& records, replog::OwnerState::PartitionState saved, LogMending* mending,
+  Mender(const LogRecords& records, replog::OwnerState::PartitionState saved, bool has_damage, LogMending* mending,
          mffs::Findings* findings)
       : records_(records),
         partition_(saved.partition),
         reached_(saved.snapshot_reached),
         epoch_(saved.snapshot_epoch),
         committed_(std::max({saved.committed, saved.snapshot_reached, records.CommittedOf(saved.partition)})),
+        has_damage_(has_damage),
         mending_(mending),
         findings_(findings) {}
 
@@ -45,7 +46,7 @@ class Mender {
       const EntryPlace* const entry = Choose(group);
       if (entry == nullptr) continue;
       // Behind a gap nothing was acknowledged, unless the log says so.
-      if (entry->index != reached_.Next() && reached_.Next() > committed_) return;
+      if (entry->index != reached_.Next() && reached_.Next() > committed_ && !IsLoss(entry->index)) return;
       ReplaceUpTo(replog::Index(entry->index.value() - 1));
       reached_ = entry->index;
       epoch_ = entry->epoch;
@@ -54,6 +55,10 @@ class Mender {
   }
 
  private:
+  bool IsLoss(replog::Index next) const {
+    return has_damage_ && next.value() - reached_.value() <= replog::kLostEntriesMax;
+  }
+
   // A start reads no more than the head of most entries.
   bool IsNeededWhole(const EntryPlace& entry) const {
     if (entry.in_parts) return true;
@@ -67,12 +72,50 @@ class Mender {
     for (const EntryPlace& entry : group) {
       if (!entry.is_live) continue;
       if (!entry.is_readable && IsNeededWhole(entry)) {
-        Release(entry);
+        const bool is_mended = chosen == nullptr && entry.epoch >= epoch_ && MendTable(entry);
+        if (is_mended) chosen = &entry;
+        if (!is_mended) Release(entry);
       } else if (chosen == nullptr && entry.epoch >= epoch_) {
         chosen = &entry;
       }
     }
     return chosen;
+  }
+
+  // The same entry with the table of parts that the parts tell; the damaged one goes.
+  bool MendTable(const EntryPlace& entry) {
+    const auto head = replog::EntryHead::Decode(records_.HeadOf(entry).value_or(""));
+    if (!head.has_value() || !head->mail_in_parts() || head->meta_in_body()) return false;
+    std::vector<replog::FoundRecord> parts;
+    for (const PartPlace& part : records_.PartsOf(entry.body)) {
+      if (!part.is_live || !part.is_readable) continue;
+      parts.push_back({.key = {.type = static_cast<std::uint8_t>(replog::RecordType::kPart),
+                               .partition = 0,
+                               .epoch = part.part,
+                               .index = part.body.value()},
+                       .place = part.place,
+                       .lsn = {},
+                       .bytes = part.bytes,
+                       .checksum = part.checksum});
+    }
+    const auto extents = replog::ExtentsFromParts(*head, parts);
+    if (!extents.has_value()) return false;
+    mffs::OwnedRecord record{.key = KeyOf(entry), .head = std::string(*records_.HeadOf(entry)), .body = {}};
+    replog::EncodeExtents(*extents, record.body);
+    mending_->volume.records.push_back(std::move(record));
+    mending_->volume.to_release.push_back(entry.place);
+    ++mending_->mended_entries;
+    mffs::Finding finding{.severity = mffs::Severity::kWarning,
+                          .kind = "entry",
+                          .sentence = fmt::format("entry {} of {}: the table of its mail's parts is damaged; it is "
+                                                  "written anew from the parts, and nothing is lost",
+                                                  entry.index.value(), NameOf(partition_)),
+                          .segment = entry.place.segment,
+                          .lsn = entry.lsn.value()};
+    finding.partition = partition_.value();
+    finding.index = entry.index.value();
+    findings_->Add(std::move(finding));
+    return true;
   }
 
   void Release(const EntryPlace& entry) {
@@ -121,13 +164,15 @@ class Mender {
   replog::Index reached_;
   replog::Epoch epoch_;
   replog::Index committed_;
+  bool has_damage_;
   LogMending* mending_;
   mffs::Findings* findings_;
 };
 
 }  // namespace
 
-LogMending MendLogs(const LogRecords& records, const replog::OwnerState& state, mffs::Findings* findings) {
+LogMending MendLogs(const LogRecords& records, const replog::OwnerState& state, bool has_damage,
+                    mffs::Findings* findings) {
   std::vector<replog::OwnerState::PartitionState> partitions = state.partitions;
   for (const replog::PartitionId partition : records.Partitions()) {
     const bool is_known =
@@ -136,7 +181,7 @@ LogMending MendLogs(const LogRecords& records, const replog::OwnerState& state, 
   }
   LogMending mending;
   for (const auto& saved : partitions) {
-    Mender mender(records, saved, &mending, findings);
+    Mender mender(records, saved, has_damage, &mending, findings);
     mender.Run();
   }
   return mending;

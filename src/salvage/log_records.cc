@@ -47,20 +47,28 @@ void LogRecords::Add(const mffs::CheckedRecord& record) {
       const replog::PartitionId partition(record.key.partition);
       // Released ones of older snapshots are of no use where the live one can be told.
       if (!HasRoom()) return;
-      snapshots_.push_back({partition, replog::Index(record.key.index), replog::Epoch(record.key.epoch),
-                            record.location, record.lsn, record.is_readable});
+      snapshots_.push_back({.partition = partition,
+                            .reached = replog::Index(record.key.index),
+                            .epoch = replog::Epoch(record.key.epoch),
+                            .place = record.location,
+                            .lsn = record.lsn,
+                            .key_epoch = record.key.epoch,
+                            .head = record.is_readable ? std::string() : std::string(record.head),
+                            .is_readable = record.is_readable,
+                            .is_live = record.is_live});
       return;
     }
     case replog::RecordType::kMove:
       AddMove(record);
       return;
     case replog::RecordType::kSnapshotPiece:
-      return;  // The end of the snapshot tells where its pieces lie.
+      AddPiece(record);
+      return;
   }
 }
 
 bool LogRecords::HasRoom() {
-  if (entries_.size() + parts_.size() + snapshots_.size() < options_.records_max) return true;
+  if (entries_.size() + parts_.size() + snapshots_.size() + pieces_.size() < options_.records_max) return true;
   ++left_out_;
   return false;
 }
@@ -121,6 +129,7 @@ void LogRecords::AddPart(const mffs::CheckedRecord& record) {
   PartPlace part{.body = replog::BodyId(record.key.index),
                  .part = head->part,
                  .bytes = head->bytes,
+                 .checksum = head->checksum,
                  .place = record.location,
                  .is_readable = record.is_readable,
                  .is_live = record.is_live};
@@ -131,6 +140,20 @@ void LogRecords::AddPart(const mffs::CheckedRecord& record) {
     part.is_readable = false;
   }
   parts_.push_back(part);
+}
+
+// The end of the snapshot tells where its pieces lie; these are for when it cannot.
+void LogRecords::AddPiece(const mffs::CheckedRecord& record) {
+  const auto kind = replog::DecodePieceHead(record.head);
+  if (!record.is_live || !kind.has_value() || !HasRoom()) return;
+  pieces_.push_back({.partition = replog::PartitionId(record.key.partition),
+                     .key_epoch = record.key.epoch,
+                     .number = record.key.index,
+                     .bytes = static_cast<std::uint32_t>(record.body.size()),
+                     .kind = *kind,
+                     .place = record.location,
+                     .lsn = record.lsn,
+                     .is_readable = record.is_readable});
 }
 
 void LogRecords::AddMove(const mffs::CheckedRecord& record) {

@@ -42,6 +42,7 @@ struct PartPlace {
   replog::BodyId body;
   std::uint32_t part = 0;
   std::uint32_t bytes = 0;
+  std::uint32_t checksum = 0;
   mffs::Location place;
   bool is_readable = false;
   bool is_live = false;
@@ -51,6 +52,21 @@ struct SnapshotPlace {
   replog::PartitionId partition;
   replog::Index reached;
   replog::Epoch epoch;
+  mffs::Location place;
+  mffs::Lsn lsn;
+  std::uint64_t key_epoch = 0;  // The epoch that was led when it was written: its pieces have the same.
+  std::string head{};           // Of one that is not readable.
+  bool is_readable = false;
+  bool is_live = false;
+};
+
+// A live piece of a snapshot.
+struct PiecePlace {
+  replog::PartitionId partition;
+  std::uint64_t key_epoch = 0;
+  std::uint64_t number = 0;
+  std::uint32_t bytes = 0;
+  replog::PieceKind kind = replog::PieceKind::kStateMachine;
   mffs::Location place;
   mffs::Lsn lsn;
   bool is_readable = false;
@@ -85,6 +101,7 @@ class LogRecords {
   std::span<const PartPlace> parts() const { return parts_; }
   // Ends of snapshots, the one that reaches furthest first.
   std::vector<SnapshotPlace> SnapshotsOf(replog::PartitionId partition) const;
+  std::span<const PiecePlace> pieces() const { return pieces_; }
   const replog::MovedPlaces& moved() const { return moved_; }
   // The highest index that some entry knew to be committed.
   replog::Index CommittedOf(replog::PartitionId partition) const;
@@ -98,6 +115,7 @@ class LogRecords {
   }
   void AddEntry(const mffs::CheckedRecord& record);
   void AddPart(const mffs::CheckedRecord& record);
+  void AddPiece(const mffs::CheckedRecord& record);
   void AddMove(const mffs::CheckedRecord& record);
   bool HasRoom();
   void Report(const mffs::CheckedRecord& record, std::string_view what);
@@ -106,6 +124,7 @@ class LogRecords {
   std::vector<EntryPlace> entries_;
   std::vector<PartPlace> parts_;
   std::vector<SnapshotPlace> snapshots_;
+  std::vector<PiecePlace> pieces_;
   std::vector<std::pair<replog::BodyId, std::uint32_t>> entries_of_parts_;  // Body -> position in entries_.
   std::map<EntryKey, std::string> damaged_heads_;
   std::map<replog::PartitionId, replog::Index> committed_;

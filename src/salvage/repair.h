@@ -35,9 +35,10 @@ struct RepairReport {
 // Superblocks (mffs::RepairSuperblocks), the segment table (mffs::SurveyVolume), then the logs: an acknowledged entry
 // that is missing, or that a start could not read, is replaced by an empty one, so that the entries behind it count.
 // Then the check of all mail, whose findings go to `left`; what was changed, to `changed`. To see what would be done,
-// give a device over the image (mffs::OverlayDevice). A mail of which only bytes are lost is left as it is. Not
-// repaired: a snapshot, or a note of moved records, that is damaged (will_start is false then). Borrows device and
-// findings. Errors: nothing can be done at all (kCorrupt, kUnsupported), kNoSpace, kIo.
+// give a device over the image (mffs::OverlayDevice). A mail of which only bytes are lost is left as it is. Snapshots
+// and notes of moved records are made anew from other records (SnapshotMender, MendPlaces); will_start is false when
+// that cannot be done without losing mail. Borrows device and findings. Errors: nothing can be done at all (kCorrupt,
+// kUnsupported), kNoSpace, kIo.
 async::Task<base::Result<RepairReport>> Repair(mffs::BlockDevice* device, RepairOptions options,
                                                mffs::Findings* changed, mffs::Findings* left);
 

@@ -59,6 +59,7 @@ class MailStore::Engine {
   // ---- Restart (engine_restart.cc) ----
   // Reads what the index holds. Before anything else, on the thread that opens the store.
   base::Result<> LoadHeld();
+  replog::StateMachine::Held HeldOf(replog::PartitionId partition) const;
   void BeginReplay(replog::PartitionId partition, replog::Index last);
   bool BeginSnapshot(replog::PartitionId partition, replog::Index reached);
   base::Result<> LoadPiece(std::string_view piece);

@@ -59,6 +59,12 @@ void MailStore::Engine::Forget(replog::PartitionId partition) {
       0, nullptr);
 }
 
+replog::StateMachine::Held MailStore::Engine::HeldOf(replog::PartitionId partition) const {
+  const auto held = held_.find(partition);
+  if (held == held_.end()) return {};
+  return {.index = replog::Index(held->second.row.index), .epoch = replog::Epoch(held->second.row.epoch)};
+}
+
 void MailStore::Engine::BeginReplay(replog::PartitionId partition, replog::Index last) {
   Held& held = held_[partition];
   held.in_log = true;

@@ -196,6 +196,7 @@ class MailStore final : public replog::StateMachine {
   void BodiesMoved(replog::PartitionId partition, std::vector<BodyMove> moves) override;
   async::Task<base::Result<replog::Index>> WriteSnapshot(replog::PartitionId partition,
                                                          replog::SnapshotWriter* writer) override;
+  Held HeldOf(replog::PartitionId partition) override;
   void BeginReplay(replog::PartitionId partition, replog::Index last) override;
   bool BeginSnapshot(replog::PartitionId partition, replog::Index reached) override;
   base::Result<> LoadSnapshotPiece(replog::PartitionId partition, std::string_view piece) override;

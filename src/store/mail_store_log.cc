@@ -50,6 +50,10 @@ async::Task<base::Result<replog::Index>> MailStore::WriteSnapshot(replog::Partit
   }
 }
 
+replog::StateMachine::Held MailStore::HeldOf(replog::PartitionId partition) {
+  return engine_->HeldOf(partition);
+}
+
 void MailStore::BeginReplay(replog::PartitionId partition, replog::Index last) {
   engine_->BeginReplay(partition, last);
 }

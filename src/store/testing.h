@@ -200,11 +200,11 @@ class TestNode {
     Start();
   }
 
-  // Stops, and starts on another image of the volume, with the index deleted.
-  void RestartOn(mffs::SimImage image) {
+  // Stops, and starts on another image of the volume; the index is kept as it is at a proper stop, or deleted.
+  void RestartOn(mffs::SimImage image, TestIndex index = TestIndex::kDeleted) {
     Shut();
     device_ = std::make_unique<mffs::SimDevice>(executor(), std::move(image));
-    std::filesystem::remove_all(index_folder());
+    if (index == TestIndex::kDeleted) std::filesystem::remove_all(index_folder());
     Start();
   }
 
