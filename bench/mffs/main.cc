@@ -122,6 +122,7 @@ int main(int argc, char** argv) {
       ->transform(CLI::CheckedTransformer(lives));
   app.add_option("--fill", arguments.churn.fill, "churn: of the volume is live")->check(CLI::Range(0.01, 0.9));
   app.add_option("--volumes", arguments.churn.volumes_written, "churn: measured over so many times the capacity");
+  app.add_option("--segment-bytes", arguments.churn.segment_bytes, "churn: of the volume");
   app.add_flag("!--no-streams", arguments.churn.streams);
   app.add_flag("--no-gathering", arguments.no_gathering);
   app.add_flag("--no-prefetching", arguments.no_prefetching);

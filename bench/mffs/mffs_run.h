@@ -42,10 +42,10 @@ enum class Lives : std::uint8_t {
 
 struct ChurnPlan {
   Lives lives = Lives::kUniform;
-  double fill = 0.8;    // Of the capacity is live.
-  bool streams = true;  // False: parked mail goes to the transit stream, to measure what streams gain.
-  std::uint32_t segment_bytes = 8 << 20;  // So that a small volume has as many segments as a usual one.
-  std::uint64_t volumes_written = 3;      // Measured for as long as this many times the capacity is written.
+  double fill = 0.8;                  // Of the capacity is live.
+  bool streams = true;                // False: parked mail goes to the transit stream, to measure what streams gain.
+  std::uint32_t segment_bytes = 0;    // 0: by the size of the volume, as a node does it.
+  std::uint64_t volumes_written = 3;  // Measured for as long as this many times the capacity is written.
 };
 
 // Fills a volume, then adds mails and removes as many, until as much as the volume holds was written, and measures from

@@ -152,8 +152,8 @@ base::Result<> Check(NodeConfig& config) {
   }
   if (config.recipients_max < 100) return Bad("mail.recipients_max", "must be at least 100 (RFC 5321 §4.5.3.1.8)");
   if (config.message_bytes_max < 64u << 10) return Bad("mail.size_max", "must be at least 64KiB (RFC 5321 §4.5.3.1.7)");
-  if (config.volume_segment_bytes == 0 || config.volume_segment_bytes % (1u << 20) != 0) {
-    return Bad("volume.segment_size", "must be a multiple of 1MiB");
+  if (config.volume_segment_bytes % (1u << 20) != 0) {
+    return Bad("volume.segment_size", "must be a multiple of 1MiB, or 0");
   }
   if (config.volume_scrub_days > 3650) return Bad("volume.scrub_days", "must be at most 3650");
   if (config.tls_certificate.empty() != config.tls_key.empty()) {

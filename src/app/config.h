@@ -31,7 +31,7 @@ struct NodeConfig {
 
   std::string volume_path;  // Empty: volume.mffs in data_folder.
   std::uint64_t volume_bytes = 16ull << 30;
-  std::uint64_t volume_segment_bytes = 64ull << 20;
+  std::uint64_t volume_segment_bytes = 0;  // By the size of the volume.
   std::string volume_io = "auto";
   std::uint64_t volume_scrub_days = 14;  // 0: only by `posthorn mffs scrub`.
   std::string volume_zero_fill = "auto";

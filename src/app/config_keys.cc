@@ -63,7 +63,7 @@ std::vector<ConfigKey> StorageKeys() {
       {"volume.size", &C::volume_bytes, Unit::kBytes,
        "Size of a volume file that is made. A block device is used whole."},
       {"volume.segment_size", &C::volume_segment_bytes, Unit::kBytes,
-       "Segment size of a volume that is made; a multiple of 1MiB."},
+       "Segment size of a volume that is made; a multiple of 1MiB. 0: by its size, 16MiB for 16GiB."},
       {"volume.io", &C::volume_io, Unit::kNone,
        "`auto`, `io_uring` or `threads`: how the device is driven. `auto` takes io_uring and falls back with a "
        "warning."},

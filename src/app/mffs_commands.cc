@@ -58,7 +58,9 @@ MffsSubcommands::MffsSubcommands(CLI::App* root, Invocation* invocation) : invoc
   CLI::App* const format = group->add_subcommand("format", "Make an empty volume in a file or on a block device");
   format->add_option("PATH", format_.path, "File, made when it is missing, or block device")->required()->type_name("");
   format->add_option("--size", size_text_, "Size of a file that is made (default 16GiB)")->type_name("SIZE");
-  format->add_option("--segment-size", segment_text_, "Segment size, a multiple of 1MiB (default 64MiB)")
+  format
+      ->add_option("--segment-size", segment_text_,
+                   "Segment size, a multiple of 1MiB (default by the volume's: 16MiB for 16GiB)")
       ->type_name("SIZE");
   format->add_flag("--force", format_.force, "Format what exists, and destroy what is on it");
   format->footer(
@@ -101,7 +103,7 @@ int MffsSubcommands::Format() {
 
 int MffsFormat(const Invocation& invocation, const MffsFormatOptions& options) {
   constexpr std::uint64_t kUnit = 1u << 20;
-  if (options.segment_bytes == 0 || options.segment_bytes % kUnit != 0 || options.segment_bytes > (1u << 30)) {
+  if (options.segment_bytes % kUnit != 0 || options.segment_bytes > (1u << 30)) {
     invocation.Fail(Error(Errc::kInvalid, "--segment-size must be a multiple of 1MiB, at most 1GiB"));
     return kExitUsage;
   }
@@ -118,7 +120,7 @@ int MffsFormat(const Invocation& invocation, const MffsFormatOptions& options) {
   if (invocation.is_json()) return invocation.PrintJson(ToJson(*facts));
   invocation.out() << fmt::format("formatted {}: {} in {} segments of {}\n", facts->name,
                                   ReadableBytes(facts->capacity_bytes()), facts->map.segments.size(),
-                                  ReadableBytes(options.segment_bytes));
+                                  ReadableBytes(facts->map.geometry.segment_bytes));
   return kExitOk;
 }
 

@@ -9,6 +9,8 @@ namespace mffs {
 namespace {
 
 constexpr std::uint32_t kReadBytes = 256u << 10;
+// Where there are fewer, each that could be free counts more than what its rest will cost later.
+constexpr std::uint32_t kSegmentsForAges = 64;
 
 // What the live records of a segment take when they are copied: with their entries in the summary.
 std::uint64_t BytesOfCopies(const Segment& segment) {
@@ -28,16 +30,26 @@ bool Cleaner::GainsSpace(const Segment& segment) const {
 
 std::optional<std::uint32_t> Cleaner::Victim(std::uint32_t below_percent) const {
   std::optional<std::uint32_t> best;
+  double best_score = 0;
   for (std::uint32_t i = 0; i < table_->size(); ++i) {
     const Segment& segment = (*table_)[i];
     if (segment.state != SegmentState::kSealed || segment.holds > 0) continue;
     if (std::uint64_t{segment.live_bytes} * 100 >= std::uint64_t{geometry_.segment_bytes} * below_percent) continue;
-    if (best.has_value() && (*table_)[*best].live_bytes <= segment.live_bytes) continue;
+    const double score = ScoreOf(segment);
+    if (best.has_value() && score <= best_score) continue;
     if (!GainsSpace(segment)) continue;
     if (unmovable_.contains({i, segment.generation}) || checkpointer_->IsInUse(i)) continue;
     best = i;
+    best_score = score;
   }
   return best;
+}
+
+double Cleaner::ScoreOf(const Segment& segment) const {
+  const double live = static_cast<double>(segment.live_bytes) / static_cast<double>(geometry_.segment_bytes);
+  if (!HasSpareSegment() || table_->size() < kSegmentsForAges) return 1 - live;
+  const auto age = static_cast<double>(writer_->durable_lsn().value() - segment.last_lsn.value()) + 1;
+  return (1 - live) * age / (1 + live);
 }
 
 bool Cleaner::HasRoomFor(std::uint32_t victim) const {

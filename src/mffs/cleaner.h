@@ -30,7 +30,10 @@ class Cleaner {
         reader_(device, geometry, deadline),
         step_bytes_(std::min<std::uint64_t>(kStepBytesMax, geometry.segment_bytes / 2)) {}
 
-  // The emptiest sealed segment of which less than `below_percent` is live and that can be cleaned.
+  // A sealed segment of which less than `below_percent` is live and that can be cleaned: the one with the best ratio of
+  // benefit to cost, (1 - live) * age / (1 + live) (Rosenblum and Ousterhout, 1992; decision 0014): of two that are
+  // equally full the older one, since what has lived long will not die soon and make it cheaper. The emptiest, when
+  // copies have only what is left of the segment that they go to, and in a volume of few segments.
   std::optional<std::uint32_t> Victim(std::uint32_t below_percent) const;
   // Whether all that is live in the victim has somewhere to go, and the notes of its move too. One that was begun and
   // cannot be finished would hold its segment and the room that its copies took.
@@ -58,6 +61,7 @@ class Cleaner {
     if (HasSpareSegment()) return step_bytes_;
     return std::min(step_bytes_, writer_->OpenRoomBytes(Stream::kCold));
   }
+  double ScoreOf(const Segment& segment) const;
   async::Task<Copies> Collect(std::uint32_t victim);
 
   BlockDevice* device_;

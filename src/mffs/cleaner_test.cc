@@ -17,13 +17,17 @@ class MovingOwner final : public RecordOwner {
   async::Task<base::Result<>> Moved(std::vector<Move> moves) override {
     ++notes;
     if (!can_note) co_return base::Error(base::Errc::kIo, "the note was not written");
-    for (const Move& move : moves) places[move.key.index] = move.to;
+    for (const Move& move : moves) {
+      places[move.key.index] = move.to;
+      order.push_back(move.key.index);
+    }
     co_return base::Result<>();
   }
   CheckpointState TakeCheckpointState() override { return {}; }
   void CheckpointDurable() override {}
 
   std::map<std::uint64_t, Location> places;  // Of what was moved.
+  std::vector<std::uint64_t> order;          // In which it was.
   int notes = 0;
   bool can_note = true;
 };
@@ -122,6 +126,36 @@ TEST_F(Cleaning, ARecordReleasedWhileItIsCopiedIsGoneAtBothPlaces) {
   std::uint64_t moved = 0;
   for (const auto& [index, place] : owner_.places) moved += PaddedRecordBytes(place.size);
   EXPECT_EQ(ColdBytes(), moved) << "a copy that nobody knows is live";
+}
+
+// What is left of the older one has shown that it lasts. The younger one, though emptier, is still losing mail.
+TEST(CleaningOrder, OfTwoNearlyEmptySegmentsTheOlderOneGoesFirst) {
+  TestMachine machine{SimImage(66 * kMiB)};
+  ASSERT_TRUE(machine.Format());
+  ASSERT_TRUE(machine.Open());
+  MovingOwner owner;
+  machine.volume->Start(&owner);
+  machine.started = true;
+  std::vector<Location> dead;
+  const auto append = [&](std::uint64_t index, std::size_t bytes) {
+    const auto location = machine.Append(Stream::kMailbox, TestKey(index), "", std::string(bytes, 'm'));
+    CHECK(location.has_value());
+    return *location;
+  };
+  const auto fill = [&](const Location& last) {
+    do {
+      dead.push_back(append(1000 + dead.size(), 300'000));
+    } while (dead.back().segment == last.segment);
+  };
+  append(1, 10'000);
+  append(2, 10'000);
+  fill(append(3, 10'000));
+  fill(dead.back());
+  fill(append(11, 10'000));
+  for (const Location& location : dead) machine.volume->Release(location);
+  ASSERT_TRUE(machine.Checkpoint());
+  for (int i = 0; i < 5000 && owner.order.size() < 4; ++i) async::RunTask(machine.context, async::Sleep(1ms));
+  EXPECT_THAT(owner.order, testing::ElementsAre(1, 2, 3, 11));
 }
 
 // Four fifths of each segment are live: a victim takes most of a fresh segment before it gives one back. Once cleaning

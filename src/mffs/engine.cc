@@ -212,7 +212,11 @@ bool Volume::Engine::CheckpointIsDue() const {
   if (written >= options_.checkpoint_bytes) return true;
   const std::int64_t scarce =
       SmallOrLarge(geometry_, GatheringWriter::kReserveForMeta + GatheringWriter::kReserveForCleaning, 8);
-  if (table_.freeable_count() > 0 && (writer_.IsStalled() || table_.free_count() < scarce)) return true;
+  // One that frees little costs as much as another, and small segments are freed often: where nobody waits for room,
+  // and cleaning has some, it may wait for more.
+  const bool is_awaited = writer_.IsStalled() || table_.free_count() <= GatheringWriter::kReserveForMeta + 1;
+  const std::uint32_t worth_one = is_awaited ? 1 : std::min<std::uint32_t>(4, 1 + geometry_.segment_count / 256);
+  if (table_.freeable_count() >= worth_one && (is_awaited || table_.free_count() < scarce)) return true;
   return written > 0 && clock_->SteadyNow() - last_checkpoint_at_ >= options_.checkpoint_interval;
 }
 

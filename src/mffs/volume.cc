@@ -1,5 +1,8 @@
 #include "mffs/volume.h"
 
+#include <algorithm>
+#include <bit>
+
 #include <fmt/format.h>
 
 #include "base/check.h"
@@ -13,7 +16,16 @@ namespace {
 
 constexpr std::chrono::seconds kFormatDeadline{30};
 
-base::Result<Geometry> PlanGeometry(const BlockDevice& device, const FormatOptions& options) {
+// Of few segments, those that are kept free or partly filled are a share of the volume that cleaning has to make good
+// (decision 0014).
+std::uint32_t SegmentBytesFor(std::uint64_t device_bytes) {
+  constexpr std::uint64_t kSegments = 1000;
+  constexpr std::uint64_t kMost = 64u << 20;
+  return static_cast<std::uint32_t>(std::bit_floor(std::clamp(device_bytes / kSegments, std::uint64_t{kMiB}, kMost)));
+}
+
+base::Result<Geometry> PlanGeometry(const BlockDevice& device, FormatOptions options) {
+  if (options.segment_bytes == 0) options.segment_bytes = SegmentBytesFor(device.size_bytes());
   if (options.segment_bytes < kMiB || options.segment_bytes > kSegmentBytesMax || options.segment_bytes % kMiB != 0) {
     return base::Error(base::Errc::kInvalid,
                        fmt::format("a segment of {} bytes is not possible: take a multiple of 1 MiB up to 1 GiB",

@@ -21,7 +21,9 @@
 namespace mffs {
 
 struct FormatOptions {
-  std::uint32_t segment_bytes = 64u << 20;  // A multiple of 1 MiB; 1 MiB in tests.
+  // A multiple of 1 MiB; 1 MiB in tests. 0: the largest power of two from 1 to 64 MiB of which the device holds a
+  // thousand.
+  std::uint32_t segment_bytes = 64u << 20;
   // Given only where the same work must give the same bytes; else chosen at random, as the checksums need it.
   std::optional<std::array<std::byte, 16>> uuid{};
 };

@@ -35,5 +35,20 @@ TEST(Volume, KeepsRecordsOverAReopening) {
   EXPECT_EQ(second.Read(*one).error().code(), base::Errc::kNotFound);
 }
 
+TEST(Volume, HasAThousandSegmentsIfItIsLargeEnough) {
+  constexpr std::uint64_t kGiB = 1024 * kMiB;
+  struct Row {
+    std::uint64_t device_bytes;
+    std::uint64_t segments;
+  };
+  for (const Row& row : std::initializer_list<Row>{
+           {18 * kMiB, 16}, {kGiB, 1022}, {2 * kGiB, 1023}, {16 * kGiB, 1023}, {96 * kGiB, 1535}}) {
+    TestMachine machine{SimImage(row.device_bytes)};
+    ASSERT_TRUE(machine.Format(0));
+    ASSERT_TRUE(machine.Open());
+    EXPECT_EQ(machine.volume->Status().space.segments, row.segments) << row.device_bytes << " bytes";
+  }
+}
+
 }  // namespace
 }  // namespace mffs

@@ -1,5 +1,5 @@
 // DamagedEntries: the entries that a start leaves out because the disk has lost them.
-// docs/decisions/0013-damaged-log-entries.md
+// docs/decisions/0016-damaged-log-entries.md
 #pragma once
 
 #include <cstdint>

@@ -1,4 +1,4 @@
-// A start on a disk on which records of entries have rotted. docs/decisions/0013-damaged-log-entries.md
+// A start on a disk on which records of entries have rotted. docs/decisions/0016-damaged-log-entries.md
 #include <algorithm>
 #include <map>
 #include <string>

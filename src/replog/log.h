@@ -88,7 +88,7 @@ struct LogStatus {
   std::uint64_t proposals_pending = 0;
   std::uint64_t snapshots_written = 0;
   std::uint64_t replayed_entries = 0;
-  std::uint64_t damaged_entries = 0;  // Left out at the start (docs/decisions/0013-damaged-log-entries.md).
+  std::uint64_t damaged_entries = 0;  // Left out at the start (docs/decisions/0016-damaged-log-entries.md).
   std::uint64_t tail_entries = 0;     // Above the snapshots, all partitions.
   std::uint64_t body_cache_bytes = 0;
   std::uint64_t bodies_from_memory = 0;  // Reads of a mail, or of a piece of it.

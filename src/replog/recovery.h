@@ -17,7 +17,7 @@ namespace replog {
 
 // Used once, before the volume starts; borrows the context. Thread: the log's shard.
 // Reads only, but for releases, which the volume makes durable with its next checkpoint: cut short, it is repeated with
-// the same result. What rot has taken is left out where that is safe (docs/decisions/0013-damaged-log-entries.md).
+// the same result. What rot has taken is left out where that is safe (docs/decisions/0016-damaged-log-entries.md).
 // Errors: kCorrupt (where it is not: what to do), kInvalid (the configuration does not
 // fit the volume), kIo.
 class Recovery {

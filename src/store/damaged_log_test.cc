@@ -1,4 +1,4 @@
-// A restart on a disk that has lost entries of a mailbox partition's log. docs/decisions/0013-damaged-log-entries.md
+// A restart on a disk that has lost entries of a mailbox partition's log. docs/decisions/0016-damaged-log-entries.md
 #include <gtest/gtest.h>
 
 #include "base/log.h"
