@@ -12,8 +12,11 @@ namespace {
 
 // A tail shorter than this is not worth a snapshot's records.
 constexpr std::uint64_t kTailBytesMin = 16u << 10;
-// An idle partition makes every start read this much of the log, at least.
-constexpr std::uint64_t kAgeMinLsns = 5'000;
+// What a partition makes every start read of the log, at least; less when it is idle, since then one snapshot is enough
+// for long. Many busy ones would be written all the time, each with a checkpoint.
+constexpr std::uint64_t kAgeMinLsns = 20'000;
+constexpr std::uint64_t kIdleAgeMinLsns = 5'000;
+constexpr std::size_t kIdleTailMax = 16;
 // Fewer notes of moved records are not worth a snapshot; of more, each counts as this many bytes.
 constexpr std::size_t kMovesMin = 16;
 constexpr std::uint64_t kMoveBytes = 128;
@@ -119,7 +122,8 @@ bool Snapshots::IsDue(const Partition& partition) const {
   const LogOptions& options = context_->options;
   // One byte of snapshots for each LSN: an idle partition with much state is not written again and again.
   const std::uint64_t cost = BytesToRepeat(partition);
-  const std::uint64_t age_max = std::min(options.snapshot_after_lsns, std::max(kAgeMinLsns, cost));
+  const std::uint64_t age_min = partition.tail.size() <= kIdleTailMax ? kIdleAgeMinLsns : kAgeMinLsns;
+  const std::uint64_t age_max = std::min(options.snapshot_after_lsns, std::max(age_min, cost));
   // Attempts of a whole queue leave as many entries as it has mails, and take longer to replay than these to load.
   if (partition.tail.size() > options.partition_tail_max) return true;
   // Notes of moves are moved themselves, which is noted: without an end to them there are more after each start.
