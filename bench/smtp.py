@@ -21,7 +21,7 @@ from node import BenchNode
 SESSIONS = 20
 # name -> (mail size, connection kept, path, bar against smtp-sink, bar against Postfix -> Maildir)
 CASES = {
-    "4k-connection-a-mail": (4096, False, "auto", 0.45, 5.0),
+    "4k-connection-a-mail": (4096, False, "auto", 0.55, 5.0),
     "4k-kept": (4096, True, "auto", 0.4, None),
     "64k-connection-a-mail": (65536, False, "auto", 0.7, None),
     "64k-kept": (65536, True, "auto", None, None),
