@@ -19,8 +19,8 @@ namespace app {
 struct MffsFormatOptions {
   std::string path;
   std::uint64_t size_bytes = 16ull << 30;  // Of a file that is made; what exists is used whole.
-  std::uint64_t segment_bytes = 0;  // By the size of the volume.
-  bool force = false;  // Format what exists, whatever is on it.
+  std::uint64_t segment_bytes = 0;         // By the size of the volume.
+  bool force = false;                      // Format what exists, whatever is on it.
 };
 
 // Returns the exit code.

@@ -103,8 +103,8 @@ std::optional<std::size_t> QueuePartition::NextKept() {
   const std::size_t number = snapshot.kept.front();
   // As it is by now: what has changed since the beginning, the next snapshot does not keep.
   const SnapshotPieces::Piece& piece = in_force_[number];
-  const bool is_next = (snapshot.saved.empty() || snapshot.saved.begin()->first >= piece.first) &&
-                       NextUnsaved(piece.first) == nullptr;
+  const bool is_next =
+      (snapshot.saved.empty() || snapshot.saved.begin()->first >= piece.first) && NextUnsaved(piece.first) == nullptr;
   if (!is_next) return std::nullopt;
   snapshot.kept.pop_front();
   snapshot.cursor = piece.last;
@@ -115,8 +115,7 @@ std::optional<std::size_t> QueuePartition::NextKept() {
 
 std::string QueuePartition::NextPiece(std::size_t piece_bytes) {
   RunningSnapshot& snapshot = *snapshot_;
-  const replog::Index end =
-      snapshot.kept.empty() ? snapshot.reached.Next() : in_force_[snapshot.kept.front()].first;
+  const replog::Index end = snapshot.kept.empty() ? snapshot.reached.Next() : in_force_[snapshot.kept.front()].first;
   std::string piece = BeginPiece();
   SnapshotPieces::Piece place;
   while (piece.size() < piece_bytes) {
