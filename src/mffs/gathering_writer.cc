@@ -218,7 +218,8 @@ bool GatheringWriter::JoinsAsHalf(const Lane& lane) const {
 // Among the writers woken by the last commit.
 bool GatheringWriter::HalfIsBack(const Lane& lane) const {
   if (!options_->gathering || lane.stalled || lane.filled.empty()) return false;
-  return lane.filling->builder.record_count() * 2 >= awaited_ && split_.PaysOff(awaited_);
+  const std::size_t back = lane.filling->builder.record_count();
+  return back * 2 >= awaited_ && split_.PaysOff(awaited_);
 }
 
 void GatheringWriter::Join(bool half) {

@@ -72,12 +72,13 @@ TEST_F(Memory, ASegmentTakes72BytesAndABitARecordWhileSomeAreLive) {
     table.Seal(*taken);
   }
   const std::uint64_t uniform = AllocatedBytes() - before;
-  EXPECT_LE(uniform, kSegments * 72 + 256);
+  EXPECT_LE(uniform, std::uint64_t{kSegments} * 72 + 256);
   for (std::uint32_t i = 0; i < kSegments; ++i) {
     ASSERT_TRUE(table.Release({.segment = i, .generation = 1, .offset = 4096, .size = 64, .ordinal = 7}));
   }
   const std::uint64_t mixed = AllocatedBytes() - before;
-  EXPECT_LE(mixed, uniform + kSegments * (kRecords / 8 + 32));
+  constexpr std::uint64_t kMapBytes = kRecords / 8 + 32;
+  EXPECT_LE(mixed, uniform + kSegments * kMapBytes);
   EXPECT_LE(mixed, 600'000u);
   EXPECT_GT(mixed, uniform);
 }
