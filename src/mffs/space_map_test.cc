@@ -65,7 +65,7 @@ TEST(SpaceMap, WhatTheStreamsHoldIsCountedAndNothingIsWritten) {
   EXPECT_EQ(transit.live_bytes, PaddedRecordBytes(48 + 4 + 1000));
   EXPECT_EQ(transit.dead_bytes, PaddedRecordBytes(48 + 4 + 3000));
   // The segment's header, and two blocks of a header and the rest of their last sectors.
-  EXPECT_GE(transit.overhead_bytes, kSectorBytes + 2 * kRecordsOffset);
+  EXPECT_GE(transit.overhead_bytes, kSectorBytes + std::uint64_t{2} * kRecordsOffset);
   EXPECT_LT(transit.overhead_bytes, kSectorBytes + 2 * (kRecordsOffset + kSectorBytes));
   EXPECT_EQ(live_records, map->total.counts.live_records);
   const SpaceCounts& mailbox = map->streams[static_cast<std::size_t>(Stream::kMailbox)].counts;

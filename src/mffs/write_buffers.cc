@@ -1,5 +1,7 @@
 #include "mffs/write_buffers.h"
 
+#include <memory>
+
 #include <sys/mman.h>
 
 #include "base/check.h"
@@ -14,7 +16,9 @@ std::shared_ptr<void> MapMemory(std::size_t bytes) {
   void* mapped = mmap(nullptr, reserved, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
   CHECK(mapped != MAP_FAILED);
   const std::shared_ptr<void> mapping(mapped, [reserved](void* m) { munmap(m, reserved); });
-  void* const memory = reinterpret_cast<void*>(AlignUp(reinterpret_cast<std::uintptr_t>(mapped), kHugePage));
+  void* memory = mapped;
+  std::size_t space = reserved;
+  CHECK(std::align(kHugePage, AlignUp(bytes, kHugePage), memory, space) != nullptr);
   madvise(memory, AlignUp(bytes, kHugePage), MADV_HUGEPAGE);  // Advice: it does not matter if the kernel declines.
   return {mapping, memory};
 }
