@@ -104,7 +104,6 @@ class GatheringWriter {
   std::uint64_t bytes_written() const { return bytes_written_; }
   // What the stream's open segment still takes, blocks and summary apart: an estimate from below.
   std::uint64_t OpenRoomBytes(Stream stream) const;
-  bool HasOpenSegment(Stream stream) const { return lanes_[static_cast<std::size_t>(stream)].segment.has_value(); }
   bool IsStalled() const;
   // Records of a checkpoint wait for a free segment.
   bool CheckpointIsStalled() const { return lanes_[kCheckpointLane].stalled; }

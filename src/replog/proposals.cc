@@ -26,6 +26,10 @@ void FillExtents(const OpenBody& open, BodyRef* body) {
   }
 }
 
+bool LacksRoom(const base::Result<>& checked) {
+  return !checked.has_value() && checked.error().code() == base::Errc::kNoSpace;
+}
+
 }  // namespace
 
 Proposals::Proposals(Context* context) : context_(context), changed_(context->executor) {}
@@ -101,21 +105,19 @@ async::Task<void> Proposals::Stop() {
 }
 
 async::Task<base::Result<Committed>> Proposals::Run(Partition* partition, Draft draft, Until until) {
-  for (int waits = 0; waits < kRoomWaitsMax && IsChangeWithoutRoom(&draft); ++waits) {
+  base::Result<> checked = Check(&draft);
+  // New mail is refused at once, and its sender tries again. A user who removes mail from a full volume should not have
+  // to.
+  const bool may_wait = draft.body.size_bytes() == 0;
+  for (int waits = 0; may_wait && waits < kRoomWaitsMax && LacksRoom(checked); ++waits) {
     co_await context_->volume->AwaitRoom(kRoomWait);
+    checked = Check(&draft);
   }
-  ASSIGN_OR_CO_RETURN(Pending* const pending, Start(partition, std::move(draft), until));
+  CO_RETURN_IF_ERROR(checked);
+  Pending* const pending = Start(partition, std::move(draft), until);
   base::Result<Committed> result = co_await pending->waiter->Wait();
   pool_.GiveBack(pending);
   co_return result;
-}
-
-// New mail is refused at once, and its sender tries again. A user who removes mail from a full volume should not have
-// to.
-bool Proposals::IsChangeWithoutRoom(Draft* draft) {
-  if (draft->body.size_bytes() > 0) return false;
-  const base::Result<> checked = Check(draft);
-  return !checked.has_value() && checked.error().code() == base::Errc::kNoSpace;
 }
 
 base::Result<> Proposals::Check(Draft* draft) {
@@ -136,19 +138,20 @@ base::Result<> Proposals::Check(Draft* draft) {
 
 base::Result<> Proposals::AdmitToVolume(Draft* draft, std::uint64_t bytes) {
   base::Result<> admitted = context_->volume->Admit(draft->stream, bytes, draft->need);
-  if (admitted.has_value() || admitted.error().code() != base::Errc::kNoSpace) return admitted;
+  if (!LacksRoom(admitted)) return admitted;
   // What the log itself could give up is given up soon.
   context_->space_refused = true;
   context_->snapshot_wanted(nullptr);
   if (draft->body.size_bytes() > 0) return admitted;
   // An entry without a mail is how mail leaves a full volume: it may use the room that is kept for the log's own
   // records.
+  // Noted in the draft, which may be checked again: in meta, a need for something new is that of notes of moves.
   draft->stream = mffs::Stream::kMeta;
-  return context_->volume->Admit(draft->stream, bytes, mffs::Need::kAccepted);
+  draft->need = mffs::Need::kAccepted;
+  return context_->volume->Admit(draft->stream, bytes, draft->need);
 }
 
-base::Result<Pending*> Proposals::Start(Partition* partition, Draft draft, Until until) {
-  RETURN_IF_ERROR(Check(&draft));
+Pending* Proposals::Start(Partition* partition, Draft draft, Until until) {
   if (appends_since_floor_++ % kAppendsPerFloor == 0) context_->RefreshLsnFloor();
   Pending* pending = pool_.Take();
   pending->partition = partition;

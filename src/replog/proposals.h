@@ -28,11 +28,10 @@ class Proposals {
   async::Task<base::Result<>> TakeLead(Partition* partition);
   async::Task<void> PassOne(Partition* partition, base::Result<>* result);
   async::Task<base::Result<Committed>> Run(Partition* partition, Draft draft, Until until);
-  bool IsChangeWithoutRoom(Draft* draft);
   base::Result<> Check(Draft* draft);
   base::Result<> AdmitToVolume(Draft* draft, std::uint64_t bytes);
-  // Gives the entry its index and appends it. Nothing after the checks can fail, so that no index stays empty.
-  base::Result<Pending*> Start(Partition* partition, Draft draft, Until until);
+  // Gives the entry, which was checked, its index and appends it. Nothing here can fail, so that no index stays empty.
+  Pending* Start(Partition* partition, Draft draft, Until until);
   void Encode(Pending* pending);
   void PrepareAppend(Pending* pending);
 
