@@ -14,7 +14,7 @@ option(POSTHORN_FUZZ "Build the libFuzzer targets" OFF)
 add_compile_options(-Wall -Wextra -Wpedantic -Wshadow -Wnon-virtual-dtor -Wimplicit-fallthrough -Werror)
 # A designated initializer that leaves the defaults alone is the point of designated initializers.
 add_compile_options(-Wno-missing-designated-field-initializers)
-# CRC-32C and the memory primitives want SSE4.2; every x86-64 server since 2009 has it (docs/decisions/0002-baseline-cpu.md).
+# CRC-32C wants SSE4.2, and PCLMULQDQ in one file; every x86-64 server since 2011 has them (docs/decisions/0002-baseline-cpu.md).
 add_compile_options(-march=x86-64-v2)
 add_link_options(-fuse-ld=lld)
 

@@ -8,8 +8,8 @@ namespace {
 
 constexpr std::uint32_t kKiB = 1024;
 constexpr std::uint32_t kFixedBytesMax = 64 * kKiB * kKiB;
-// Mails start anywhere in this much, so that a processor cache does not hold all of them.
-constexpr std::size_t kSpreadBytes = std::size_t{8} << 20;
+constexpr std::size_t kAllBuffersBytes = std::size_t{8} << 20;
+constexpr std::size_t kBufferBytes = 4 * std::size_t{kKiB} + 64;  // From one writer's buffer to the next.
 
 std::vector<SizeStep> SpecMailSteps() {
   std::vector<SizeStep> steps;
@@ -74,14 +74,16 @@ std::uint32_t MailSizes::most_bytes() const {
 
 std::string MailSource::MakeBytes(const MailSizes& sizes) {
   base::Random random(1);
-  std::string bytes(kSpreadBytes + sizes.most_bytes(), '\0');
+  std::string bytes(kAllBuffersBytes + sizes.most_bytes(), '\0');
   for (char& byte : bytes) byte = static_cast<char>(random.Next() >> 56);
   return bytes;
 }
 
+MailSource::MailSource(const MailSizes& sizes, std::string_view bytes, std::uint64_t writer)
+    : sizes_(sizes), buffer_(bytes.substr(writer * kBufferBytes % kAllBuffersBytes)), random_(writer) {}
+
 std::string_view MailSource::Next() {
-  const std::uint32_t size = sizes_.Next(&random_);
-  return bytes_.substr(random_.Below(bytes_.size() - size), size);
+  return buffer_.substr(0, sizes_.Next(&random_));
 }
 
 }  // namespace bench

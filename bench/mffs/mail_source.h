@@ -33,21 +33,23 @@ class MailSizes {
   std::vector<SizeStep> steps_;
 };
 
-// One writer's mails: random bytes, which nothing compresses, as views into one piece that all writers share.
+// One writer's mails: random bytes, which nothing compresses. They all begin where the writer's buffer begins, as a
+// session reads each mail into its own buffer: memory that it has just used, for any engine.
 //
 // Thread: one; copies are independent. Borrows the bytes, which outlive it.
 class MailSource {
  public:
-  // Bytes enough for any mail of `sizes`.
+  // Bytes enough for the buffers of many writers and any mail of `sizes`; the buffers lie close together, so large
+  // mails of neighbours share bytes.
   static std::string MakeBytes(const MailSizes& sizes);
 
-  MailSource(const MailSizes& sizes, std::string_view bytes, std::uint64_t seed)
-      : sizes_(sizes), bytes_(bytes), random_(seed) {}
+  // `writer`: its number, from which its sizes follow.
+  MailSource(const MailSizes& sizes, std::string_view bytes, std::uint64_t writer);
   std::string_view Next();
 
  private:
   MailSizes sizes_;
-  std::string_view bytes_;
+  std::string_view buffer_;
   base::Random random_;
 };
 

@@ -1,48 +1,50 @@
 #include "base/crc32c.h"
 
+#include <algorithm>
 #include <array>
 #include <cstring>
 
 #include <nmmintrin.h>
+#include <wmmintrin.h>
 
 namespace base {
 namespace {
 
-// Three lanes keep the CRC unit busy: its latency is 3 cycles, its throughput 1 (Gopal et al., Intel 2011).
-constexpr std::size_t kLaneBytes = 1360;  // 3 x 1360 = 4080: a 4 KiB sector is one round and a short tail.
-
-using ShiftTable = std::array<std::array<std::uint32_t, 256>, 4>;
-
 constexpr std::uint32_t kPolynomial = 0x82f63b78;
+constexpr std::size_t kShiftBytesMax = 4096;  // Of one step.
 
-constexpr std::uint32_t ShiftOneByte(std::uint32_t crc) {
-  for (int bit = 0; bit < 8; ++bit) crc = (crc >> 1) ^ ((crc & 1) != 0 ? kPolynomial : 0);
-  return crc;
+// Three lanes keep the CRC unit busy: its latency is 3 cycles, its throughput 1 (Gopal et al., Intel 2011). Fewer bytes
+// than these are not worth the joining of lanes.
+constexpr std::size_t kLanesFrom = 192;
+
+constexpr std::uint32_t TimesX(std::uint32_t crc) {
+  return (crc >> 1) ^ ((crc & 1) != 0 ? kPolynomial : 0);
 }
 
-// The operator "advance by kLaneBytes zero bytes" as four byte-indexed tables.
-ShiftTable MakeShiftTable() {
-  std::array<std::uint32_t, 32> column{};
-  for (std::size_t bit = 0; bit < 32; ++bit) {
-    std::uint32_t crc = std::uint32_t{1} << bit;
-    for (std::size_t i = 0; i < kLaneBytes; ++i) crc = ShiftOneByte(crc);
-    column[bit] = crc;
-  }
-  ShiftTable table{};
-  for (std::size_t byte = 0; byte < 4; ++byte) {
-    for (std::size_t value = 0; value < 256; ++value) {
-      std::uint32_t crc = 0;
-      for (std::size_t bit = 0; bit < 8; ++bit) {
-        if ((value >> bit & 1) != 0) crc ^= column[8 * byte + bit];
-      }
-      table[byte][value] = crc;
-    }
-  }
-  return table;
+constexpr std::uint32_t ByX(std::uint32_t crc) {
+  return crc >> 31 != 0 ? (crc ^ kPolynomial) << 1 | 1 : crc << 1;
 }
 
-std::uint64_t ShiftLane(const ShiftTable& table, std::uint64_t crc) {
-  return table[0][crc & 255] ^ table[1][crc >> 8 & 255] ^ table[2][crc >> 16 & 255] ^ table[3][crc >> 24 & 255];
+// x^(8n - 33) modulo the polynomial, by n: see Shift().
+constexpr std::array<std::uint32_t, kShiftBytesMax + 1> MakeShifts() {
+  std::array<std::uint32_t, kShiftBytesMax + 1> shifts{};
+  std::uint32_t power = 1u << 31;  // x^0: the highest power is the lowest bit.
+  for (int i = 0; i < 33; ++i) power = ByX(power);
+  for (std::uint32_t& shift : shifts) {
+    shift = power;
+    for (int i = 0; i < 8; ++i) power = TimesX(power);
+  }
+  return shifts;
+}
+
+constexpr std::array<std::uint32_t, kShiftBytesMax + 1> kShifts = MakeShifts();
+
+// The remainder `crc` after so many zero bytes. A product of two reflected numbers has a factor x too many, and the
+// instruction adds x^32.
+__attribute__((target("pclmul"))) std::uint32_t Shift(std::uint32_t crc, std::size_t bytes) {
+  const __m128i product = _mm_clmulepi64_si128(_mm_cvtsi32_si128(static_cast<int>(crc)),
+                                               _mm_cvtsi32_si128(static_cast<int>(kShifts[bytes])), 0);
+  return static_cast<std::uint32_t>(_mm_crc32_u64(0, static_cast<std::uint64_t>(_mm_cvtsi128_si64(product))));
 }
 
 std::uint64_t Load64(const std::byte* p) {
@@ -51,34 +53,45 @@ std::uint64_t Load64(const std::byte* p) {
   return value;
 }
 
-// With kCopy the bytes go to `to` on their way: they are in registers anyhow, and waiting for memory is done once.
-template <bool kCopy>
-std::uint32_t Checksum(std::span<const std::byte> bytes, std::uint32_t seed, [[maybe_unused]] std::byte* to) {
-  static const ShiftTable table = MakeShiftTable();
+void DoNotStore(std::byte*, std::uint64_t) {}
+
+void StoreToCache(std::byte* to, std::uint64_t value) {
+  std::memcpy(to, &value, sizeof value);
+}
+
+void StoreToMemory(std::byte* to, std::uint64_t value) {
+  _mm_stream_si64(reinterpret_cast<long long*>(to), static_cast<long long>(value));
+}
+
+// With a store the bytes go to `to` on their way: they are in registers anyhow, and waiting for memory is done once.
+template <auto kStore>
+std::uint32_t Checksum(std::span<const std::byte> bytes, std::uint32_t seed, std::byte* to) {
   const std::byte* const from = bytes.data();
   const std::size_t size = bytes.size();
   const auto take = [=](std::size_t at) {
     const std::uint64_t value = Load64(from + at);
-    if constexpr (kCopy) std::memcpy(to + at, &value, sizeof value);
+    kStore(to + at, value);
     return value;
   };
   std::uint64_t crc = seed ^ 0xffffffffu;
   std::size_t at = 0;
-  for (; size - at >= 3 * kLaneBytes; at += 2 * kLaneBytes) {
+  while (size - at >= kLanesFrom) {
+    const std::size_t lane_bytes = std::min((size - at) / 3, kShiftBytesMax) & ~std::size_t{7};
     std::uint64_t lane1 = 0;
     std::uint64_t lane2 = 0;
-    for (const std::size_t end = at + kLaneBytes; at < end; at += 8) {
+    for (const std::size_t end = at + lane_bytes; at < end; at += 8) {
       crc = _mm_crc32_u64(crc, take(at));
-      lane1 = _mm_crc32_u64(lane1, take(at + kLaneBytes));
-      lane2 = _mm_crc32_u64(lane2, take(at + 2 * kLaneBytes));
+      lane1 = _mm_crc32_u64(lane1, take(at + lane_bytes));
+      lane2 = _mm_crc32_u64(lane2, take(at + 2 * lane_bytes));
     }
-    crc = ShiftLane(table, crc) ^ lane1;
-    crc = ShiftLane(table, crc) ^ lane2;
+    crc = Shift(static_cast<std::uint32_t>(crc), lane_bytes) ^ lane1;
+    crc = Shift(static_cast<std::uint32_t>(crc), lane_bytes) ^ lane2;
+    at += 2 * lane_bytes;
   }
   for (; size - at >= 8; at += 8) crc = _mm_crc32_u64(crc, take(at));
   for (; at < size; ++at) {
     crc = _mm_crc32_u8(static_cast<std::uint32_t>(crc), static_cast<std::uint8_t>(from[at]));
-    if constexpr (kCopy) to[at] = from[at];
+    if constexpr (kStore != DoNotStore) to[at] = from[at];
   }
   return static_cast<std::uint32_t>(crc) ^ 0xffffffffu;
 }
@@ -86,11 +99,23 @@ std::uint32_t Checksum(std::span<const std::byte> bytes, std::uint32_t seed, [[m
 }  // namespace
 
 std::uint32_t Crc32c(std::span<const std::byte> bytes, std::uint32_t seed) {
-  return Checksum<false>(bytes, seed, nullptr);
+  return Checksum<DoNotStore>(bytes, seed, nullptr);
 }
 
-std::uint32_t CopyWithCrc32c(std::byte* to, std::span<const std::byte> from, std::uint32_t seed) {
-  return Checksum<true>(from, seed, to);
+std::uint32_t CopyWithCrc32c(std::byte* to, std::span<const std::byte> from, std::uint32_t seed, CopyTo where) {
+  if (where == CopyTo::kCache) return Checksum<StoreToCache>(from, seed, to);
+  const std::uint32_t checksum = Checksum<StoreToMemory>(from, seed, to);
+  _mm_sfence();  // Such stores are not ordered before what tells a device or another thread of them.
+  return checksum;
+}
+
+std::uint32_t JoinCrc32c(std::uint32_t first, std::uint32_t second, std::size_t second_bytes) {
+  for (; second_bytes > kShiftBytesMax; second_bytes -= kShiftBytesMax) first = Shift(first, kShiftBytesMax);
+  return Shift(first, second_bytes) ^ second;
+}
+
+std::uint32_t Crc32cOfZeroes(std::size_t bytes) {
+  return JoinCrc32c(0xffffffffu, 0xffffffffu, bytes);
 }
 
 }  // namespace base

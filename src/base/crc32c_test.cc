@@ -25,7 +25,8 @@ TEST(Crc32c, MatchesTheCheckValueOfRfc3720) {
 TEST(Crc32c, AgreesWithTheBitwiseFormAtEveryLaneBoundary) {
   std::string text;
   for (int i = 0; i < 13'000; ++i) text.push_back(static_cast<char>(i * 31 + (i >> 8)));
-  for (const std::size_t size : {0u, 1u, 7u, 8u, 9u, 4079u, 4080u, 4081u, 4096u, 8160u, 8161u, 12'999u}) {
+  for (const std::size_t size :
+       {0u, 1u, 7u, 8u, 9u, 191u, 192u, 193u, 215u, 216u, 4096u, 12'287u, 12'288u, 12'289u, 12'999u}) {
     const std::string_view part = std::string_view(text).substr(0, size);
     EXPECT_EQ(Crc32c(AsBytes(part)), BitwiseCrc32c(part, 0)) << size;
   }
@@ -38,14 +39,30 @@ TEST(Crc32c, ContinuesFromASeed) {
   EXPECT_EQ(Crc32c(AsBytes(view.substr(4321)), first), Crc32c(AsBytes(view)));
 }
 
+TEST(Crc32c, JoinsWhatWasComputedApart) {
+  std::string text;
+  for (int i = 0; i < 13'000; ++i) text.push_back(static_cast<char>(i * 31 + (i >> 8)));
+  for (const std::size_t cut : {0u, 1u, 7u, 4095u, 4096u, 4097u, 8192u, 8904u, 12'992u, 12'999u, 13'000u}) {
+    const std::string_view first = std::string_view(text).substr(0, cut);
+    const std::string_view second = std::string_view(text).substr(cut);
+    EXPECT_EQ(JoinCrc32c(Crc32c(AsBytes(first), 77), Crc32c(AsBytes(second)), second.size()), Crc32c(AsBytes(text), 77))
+        << cut;
+    EXPECT_EQ(Crc32cOfZeroes(cut), BitwiseCrc32c(std::string(cut, '\0'), 0)) << cut;
+  }
+}
+
 TEST(Crc32c, CopiesOnItsWay) {
   std::string text;
   for (int i = 0; i < 13'000; ++i) text.push_back(static_cast<char>(i * 31 + (i >> 8)));
-  for (const std::size_t size : {0u, 1u, 7u, 8u, 9u, 4079u, 4080u, 4081u, 4096u, 8160u, 8161u, 12'999u}) {
+  for (const std::size_t size :
+       {0u, 1u, 7u, 8u, 9u, 191u, 192u, 193u, 215u, 216u, 4096u, 12'287u, 12'288u, 12'289u, 12'999u}) {
     const std::string_view part = std::string_view(text).substr(1, size);
-    std::string copy(size + 1, '#');
-    EXPECT_EQ(CopyWithCrc32c(reinterpret_cast<std::byte*>(copy.data()), AsBytes(part), 77), Crc32c(AsBytes(part), 77));
-    EXPECT_EQ(copy, std::string(part) + '#') << size;
+    for (const CopyTo where : {CopyTo::kCache, CopyTo::kMemory}) {
+      std::string copy(size + 1, '#');
+      EXPECT_EQ(CopyWithCrc32c(reinterpret_cast<std::byte*>(copy.data()), AsBytes(part), 77, where),
+                Crc32c(AsBytes(part), 77));
+      EXPECT_EQ(copy, std::string(part) + '#') << size;
+    }
   }
 }
 

@@ -4,9 +4,15 @@
 #include <cstring>
 
 #include "base/check.h"
-#include "base/crc32c.h"
 
 namespace mffs {
+namespace {
+
+// Up to this size the buffers of blocks stay in a processor's second cache from round to round, where writing is
+// fastest. Larger ones would come from memory first, only to go back there (docs/benchmarks.md).
+constexpr std::uint32_t kCachedBytes = 256u << 10;
+
+}  // namespace
 
 bool BlockRoom::Fits(std::uint32_t block_bytes, std::uint32_t block_summary_bytes) const {
   const std::uint64_t block_sectors = AlignUp(block_bytes, kSectorBytes) / kSectorBytes;
@@ -38,16 +44,16 @@ void BlockBuilder::Add(const AppendRequest& request, std::uint8_t flags) {
   const std::uint32_t size = RecordBytes(request);
   const std::uint32_t padded = PaddedRecordBytes(size);
   CHECK(used_bytes_ + padded <= kBlockBytesMax && request.head.size() <= kHeadBytesMax);
-  std::byte* record = block() + used_bytes_;
-  std::byte* out = record + RecordHeader::kEncodedSize;
+  if (used_bytes_ > kCachedBytes) copy_to_ = base::CopyTo::kMemory;
+  std::uint32_t at = used_bytes_ + RecordHeader::kEncodedSize;
   std::uint32_t checksum = volume_seed_;
-  const auto put = [&out, &checksum](std::string_view text) {
-    checksum = base::CopyWithCrc32c(out, base::AsBytes(text), checksum);
-    out += text.size();
+  const auto put = [this, &at, &checksum](std::string_view text) {
+    checksum = checksums_.Copy(block(), at, base::AsBytes(text), checksum, copy_to_);
+    at += static_cast<std::uint32_t>(text.size());
   };
   put(request.head);
   for (const std::string_view piece : request.body) put(piece);
-  std::memset(out, 0, padded - size);
+  std::memset(block() + at, 0, padded - size);
   RecordHeader header;
   header.flags = flags;
   header.head_bytes = static_cast<std::uint16_t>(request.head.size());
@@ -56,14 +62,16 @@ void BlockBuilder::Add(const AppendRequest& request, std::uint8_t flags) {
   header.key = request.key;
   header.block_offset = used_bytes_;
   header.payload_checksum = checksum;
-  EncodeRecordHeader(header, record);
+  EncodeRecordHeader(header, block() + used_bytes_);
   record_offsets_.push_back(used_bytes_);
   used_bytes_ += padded;
   summary_.Add(header, request.head);
 }
 
 void BlockBuilder::Clear() {
+  copy_to_ = used_bytes_ > kCachedBytes ? base::CopyTo::kMemory : base::CopyTo::kCache;
   used_bytes_ = kRecordsOffset;
+  checksums_.Clear();
   summary_.Clear();
   record_offsets_.clear();
 }
@@ -84,8 +92,10 @@ base::MutableByteSpan BlockBuilder::Seal(const BlockPlace& place, BlockHeader he
   header.record_count = static_cast<std::uint16_t>(record_count());
   header.first_ordinal = place.first_ordinal;
   header.used_bytes = used_bytes_;
-  SealBlock(header, place.seed, place.first_sector, memory_.subspan(kSectorBytes, block_bytes));
-  if (place.first_sector != 1) return memory_.subspan(kSectorBytes, block_bytes);
+  const base::MutableByteSpan bytes = memory_.subspan(kSectorBytes, block_bytes);
+  SealBlock(header, place.seed, place.first_sector, checksums_.OfSectors(bytes, place.seed, place.first_sector),
+            bytes.first(kSectorBytes));
+  if (place.first_sector != 1) return bytes;
   EncodeSegmentHeader(
       {.segment = place.segment, .generation = place.generation, .stream = place.stream, .first_lsn = header.lsn}, uuid,
       memory_.first(kSectorBytes));
@@ -105,6 +115,7 @@ Location BlockBuilder::LocationOf(std::uint32_t index) const {
 
 void BlockBuilder::CopyTo(BlockBuilder& other) const {
   other.used_bytes_ = used_bytes_;
+  other.checksums_ = checksums_;
   other.summary_ = summary_;
   other.record_offsets_ = record_offsets_;
   std::memcpy(other.block(), block(), used_bytes_);

@@ -5,6 +5,7 @@
 #include <span>
 #include <vector>
 
+#include "mffs/block_checksums.h"
 #include "mffs/format.h"
 #include "mffs/summary_text.h"
 #include "mffs/volume.h"
@@ -73,6 +74,8 @@ class BlockBuilder {
   base::MutableByteSpan memory_;
   std::uint32_t volume_seed_ = 0;
   std::uint32_t used_bytes_ = kRecordsOffset;
+  base::CopyTo copy_to_ = base::CopyTo::kCache;  // A block is expected to be as large as the one before it.
+  BlockChecksums checksums_;
   SummaryGroup summary_;
   std::vector<std::uint32_t> record_offsets_;  // In the block.
   BlockPlace place_;

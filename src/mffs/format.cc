@@ -192,9 +192,10 @@ std::optional<SegmentHeader> DecodeSegmentHeader(base::ByteSpan sector, const Uu
 }
 
 void SealBlock(const BlockHeader& header, const SegmentSeed& seed, std::uint32_t first_sector,
-               base::MutableByteSpan block) {
-  CHECK(block.size() == header.sector_count * kSectorBytes && header.sector_count <= kBlockSectorsMax);
-  std::byte* out = block.data();
+               std::span<const std::uint32_t> checksums, base::MutableByteSpan sector) {
+  CHECK(sector.size() == kSectorBytes && header.sector_count <= kBlockSectorsMax);
+  CHECK(checksums.size() + 1 == header.sector_count);
+  std::byte* out = sector.data();
   base::StoreLe(out + 0, kBlockMagic);
   base::StoreLe(out + 8, header.segment);
   base::StoreLe(out + 12, header.generation);
@@ -209,12 +210,10 @@ void SealBlock(const BlockHeader& header, const SegmentSeed& seed, std::uint32_t
   base::StoreLe(out + 56, header.first_ordinal);
   base::StoreLe(out + 60, header.used_bytes);
   std::memset(out + BlockHeader::kEncodedSize, 0, kRecordsOffset - BlockHeader::kEncodedSize);
-  for (std::uint32_t i = 1; i < header.sector_count; ++i) {
-    const std::uint32_t checksum =
-        base::Crc32c(block.subspan(i * kSectorBytes, kSectorBytes), seed.ForSector(first_sector + i));
-    base::StoreLe(out + BlockHeader::kEncodedSize + std::size_t{4} * (i - 1), checksum);
+  for (std::size_t i = 0; i < checksums.size(); ++i) {
+    base::StoreLe(out + BlockHeader::kEncodedSize + std::size_t{4} * i, checksums[i]);
   }
-  base::StoreLe(out + 4, SectorChecksum(block.first(kSectorBytes), 4, seed.ForSector(first_sector)));
+  base::StoreLe(out + 4, SectorChecksum(sector, 4, seed.ForSector(first_sector)));
 }
 
 std::optional<BlockHeader> DecodeBlockHeader(base::ByteSpan sector, const Uuid& uuid, std::uint32_t segment,

@@ -4,6 +4,7 @@
 #include <array>
 #include <cstdint>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 
@@ -149,10 +150,10 @@ struct BlockHeader {
 static_assert(BlockHeader::kEncodedSize == 4 + 4 + 4 + 4 + 8 + 8 + 8 + 8 + 2 + 2 + 2 + 1 + 1 + 4 + 4);
 static_assert(kRecordsOffset == AlignUp(BlockHeader::kEncodedSize + std::size_t{4} * (kBlockSectorsMax - 1), 8));
 
-// Writes the header, the checksums of sectors 1.. and at last that of sector 0 into `block` (sector_count sectors),
+// Writes the header, `checksums` (of sectors 1.. of the block) and at last the checksum of sector 0 into that sector,
 // whose place is `first_sector` of its segment.
 void SealBlock(const BlockHeader& header, const SegmentSeed& seed, std::uint32_t first_sector,
-               base::MutableByteSpan block);
+               std::span<const std::uint32_t> checksums, base::MutableByteSpan sector);
 // Nothing if the sector is not the valid first sector of a block of this segment, at this place, of a generation that
 // the header names and the checksum confirms.
 std::optional<BlockHeader> DecodeBlockHeader(base::ByteSpan sector, const Uuid& uuid, std::uint32_t segment,

@@ -6,6 +6,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "base/crc32c.h"
 #include "base/random.h"
 #include "mffs/block_builder.h"
 #include "mffs/device_io.h"
@@ -105,7 +106,7 @@ TEST(Format, LsnsAndGenerationsThatCouldOverflowAreNotValid) {
          {&BlockHeader::lsn, &BlockHeader::commit_lsn, &BlockHeader::mount_first, &BlockHeader::mount_cut}) {
       BlockHeader header = highest;
       header.*field = lsn;
-      SealBlock(header, SegmentSeed(SomeUuid(), 5, 7), 9, sector.span());
+      SealBlock(header, SegmentSeed(SomeUuid(), 5, 7), 9, {}, sector.span());
       EXPECT_EQ(DecodeBlockHeader(sector.span(), SomeUuid(), 5, 9).has_value(), above == 0);
     }
     Superblock superblock{.geometry = SomeGeometry(), .sequence = 1};
@@ -201,6 +202,46 @@ TEST_F(BlockTest, CanBeSealedAgainForAnotherPlace) {
   ASSERT_TRUE(header);
   EXPECT_EQ(header->flags, BlockHeader::kRewritten);
   EXPECT_EQ(other.LocationOf(0).ordinal, 0u);
+}
+
+TEST_F(BlockTest, ChecksumsJoinedFromPiecesAreThoseOfTheBytes) {
+  for (std::uint64_t seed = 1; seed <= 20; ++seed) {
+    SCOPED_TRACE(seed);
+    base::Random random(seed);
+    builder_.Clear();
+    // From small blocks to those that are stored past the cache.
+    for (std::uint64_t left = 1 + random.Below(900'000), index = 0; left > 0; ++index) {
+      const std::uint64_t size = std::min(left, random.Below(random.OneIn(3) ? 100 : 30'000) + 1);
+      std::string body(size, '\0');
+      for (char& byte : body) byte = static_cast<char>(random.Next());
+      Add(index, body.substr(0, random.Below(60)), body);
+      left -= size;
+    }
+    const std::uint32_t sector = 2 + static_cast<std::uint32_t>(random.Below(100));
+    const base::ByteSpan bytes = Seal(4, 6, sector);
+    const SegmentSeed seeds(SomeUuid(), 4, 6);
+    ASSERT_TRUE(DecodeBlockHeader(bytes.first(kSectorBytes), SomeUuid(), 4, sector));
+    for (std::uint32_t i = 1; i < builder_.sector_count(); ++i) {
+      EXPECT_TRUE(BlockSectorIsValid(bytes, i, bytes.subspan(i * kSectorBytes, kSectorBytes), seeds, sector)) << i;
+    }
+    for (std::uint32_t i = 0; i < builder_.record_count(); ++i) {
+      const Location at = builder_.LocationOf(i);
+      const base::ByteSpan record = bytes.subspan(at.offset - sector * kSectorBytes, at.size);
+      const auto header = DecodeRecordHeader(record, seeds, at.offset);
+      ASSERT_TRUE(header) << i;
+      EXPECT_EQ(header->payload_checksum,
+                base::Crc32c(record.subspan(RecordHeader::kEncodedSize), VolumeSeed(SomeUuid())));
+    }
+  }
+}
+
+TEST_F(BlockTest, WhatChangesInMemoryAfterItWasCopiedIsFound) {
+  Add(1, "", std::string(9000, 'x'));
+  memory_.span()[2 * kSectorBytes + 100] ^= std::byte{1};
+  const base::ByteSpan bytes = Seal(4, 6, 20);
+  const SegmentSeed seed(SomeUuid(), 4, 6);
+  EXPECT_FALSE(BlockSectorIsValid(bytes, 1, bytes.subspan(kSectorBytes, kSectorBytes), seed, 20));
+  EXPECT_TRUE(BlockSectorIsValid(bytes, 2, bytes.subspan(2 * kSectorBytes, kSectorBytes), seed, 20));
 }
 
 TEST(BlockRoom, LeavesRoomForTheSummaryUnlessThatIsTooLarge) {

@@ -339,7 +339,7 @@ void GatheringWriter::OnWriteEnd(const std::shared_ptr<WriteOperation>& operatio
     return;
   }
   if (!result.has_value()) return OnFailure(operation->block, result.error().message());
-  split_.Written(operation->buffer->builder.record_count(), clock_->SteadyNow() - operation->begun);
+  split_.Written(operation->buffer->builder.record_count(), operation->begun, clock_->SteadyNow());
   BlockAt(operation->block).is_done = true;
   FinishBlocks();
 }

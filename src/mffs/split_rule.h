@@ -1,6 +1,7 @@
 // SplitRule: whether writers who come back after a commit are better written in two halves, one behind the other.
 #pragma once
 
+#include <algorithm>
 #include <chrono>
 #include <cstddef>
 
@@ -9,9 +10,9 @@
 namespace mffs {
 
 // While completions are handed out and the writers who are woken queue again, the device of a volume with one block in
-// flight stands still. Two blocks of half the size keep it at work, but where a write costs the same whatever its size
-// (a rotating disk, a slow flush) they take twice as long. So both are measured, and halves are written where the time
-// that the processor takes is a large part of the device's (docs/decisions/0015-two-halves.md).
+// flight stands still. Two blocks of half the size keep it at work, but each write has a cost of its own, and where it
+// costs the same whatever its size (a rotating disk, a slow flush) two take twice as long. So both are measured, and
+// halves are written where the processor takes at least half as long as the device (docs/decisions/0015-two-halves.md).
 //
 // Pure; thread: one. Times are those of the volume's clock: a clock that stands never splits.
 class SplitRule {
@@ -26,13 +27,14 @@ class SplitRule {
     if (records_ >= kRecordsMin / 2) Weigh(&cost_of_record_, (now - begun_) / static_cast<double>(records_));
     records_ = 0;
   }
-  // A block of so many records was durable after this time.
-  void Written(std::size_t records, std::chrono::steady_clock::duration time) {
-    if (records >= kRecordsMin / 2) Weigh(&write_, time);
+  // The write of a block of so many records has ended. The device came to it when it was done with the one before.
+  void Written(std::size_t records, base::SteadyTime begun, base::SteadyTime now) {
+    if (records >= kRecordsMin / 2) Weigh(&write_, now - std::max(begun, written_));
+    written_ = now;
   }
   // Of so many records, that are handed out or on their way.
   bool PaysOff(std::size_t records) const {
-    return records >= kRecordsMin && write_.count() > 0 && cost_of_record_ * static_cast<double>(records) * 4 >= write_;
+    return records >= kRecordsMin && write_.count() > 0 && cost_of_record_ * static_cast<double>(records) * 2 >= write_;
   }
 
  private:
@@ -48,7 +50,8 @@ class SplitRule {
   Nanoseconds cost_of_record_{0};
   Nanoseconds write_{0};
   base::SteadyTime begun_;
-  std::size_t records_ = 0;  // Being handed out.
+  base::SteadyTime written_;  // The last one.
+  std::size_t records_ = 0;   // Being handed out.
 };
 
 }  // namespace mffs
