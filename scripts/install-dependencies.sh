@@ -51,6 +51,7 @@ lint   python3               the checks in tools/
 bench  curl                  metrics while a benchmark runs
 bench  fio                   the limit of the disk
 bench  libsqlite3-dev        a peer of the volume
+bench  linux-perf            where the processor time goes
 bench  python3               the benchmarks' programs
 bench  procps                processor time a mail
 TABLE
