@@ -102,10 +102,26 @@ json::object ToJson(const Job& job, const Outcome& outcome) {
   return out;
 }
 
+// What to do is what docs/cli.md says of exit code 4.
+std::string NotRepairable(const Job& job) {
+  std::string text = "NOT REPAIRABLE: a node would not start even then, so nothing was written. ";
+  if (job.with.index_folder.empty()) {
+    text +=
+        "If the index folder of the node is there (`index` in its data_folder), try `--index FOLDER` first: it has "
+        "what the snapshots of mailboxes have lost. Else s";
+  } else {
+    text += "The index folder is no help. S";
+  }
+  text += fmt::format(
+      "ave the mail with `posthorn mffs rescue {} DIRECTORY`, format a new volume, make the accounts again and put the "
+      "mails back from DIRECTORY",
+      job.options->path);
+  return text;
+}
+
 std::string Verdict(const Job& job, const Outcome& outcome, int exit_code) {
   if (exit_code == kExitNotRepairable) {
-    return "NOT REPAIRABLE: a node would not start even then, so nothing was written; save the mail with `posthorn "
-           "mffs rescue`";
+    return NotRepairable(job);
   }
   if (!outcome.report.has_changed) {
     return exit_code == kExitOk ? "there is nothing to repair"
@@ -167,7 +183,8 @@ int MffsRepair(const Invocation& invocation, const MffsRepairOptions& options) {
   ProgressBar bar(invocation.terminal().err, StyleFor(invocation.terminal().err, false), &clock);
   Job job{.options = &options, .keep = options.keep, .with = {}, .changed = mffs::Findings(), .left = mffs::Findings()};
   if (job.keep.empty()) job.keep = fmt::format("{}.undo-{}", options.path, std::time(nullptr));
-  job.with = {.scratch_folder = scratch.path(), .records_max = options.records_max};
+  job.with = {
+      .scratch_folder = scratch.path(), .index_folder = options.index_folder, .records_max = options.records_max};
   job.with.progress = [&bar](std::string_view step, std::uint64_t done, std::uint64_t total) {
     const bool is_bytes = step == "survey" || step == "blocks";
     bar.Update(step, is_bytes ? ProgressUnit::kBytes : ProgressUnit::kThings, done, total);
@@ -205,6 +222,10 @@ void AddMffsRepair(CLI::App* group, Invocation* invocation, MffsRepairOptions* o
       ->type_name("FILE")
       ->excludes(write)
       ->excludes(keep);
+  repair
+      ->add_option("--index", options->index_folder,
+                   "The node's index folder: what snapshots of mailboxes have lost is taken from it (only read)")
+      ->type_name("FOLDER");
   repair->add_option("--scratch", options->scratch, "Folder for a temporary index (default $TMPDIR or /tmp)")
       ->type_name("FOLDER");
   repair->add_option("--records-max", options->records_max, "Log records to hold in memory, 88 bytes each")
@@ -215,6 +236,7 @@ void AddMffsRepair(CLI::App* group, Invocation* invocation, MffsRepairOptions* o
       "3 without --write: something is to be done, no mail is lost, 4 a node would not start even then.\n"
       "Examples:\n  posthorn mffs repair /var/lib/posthorn/volume.mffs\n"
       "  posthorn mffs repair /var/lib/posthorn/volume.mffs --write --keep /mnt/usb/undo\n"
+      "  posthorn mffs repair /var/lib/posthorn/volume.mffs --index /var/lib/posthorn/index\n"
       "  posthorn mffs repair /var/lib/posthorn/volume.mffs --undo /mnt/usb/undo");
   invocation->SetAction(repair, [invocation, options] { return MffsRepair(*invocation, *options); });
 }

@@ -18,9 +18,10 @@ inline constexpr int kExitNotRepairable = 4;
 struct MffsRepairOptions {
   std::string path;
   bool write = false;
-  std::string keep;     // The undo file to make; empty: beside the volume.
-  std::string undo;     // The undo file to put back.
-  std::string scratch;  // Where a folder for the index is made and removed; empty: $TMPDIR or /tmp.
+  std::string keep;          // The undo file to make; empty: beside the volume.
+  std::string undo;          // The undo file to put back.
+  std::string index_folder;  // The index of the node that had the volume; empty: do without.
+  std::string scratch;       // Where a folder for the index is made and removed; empty: $TMPDIR or /tmp.
   std::uint64_t records_max = 20'000'000;
 };
 

@@ -251,8 +251,10 @@ async::Task<base::Result<>> WriteRepair(BlockDevice* device, SurveyedVolume volu
   if (!repair.records.empty()) {
     written = co_await AppendAll(&writer, Stream::kMeta, std::move(repair.records), &places);
   }
-  if (written.has_value() && repair.naming) {
-    written = co_await AppendAll(&writer, Stream::kMeta, repair.naming(places), &places);
+  for (const auto& naming : repair.naming) {
+    std::vector<Location> next;
+    if (written.has_value()) written = co_await AppendAll(&writer, Stream::kMeta, naming(places), &next);
+    places.insert(places.end(), next.begin(), next.end());
   }
   if (written.has_value()) {
     Checkpointer checkpointer(device, &table, &writer, kSurveyDeadline, recovered);

@@ -39,8 +39,9 @@ async::Task<base::Result<SurveyedVolume>> SurveyVolume(BlockDevice* device, Volu
 struct OwnerRepair {
   std::vector<OwnedRecord> records;  // To be appended to stream meta.
   std::vector<Location> to_release;
-  // Records that name the places of the first ones, which are given in their order; to be appended next. May be empty.
-  std::function<std::vector<OwnedRecord>(const std::vector<Location>& places)> naming{};
+  // Each in its turn: records that name places, to be appended next. It is given the places of all that were appended
+  // before, in their order.
+  std::vector<std::function<std::vector<OwnedRecord>(const std::vector<Location>& places)>> naming{};
   std::optional<std::string> owner_state{};  // Instead of the one that was found.
 };
 

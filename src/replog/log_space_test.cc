@@ -314,5 +314,27 @@ TEST_F(LogSpace, AFullVolumeRefusesAndServesAgainWhenMailGoes) {
   EXPECT_TRUE(again.has_value()) << again.error().message();
 }
 
+// Changes in a full volume go to stream meta, where notes of moves and the state of the log have a share that is theirs
+// alone. A change that has waited for room and is checked again has no more right to it than at first.
+TEST_F(LogSpace, AChangeThatWasRefusedOnceLeavesTheReserveAlone) {
+  MapCoordinator coordinator;
+  LogRig rig(Options(), &coordinator);
+  ASSERT_TRUE(rig.Open().has_value());
+  std::uint64_t n = 0;
+  while (rig.Put(kBox0, std::to_string(n), PatternText(n, 100'000)).has_value()) ++n;
+  ASSERT_GT(n, 100u);
+  // Nothing goes, so nothing is released or cleaned: what changes take does not come back.
+  const std::string change = std::string(1, 'c') + std::string(200'000, 'x');
+  std::uint64_t changes = 0;
+  base::Result<Committed> result = Committed{};
+  for (; result.has_value() && changes < 200; ++changes) result = rig.Put(kBox0, change, "");
+  ASSERT_FALSE(result.has_value()) << "after " << changes << " changes";
+  EXPECT_EQ(result.error().code(), base::Errc::kNoSpace);
+  EXPECT_GT(changes, 1u);
+  const base::Result<> state = rig.volume->Admit(mffs::Stream::kMeta, change.size(), mffs::Need::kState);
+  EXPECT_TRUE(state.has_value()) << state.error().message();
+  EXPECT_TRUE(rig.Close().has_value());
+}
+
 }  // namespace
 }  // namespace replog

@@ -31,12 +31,16 @@ class PlaceMender {
   }
 
  private:
+  // Its copy has rotted. A note of the way back would close a circle; a rescue finds the mail.
+  bool IsMovedAway(const mffs::Location& place) const { return moved_.Resolve(place) != place; }
+
   std::optional<replog::MovedRecord> MoveOfEntry(replog::PartitionId partition, replog::BodyId body,
                                                  const mffs::Location& place) const {
     const EntryPlace* const there = records_.FindMail(partition, body, place);
     if (there == nullptr || (there->place == place && there->is_live)) return std::nullopt;
     const EntryPlace* const found = records_.FindMail(partition, body, {});
     if (found->place == place || !found->is_live || !found->is_readable) return std::nullopt;
+    if (IsMovedAway(found->place)) return std::nullopt;
     return replog::MovedRecord{.type = static_cast<std::uint8_t>(replog::RecordType::kEntry),
                                .key_epoch = found->epoch.value(),
                                .key_index = found->index.value(),
@@ -50,6 +54,7 @@ class PlaceMender {
     for (const PartPlace& part : records_.PartsOf(body)) {
       if (part.part != number || !part.is_live || !part.is_readable) continue;
       if (part.place == place) return std::nullopt;
+      if (IsMovedAway(part.place)) continue;
       if (other == nullptr) other = &part;
     }
     if (other == nullptr) return std::nullopt;

@@ -14,6 +14,7 @@
 #include "salvage/log_mending.h"
 #include "salvage/place_mending.h"
 #include "salvage/snapshot_mending.h"
+#include "store/saved_index.h"
 
 namespace salvage {
 namespace {
@@ -44,6 +45,7 @@ struct Job {
   mffs::Findings* changed;
   mffs::Findings* left;
   RepairReport report;
+  std::unique_ptr<store::SavedIndex> index{};  // Null: none was given.
 };
 
 // One look at the volume, and what it takes to mend it.
@@ -108,6 +110,36 @@ async::Task<base::Result<>> MendPlacesOf(Job* job, Round* round, const mffs::Rec
   co_return base::Result<>();
 }
 
+// True: something was mended.
+async::Task<bool> MendSnapshots(Job* job, Round* round, const mffs::RecordReader* reader) {
+  // Owners: the callbacks that name its records.
+  const auto snapshots =
+      std::make_shared<SnapshotMender>(SnapshotMender::Sources{.reader = reader,
+                                                               .records = &round->records,
+                                                               .index = job->index.get(),
+                                                               .lost_records = round->volume.dropped_records},
+                                       job->changed);
+  for (const auto& saved : round->state.partitions) co_await snapshots->Mend(saved);
+  if (!snapshots->has_changed()) co_return false;
+  mffs::OwnerRepair& repair = round->repair;
+  const std::size_t before = repair.records.size();
+  std::ranges::move(snapshots->TakeRecords(), std::back_inserter(repair.records));
+  std::ranges::copy(snapshots->to_release(), std::back_inserter(repair.to_release));
+  repair.naming.emplace_back([snapshots, before](const std::vector<mffs::Location>& places) {
+    return snapshots->Ends(std::span(places).subspan(before));
+  });
+  repair.naming.emplace_back([snapshots, before](const std::vector<mffs::Location>& places) {
+    return snapshots->Notes(std::span(places).subspan(before));
+  });
+  for (auto& saved : round->state.partitions) {
+    const auto committed = snapshots->committed().find(saved.partition);
+    if (committed == snapshots->committed().end()) continue;
+    saved.committed = std::max(saved.committed, committed->second);
+    repair.owner_state = round->state.Encode();
+  }
+  co_return true;
+}
+
 bool HasDamage(const Round& round) {
   return !round.volume.recovered.report.corruptions.empty() || round.volume.dropped_records > 0;
 }
@@ -123,22 +155,13 @@ async::Task<base::Result<bool>> RunRound(Job* job) {
   round.repair = std::move(mending.volume);
   const mffs::RecordReader reader(job->device, round.volume.recovered.superblock.geometry, mffs::kSurveyDeadline);
   CO_RETURN_IF_ERROR(co_await MendPlacesOf(job, &round, &reader));
-  const auto snapshots =
-      std::make_shared<SnapshotMender>(&reader, &round.records, round.volume.dropped_records, job->changed);
-  for (const auto& saved : round.state.partitions) co_await snapshots->Mend(saved);
-  const std::size_t before = round.repair.records.size();
-  if (snapshots->has_changed()) {
-    std::ranges::move(snapshots->TakeRecords(), std::back_inserter(round.repair.records));
-    round.repair.naming = [snapshots, before](const std::vector<mffs::Location>& places) {
-      return snapshots->Notes(std::span(places).subspan(before));
-    };
-  }
+  const bool has_mended_snapshots = co_await MendSnapshots(job, &round, &reader);
   const bool has_changed = round.volume.has_changed || !round.repair.records.empty() ||
-                           !round.repair.to_release.empty() || snapshots->has_changed();
+                           !round.repair.to_release.empty() || has_mended_snapshots;
   if (!has_changed) co_return false;
   job->report.has_changed = true;
   CO_RETURN_IF_ERROR(co_await mffs::WriteRepair(job->device, std::move(round.volume), std::move(round.repair)));
-  co_return snapshots->has_changed();
+  co_return has_mended_snapshots;
 }
 
 async::Task<base::Result<>> MendVolume(Job* job) {
@@ -158,6 +181,9 @@ async::Task<base::Result<RepairReport>> Repair(mffs::BlockDevice* device, Repair
                                                mffs::Findings* changed, mffs::Findings* left) {
   const std::uint64_t records_max = options.records_max;
   Job job{.device = device, .options = std::move(options), .changed = changed, .left = left, .report = {}};
+  if (!job.options.index_folder.empty()) {
+    ASSIGN_OR_CO_RETURN(job.index, store::SavedIndex::Open(job.options.index_folder));
+  }
   CO_RETURN_IF_ERROR(co_await MendVolume(&job));
   MailCheckOptions check{
       .scratch_folder = job.options.scratch_folder, .records_max = records_max, .progress = job.options.progress};

@@ -17,6 +17,9 @@ namespace salvage {
 
 struct RepairOptions {
   std::string scratch_folder;  // As that of a check.
+  // The index of the node that had the volume: what its mailbox partitions' snapshots have lost is taken from it. Never
+  // written. Empty: none.
+  std::string index_folder{};
   std::uint64_t records_max = 20'000'000;
   // What is being done ("survey", then the steps of a check), and how far it is; may be empty.
   std::function<void(std::string_view step, std::uint64_t done, std::uint64_t total)> progress{};
@@ -38,7 +41,7 @@ struct RepairReport {
 // give a device over the image (mffs::OverlayDevice). A mail of which only bytes are lost is left as it is. Snapshots
 // and notes of moved records are made anew from other records (SnapshotMender, MendPlaces); will_start is false when
 // that cannot be done without losing mail. Borrows device and findings. Errors: nothing can be done at all (kCorrupt,
-// kUnsupported), kNoSpace, kIo.
+// kUnsupported), the index cannot be opened (kNotFound, kUnsupported, kCorrupt, kIo), kNoSpace, kIo.
 async::Task<base::Result<RepairReport>> Repair(mffs::BlockDevice* device, RepairOptions options,
                                                mffs::Findings* changed, mffs::Findings* left);
 

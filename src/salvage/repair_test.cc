@@ -35,22 +35,22 @@ struct Repaired {
   }
 };
 
-async::Task<base::Result<RepairReport>> PlanAndApply(mffs::BlockDevice* device, std::string scratch,
+async::Task<base::Result<RepairReport>> PlanAndApply(mffs::BlockDevice* device, RepairOptions options,
                                                      mffs::Findings* changed, mffs::Findings* left) {
   mffs::OverlayDevice overlay(co_await asio::this_coro::executor, device);
-  ASSIGN_OR_CO_RETURN(RepairReport report,
-                      co_await Repair(&overlay, {.scratch_folder = std::move(scratch)}, changed, left));
+  ASSIGN_OR_CO_RETURN(RepairReport report, co_await Repair(&overlay, std::move(options), changed, left));
   CO_RETURN_IF_ERROR(co_await mffs::ApplyWrites(&overlay, device, 10s));
   co_return report;
 }
 
-Repaired RepairImage(const mffs::SimImage& image) {
+Repaired RepairImage(const mffs::SimImage& image, const std::string& index_folder = {}) {
   asio::io_context context{1};
   mffs::SimDevice device(context.get_executor(), image);
   const store::TestFolder folder;
   Repaired repaired{.changed = mffs::Findings(), .left = mffs::Findings(), .image = image};
-  repaired.report =
-      async::RunTask(context, PlanAndApply(&device, (folder / "index").string(), &repaired.changed, &repaired.left));
+  repaired.report = async::RunTask(
+      context, PlanAndApply(&device, {.scratch_folder = (folder / "index").string(), .index_folder = index_folder},
+                            &repaired.changed, &repaired.left));
   repaired.image = device.Snapshot();
   repaired.operations = device.counters().writes;
   return repaired;
@@ -199,7 +199,7 @@ TEST(Repair, CanBeCutAnywhereAndBegunAgain) {
     const store::TestFolder folder;
     mffs::Findings changed;
     mffs::Findings left;
-    asio::co_spawn(context, PlanAndApply(&device, (folder / "index").string(), &changed, &left),
+    asio::co_spawn(context, PlanAndApply(&device, {.scratch_folder = (folder / "index").string()}, &changed, &left),
                    [](const std::exception_ptr&, const base::Result<RepairReport>&) {});
     context.run();
     ASSERT_TRUE(device.PowerWasCut());
@@ -279,6 +279,162 @@ TEST(Repair, MendsADamagedSnapshot) {
     rig.Deliver("alice@example.test", "afterwards", 3'000);
   }
   EXPECT_GE(mended, 6);
+}
+
+// What the mailboxes hold: equal texts, equal states.
+std::string MailboxState(MailRig& rig) {
+  std::string digests;
+  for (const std::uint32_t partition : {0u, 1u}) {
+    store::StateDigest digest;
+    rig.node.Do(rig.node.store().WriteSnapshot(replog::PartitionId(partition), &digest));
+    digests += std::to_string(digest.value()) + " ";
+  }
+  return digests;
+}
+
+// Records of the log that are live when the node has written its snapshots anew.
+std::size_t LiveRecordsAfterSnapshots(MailRig& rig) {
+  SnapshotAll(rig);
+  return LogRecordsOf(rig.Image(), {replog::RecordType::kEntry, replog::RecordType::kPart,
+                                    replog::RecordType::kSnapshotPiece, replog::RecordType::kSnapshotEnd})
+      .size();
+}
+
+// The index as a stop leaves it. RocksDB may drop files meanwhile: until a copy was whole.
+void CopyIndexOf(MailRig& rig, const std::filesystem::path& to) {
+  rig.node.Restart();
+  std::error_code failed;
+  do {
+    std::filesystem::remove_all(to);
+    failed.clear();
+    std::filesystem::copy(rig.node.index_folder(), to, std::filesystem::copy_options::recursive, failed);
+  } while (failed == std::errc::no_such_file_or_directory);
+  CHECK(!failed);
+}
+
+// A volume whose snapshots are of a while ago, and the index of then or of now.
+struct VolumeAndIndex {
+  explicit VolumeAndIndex(MailRig& rig, bool is_of_now) {
+    rig.Fill();
+    SnapshotAll(rig);
+    const store::MailboxId bobs(rig.node.Do(rig.node.store().FindAccount("bob@example.test")).id.value());
+    rig.node.Do(rig.node.store().StoreFlags(bobs, {1}, store::FlagsChange::kAdd,
+                                            {.system = store::Flags::kSeen, .keywords = {"$Tail"}}));
+    if (!is_of_now) CopyIndexOf(rig, folder / "saved");
+    rig.Deliver("bob@example.test", "tail", 3'000);
+    rig.Deliver("alice@example.test", "largetail", 900'000);
+    // Its parts are given up by an entry that the index has applied.
+    rig.node.Do(rig.node.store().Expunge(bobs, {2}, false));
+    image = rig.Image();
+    state = MailboxState(rig);
+    if (is_of_now) CopyIndexOf(rig, folder / "saved");
+    rig.node.RestartOn(image);
+    live_records = LiveRecordsAfterSnapshots(rig);
+  }
+  std::string index() const { return (folder / "saved").string(); }
+
+  store::TestFolder folder;
+  mffs::SimImage image = mffs::SimImage(1u << 20);
+  std::string state;
+  std::size_t live_records = 0;
+};
+
+class RepairWithIndex : public testing::TestWithParam<bool> {};
+INSTANTIATE_TEST_SUITE_P(Age, RepairWithIndex, testing::Bool(),
+                         [](const auto& info) { return info.param ? "OfNow" : "OfAWhileAgo"; });
+
+// The index folder has what the volume has lost, whether it is ahead of the snapshot by little or by all.
+TEST_P(RepairWithIndex, MendsTheStateOfMailboxes) {
+  MailRig rig;
+  const VolumeAndIndex before(rig, GetParam());
+  const CheckedMail sound = CheckImage(before.image);
+  const std::set<std::string> rescued = RescueImage(before.image).WholeBytes();
+  std::set<std::uint32_t> tried;
+  for (const LogRecord& record : LogRecordsOf(before.image, {replog::RecordType::kSnapshotPiece})) {
+    if (!IsMailboxState(record) || !tried.insert(record.key.partition).second) continue;
+    SCOPED_TRACE("partition " + std::to_string(record.key.partition));
+    mffs::SimImage rotten = before.image;
+    // Cleaning may have moved it, and its old place is not yet given up.
+    for (const LogRecord& copy : LogRecordsOf(before.image, {replog::RecordType::kSnapshotPiece})) {
+      if (IsMailboxState(copy) && copy.key.partition == record.key.partition) rotten.FlipBit(copy.offset + 10, 2);
+    }
+    EXPECT_FALSE(RepairImage(rotten).report->will_start);
+    // The second time the end, too: it cannot be made from pieces of which one is lost.
+    for (const LogRecord& end : LogRecordsOf(before.image, {replog::RecordType::kSnapshotEnd})) {
+      if (tried.size() == 2 && end.key.partition == record.key.partition) rotten.FlipBit(end.offset + 10, 2);
+    }
+    const Repaired repaired = RepairImage(rotten, before.index());
+    ASSERT_TRUE(repaired.report) << repaired.report.error().message();
+    EXPECT_TRUE(repaired.report->will_start) << repaired.Sentences();
+    EXPECT_EQ(repaired.left.count(mffs::Severity::kDamage), 0u) << repaired.Sentences();
+    EXPECT_EQ(repaired.report->check.mails_damaged, 0u) << repaired.Sentences();
+    EXPECT_EQ(repaired.report->replaced_entries, 0u) << repaired.Sentences();
+    EXPECT_EQ(repaired.report->check.mails_in_mailboxes, sound.result->mails_in_mailboxes);
+    EXPECT_TRUE(RescueImage(repaired.image).WholeBytes() == rescued) << "a rescue gives other mail than before";
+    EXPECT_FALSE(RepairImage(repaired.image).report->has_changed) << "it does not rest";
+    rig.node.RestartOn(repaired.image);
+    EXPECT_EQ(MailboxState(rig), before.state);
+    EXPECT_EQ(LiveRecordsAfterSnapshots(rig), before.live_records) << "what was given up stays on the disk";
+    rig.node.Restart(store::TestIndex::kDeleted);
+    EXPECT_EQ(MailboxState(rig), before.state);
+    EXPECT_EQ(CheckImage(rig.Image()).damage(), 0u);
+    rig.Deliver("alice@example.test", "afterwards", 3'000);
+  }
+  EXPECT_EQ(tried.size(), 2u);
+}
+
+// A note of the way back, from the copy to the original, would send a start round in a circle.
+TEST(Repair, MendsAMovedSnapshotWhoseOriginalIsStillThere) {
+  MailRig rig;
+  const VolumeAndIndex before(rig, false);
+  std::size_t pieces = 0;
+  std::set<std::pair<std::uint32_t, std::uint64_t>> keys;
+  for (const LogRecord& record :
+       LogRecordsOf(before.image, {replog::RecordType::kSnapshotPiece, replog::RecordType::kSnapshotEnd})) {
+    if (IsQueue(replog::PartitionId(record.key.partition))) continue;
+    SCOPED_TRACE("type " + std::to_string(record.key.type) + " of partition " + std::to_string(record.key.partition) +
+                 " at " + std::to_string(record.offset));
+    ++pieces;
+    keys.emplace(record.key.partition, std::uint64_t{record.key.type} << 32 | record.key.index);
+    mffs::SimImage rotten = before.image;
+    rotten.FlipBit(record.offset + 10, 2);
+    const Repaired repaired = RepairImage(rotten);
+    ASSERT_TRUE(repaired.report) << repaired.report.error().message();
+    EXPECT_TRUE(repaired.report->will_start) << repaired.Sentences();
+    rig.node.RestartOn(repaired.image);
+    EXPECT_EQ(MailboxState(rig), before.state);
+  }
+  EXPECT_GT(pieces, keys.size()) << "nothing was there twice";
+}
+
+// What is newer than the index, or of another log, must not be taken for what the index says.
+TEST(Repair, TakesNothingFromAnIndexThatDoesNotFit) {
+  MailRig rig;
+  VolumeAndIndex old(rig, false);
+  rig.Deliver("bob@example.test", "later", 3'000);
+  rig.Deliver("alice@example.test", "later too", 3'000);
+  SnapshotAll(rig);
+  const mffs::SimImage newer = rig.Image();
+  MailRig other;
+  other.node.AddAccount("alice@example.test");
+  other.node.AddAccount("bob@example.test");
+  SnapshotAll(other);
+  const mffs::SimImage shorter = other.Image();
+  int tried = 0;
+  for (const mffs::SimImage& image : {newer, shorter}) {
+    for (const LogRecord& record : LogRecordsOf(image, {replog::RecordType::kSnapshotPiece})) {
+      if (!IsMailboxState(record)) continue;
+      mffs::SimImage rotten = image;
+      rotten.FlipBit(record.offset + 10, 2);
+      const Repaired repaired = RepairImage(rotten, old.index());
+      ASSERT_TRUE(repaired.report) << repaired.report.error().message();
+      EXPECT_FALSE(repaired.report->will_start) << repaired.Sentences();
+      EXPECT_THAT(repaired.Sentences(), HasSubstr("it is older, or of another log"));
+      ++tried;
+    }
+  }
+  EXPECT_GE(tried, 4);
+  EXPECT_FALSE(RepairImage(newer, (old.folder / "nothing").string()).report.has_value());
 }
 
 // Cleaning moves mail that stays from among mail that goes. The next snapshot makes its notes unneeded: until one

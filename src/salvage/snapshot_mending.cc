@@ -36,18 +36,26 @@ std::vector<mffs::OwnedRecord> NotesOf(replog::PartitionId partition, const std:
 
 async::Task<void> SnapshotMender::Mend(replog::OwnerState::PartitionState saved) {
   if (saved.snapshot_reached == replog::Index()) co_return;
-  Snapshot snapshot{.saved = saved, .key_epoch = 0, .pieces = {}, .notes = {}, .made = {}};
+  Snapshot snapshot{
+      .saved = saved, .key_epoch = 0, .pieces = {}, .notes = {}, .made = {}, .ends = {}, .to_release = {}};
   const auto end = co_await FindEnd(&snapshot);
-  if (!end.has_value()) co_return;
+  bool is_mended = end.has_value();
+  if (end.has_value()) {
+    co_await LoadPieces(&snapshot, &*end);
+    is_mended = co_await MendPieces(&snapshot);
+  }
+  if (!is_mended) is_mended = co_await TakeFromIndex(&snapshot);
+  if (is_mended && !snapshot.notes.empty()) Keep(std::move(snapshot));
+}
+
+async::Task<void> SnapshotMender::LoadPieces(Snapshot* snapshot, const replog::SnapshotEnd* end) {
   for (const replog::PiecePlace& place : end->pieces) {
     Piece piece{.place = {.location = records_->moved().Resolve(place.location), .kind = place.kind}, .body = {}};
-    auto record = co_await ReadPiece(saved.partition, piece.place.location);
+    auto record = co_await ReadPiece(snapshot->saved.partition, piece.place.location);
     piece.is_readable = record.has_value();
     if (record.has_value()) piece.body = std::move(record->body);
-    snapshot.pieces.push_back(std::move(piece));
+    snapshot->pieces.push_back(std::move(piece));
   }
-  const bool is_mended = co_await MendPieces(&snapshot);
-  if (is_mended && !snapshot.notes.empty()) Keep(std::move(snapshot));
 }
 
 async::Task<std::optional<replog::SnapshotEnd>> SnapshotMender::FindEnd(Snapshot* snapshot) {
@@ -64,14 +72,7 @@ async::Task<std::optional<replog::SnapshotEnd>> SnapshotMender::FindEnd(Snapshot
     auto end = replog::SnapshotEnd::Decode(record->head, record->body);
     if (!end.has_value()) continue;
     snapshot->key_epoch = record->key.epoch;
-    if (place != wanted) {
-      snapshot->notes.push_back({.partition = saved.partition,
-                                 .move = {.type = kEndType,
-                                          .key_epoch = record->key.epoch,
-                                          .key_index = record->key.index,
-                                          .from = wanted,
-                                          .to = place}});
-    }
+    if (place != wanted) Point(snapshot, *record, wanted, place);
     co_return *std::move(end);
   }
   co_return EndFromPieces(snapshot, wanted);
@@ -158,16 +159,27 @@ async::Task<void> SnapshotMender::FindPiece(Snapshot* snapshot, std::size_t numb
     if (!other.is_readable || other.kind != piece.place.kind) continue;
     auto record = co_await ReadPiece(partition, other.place);
     if (!record.has_value()) continue;
-    snapshot->notes.push_back({.partition = partition,
-                               .move = {.type = kPieceType,
-                                        .key_epoch = other.key_epoch,
-                                        .key_index = number,
-                                        .from = piece.place.location,
-                                        .to = other.place}});
+    Point(snapshot, *record, piece.place.location, other.place);
     piece.body = std::move(record->body);
     piece.is_readable = true;
     co_return;
   }
+}
+
+// What is looked for at `from` is `record`, at `to`. Where a note says that it went from there to `from`, and the copy
+// is what has rotted, a note of the way back would close a circle: then it is written once more.
+void SnapshotMender::Point(Snapshot* snapshot, const mffs::Record& record, mffs::Location from, mffs::Location to) {
+  Note note{.partition = snapshot->saved.partition,
+            .move = {.type = record.key.type,
+                     .key_epoch = record.key.epoch,
+                     .key_index = record.key.index,
+                     .from = from,
+                     .to = to}};
+  if (records_->moved().Resolve(to) != to) {
+    note.made = snapshot->made.size();
+    snapshot->made.push_back({.key = record.key, .head = record.head, .body = record.body});
+  }
+  snapshot->notes.push_back(std::move(note));
 }
 
 async::Task<std::optional<std::string>> SnapshotMender::Rebuild(const Snapshot* snapshot, std::size_t number) {
@@ -192,15 +204,30 @@ async::Task<std::optional<mffs::Record>> SnapshotMender::ReadPiece(replog::Parti
 void SnapshotMender::Keep(Snapshot snapshot) {
   for (Note& note : snapshot.notes) {
     if (note.made.has_value()) *note.made += records_made_.size();
+    if (note.end.has_value()) *note.end += ends_.size();
     notes_.push_back(note);
   }
+  for (MadeEnd& end : snapshot.ends) {
+    end.pieces_made += records_made_.size();
+    ends_.push_back(std::move(end));
+  }
   std::ranges::move(snapshot.made, std::back_inserter(records_made_));
+  records_made_count_ = records_made_.size();
+  std::ranges::move(snapshot.to_release, std::back_inserter(to_release_));
+  if (snapshot.is_from_index) committed_[snapshot.saved.partition] = snapshot.saved.committed;
+  Report(snapshot);
+}
+
+void SnapshotMender::Report(const Snapshot& snapshot) {
   const std::string name = NameOf(snapshot.saved.partition);
   mffs::Finding finding{
       .severity = snapshot.repeats_deliveries ? mffs::Severity::kDamage : mffs::Severity::kWarning,
       .kind = "snapshot",
       .sentence =
-          snapshot.repeats_deliveries
+          snapshot.is_from_index
+              ? fmt::format("the snapshot of {} is damaged: it is made anew from the index; nothing of it is lost",
+                            name)
+          : snapshot.repeats_deliveries
               ? fmt::format("the snapshot of {} is damaged: it is made anew from the entries of its mails; those "
                             "in the damaged piece count as not yet delivered to anybody, and not held",
                             name)
@@ -211,11 +238,24 @@ void SnapshotMender::Keep(Snapshot snapshot) {
   findings_->Add(std::move(finding));
 }
 
+std::vector<mffs::OwnedRecord> SnapshotMender::Ends(std::span<const mffs::Location> places) const {
+  std::vector<mffs::OwnedRecord> ends;
+  for (const MadeEnd& made : ends_) {
+    replog::SnapshotEnd end = made.end;
+    for (std::size_t i = 0; i < made.kinds.size(); ++i) {
+      end.pieces.push_back({.location = places[made.pieces_made + i], .kind = made.kinds[i]});
+    }
+    ends.push_back({.key = made.key, .head = end.EncodeHead(), .body = end.EncodeBody()});
+  }
+  return ends;
+}
+
 std::vector<mffs::OwnedRecord> SnapshotMender::Notes(std::span<const mffs::Location> places) const {
   std::map<replog::PartitionId, std::vector<replog::MovedRecord>> by_partition;
   for (const Note& note : notes_) {
     replog::MovedRecord move = note.move;
     if (note.made.has_value()) move.to = places[*note.made];
+    if (note.end.has_value()) move.to = places[records_made_count_ + *note.end];
     by_partition[note.partition].push_back(move);
   }
   std::vector<mffs::OwnedRecord> notes;

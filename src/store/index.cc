@@ -35,11 +35,6 @@ class ExpiredIdFilter final : public rocksdb::CompactionFilter {
   const IdHorizons* horizons_;
 };
 
-// Not a partition's: mailbox partitions stay below 2^31 and queue partitions do not live here.
-std::string VersionKey() {
-  return RowKey(replog::PartitionId(UINT32_MAX), RowKind::kPartition).text();
-}
-
 rocksdb::Options MakeOptions(std::uint64_t memory_bytes, const rocksdb::CompactionFilter* filter) {
   rocksdb::Options options;
   options.create_if_missing = true;
@@ -123,7 +118,7 @@ rocksdb::Status Index::OpenDatabase(const std::string& folder) {
   if (!status.ok()) return status;
   db_.reset(db);
   std::string version;
-  status = db_->Get(rocksdb::ReadOptions(), VersionKey(), &version);
+  status = db_->Get(rocksdb::ReadOptions(), IndexVersionKey().text(), &version);
   if (status.ok()) {
     if (version == std::to_string(kFormatVersion)) return status;
     return rocksdb::Status::NotSupported("index format version " + version + ", this program reads " +
@@ -134,7 +129,12 @@ rocksdb::Status Index::OpenDatabase(const std::string& folder) {
   rows->SeekToFirst();
   if (rows->Valid()) return rocksdb::Status::NotSupported("rows without a format version");
   if (!rows->status().ok()) return rows->status();
-  return db_->Put(UnloggedWrites(), VersionKey(), std::to_string(kFormatVersion));
+  return db_->Put(UnloggedWrites(), IndexVersionKey().text(), std::to_string(kFormatVersion));
+}
+
+// Not a partition's: mailbox partitions stay below 2^31 and queue partitions do not live here.
+RowKey IndexVersionKey() {
+  return RowKey(replog::PartitionId(UINT32_MAX), RowKind::kPartition);
 }
 
 rocksdb::WriteOptions UnloggedWrites() {

@@ -13,6 +13,7 @@
 
 #include "base/result.h"
 #include "replog/types.h"
+#include "store/keys.h"
 
 namespace store {
 
@@ -46,6 +47,9 @@ class Index {
   rocksdb::Options options_;
   std::unique_ptr<rocksdb::DB> db_;
 };
+
+// Where the format version stands, as text.
+RowKey IndexVersionKey();
 
 // Without the WAL: what is lost in a crash comes again from the log.
 rocksdb::WriteOptions UnloggedWrites();

@@ -138,7 +138,7 @@ bool SalvagedIndex::IsSound(std::string_view key, std::string_view value) {
     case RowKind::kWatermark:
       return key.size() == 5 && IsWatermark(value);
     case RowKind::kRelease:
-      return false;  // Never in a snapshot.
+      return key.size() == 9;  // Only in a snapshot that a repair has made of an index.
   }
   return false;
 }

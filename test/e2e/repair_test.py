@@ -6,12 +6,14 @@ import os
 import shutil
 import smtplib
 import subprocess
+import sys
 import unittest
 
 from posthorn_node import POSTHORN, Node, message
 
 ALICE = "alice@example.test"
 MAILS = 12
+READER = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", "tools", "mffs_reader.py")
 
 
 def mffs(*arguments):
@@ -95,6 +97,60 @@ class RepairTest(unittest.TestCase):
         late = mffs("repair", self.volume, "--undo", self.undo + "2")
         self.assertEqual(late.returncode, 1, late.stdout)
         self.assertIn("used since", late.stderr)
+
+    def rot_mailbox_snapshots(self):
+        """A bit of each mailbox partition's state, which nothing else on the volume has."""
+        listed = subprocess.run([sys.executable, READER, self.volume, "--records", "--json"], capture_output=True, text=True, check=True)
+        plan = json.loads(listed.stdout)
+        pieces = [record for record in plan["records"] if record["type"] == 3 and record["partition"] < 1 << 31]
+        self.assertTrue(pieces)
+        with open(self.volume, "r+b") as file:
+            for piece in pieces:
+                file.seek((1 << 20) + piece["segment"] * plan["volume"]["segment_bytes"] + piece["offset"] + 60)
+                byte = file.read(1)
+                file.seek(-1, os.SEEK_CUR)
+                file.write(bytes([byte[0] ^ 4]))
+
+    def make_snapshots(self):
+        """Much that only the log needs: its snapshot lets it go."""
+        with smtplib.SMTP("127.0.0.1", self.node.ports["smtp"]) as client:
+            for _ in range(80):
+                client.sendmail("you@example.org", [ALICE], message("gone", "x" * 70 + "\r\n" * 45000))
+        client = imaplib.IMAP4("127.0.0.1", self.node.ports["imap"])
+        client.login(ALICE, "posthorn")
+        client.select("INBOX")
+        client.store(f"{MAILS + 1}:*", "+FLAGS", "(\\Deleted)")
+        client.expunge()
+        client.logout()
+
+    def test_snapshots_of_mailboxes(self):
+        before = self.subjects()
+        self.make_snapshots()
+        self.node.stop()
+        index = os.path.join(self.node.folder, "index")
+        saved = os.path.join(self.node.folder, "saved")
+        shutil.copytree(index, saved)
+        shutil.rmtree(index)
+        self.rot_mailbox_snapshots()
+
+        refused = mffs("repair", self.volume, "--write")
+        self.assertEqual(refused.returncode, 4, refused.stdout + refused.stderr)
+        self.assertIn("NOT REPAIRABLE: a node would not start even then, so nothing was written. If the index folder of the node is there "
+                      "(`index` in its data_folder), try `--index FOLDER` first", refused.stdout)
+        self.assertIn(f"Else save the mail with `posthorn mffs rescue {self.volume} DIRECTORY`, format a new volume, make the accounts "
+                      "again and put the mails back from DIRECTORY", refused.stdout)
+        nowhere = mffs("repair", self.volume, "--index", index)
+        self.assertEqual(nowhere.returncode, 2, nowhere.stdout)
+        self.assertIn("there is no index in", nowhere.stderr)
+
+        saved_files = {name: image(os.path.join(saved, name)) for name in os.listdir(saved)}
+        done = mffs("repair", self.volume, "--index", saved, "--write", "--keep", self.undo)
+        self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
+        self.assertIn("made anew from the index; nothing of it is lost", done.stdout)
+        self.assertEqual({name: image(os.path.join(saved, name)) for name in os.listdir(saved)}, saved_files, "the index was written to")
+        self.node.start()
+        self.assertEqual(self.subjects(), before)
+        self.node.kill()
 
     def test_what_is_no_volume(self):
         self.node.kill()

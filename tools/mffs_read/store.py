@@ -147,6 +147,7 @@ class StoreState:
         self.next_number = 1
         self.uid_validity_floor = 0
         self.time = self.horizon = 0
+        self.applied = 0            # The last entry of which the snapshot shows the effect.
         self.accounts = {}
         self.mailboxes = {}
         self.delivered = set()      # (queue partition, index, recipient)
@@ -167,7 +168,8 @@ class StoreState:
         kind, fields = key[:1], Cursor(key[1:], "a row's key")
         number = lambda: int.from_bytes(fields.take(4), "big")
         if kind == b"P":
-            value.varint(), value.varint(), value.varint()
+            value.varint()
+            self.applied, _ = value.varint(), value.varint()
             self.next_number, self.uid_validity_floor = value.varint(), value.varint()
             self.time, self.horizon = value.i64(), value.i64()
         elif kind == b"A":
@@ -237,7 +239,7 @@ class StoreState:
     # Entries
 
     def apply(self, entry):
-        if entry.type == 0:
+        if entry.type == 0 or entry.index <= self.applied:
             return
         cursor = Cursor(entry.meta(), f"entry {entry.index} of mailbox partition {self.partition:08x}")
         handler = self._HANDLERS.get(entry.type)
