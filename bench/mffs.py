@@ -12,7 +12,7 @@ the plain disk and on one limited to 200 operations/s and 100 MB/s, which is a t
 mailbox (write amplification of a volume of 2 GiB that stays 80 % full, in 1,023 segments as 16 GiB has, while mails are deleted: any mail, or of five
 deletions four of the same fifth of the mails); streams (the same of parked mail among transit mail, with the parked in a stream of their own and without).
 
-Usage: mffs.py [--seconds 1.5] [--pairs 3] [--quick] [--cases CASE ...]
+Usage: mffs.py [--seconds 1.5] [--pairs 5] [--quick] [--cases CASE ...]
 """
 
 import argparse
@@ -79,6 +79,7 @@ def run_engine(engine, size, writers, seconds, *more):
     os.makedirs(PEER_FOLDER)
     answer = run_load(["--engine", engine, "--folder", PEER_FOLDER, "--seconds", str(seconds), "--warm-up", str(WARM_UP), *common])
     shutil.rmtree(PEER_FOLDER)
+    os.sync()  # What it leaves to write is not the next one's to bear.
     return answer
 
 
@@ -227,12 +228,12 @@ def measure(results, case, seconds, pairs):
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--seconds", type=float, help="a run (1.5; with --quick 1)")
-    parser.add_argument("--pairs", type=int, help="rounds (3; with --quick 1)")
+    parser.add_argument("--pairs", type=int, help="rounds (5; with --quick 1)")
     parser.add_argument("--quick", action="store_true", help="about 2 minutes: one round of the cases that have bars")
     parser.add_argument("--cases", nargs="+", choices=CASES, metavar="CASE", help=", ".join(CASES))
     arguments = parser.parse_args()
     seconds = arguments.seconds or (1 if arguments.quick else 1.5)
-    pairs = arguments.pairs or (1 if arguments.quick else 3)
+    pairs = arguments.pairs or (1 if arguments.quick else 5)
     os.makedirs(FOLDER, exist_ok=True)
     build()
     results = Results("mffs")

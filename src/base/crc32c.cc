@@ -103,10 +103,12 @@ std::uint32_t Crc32c(std::span<const std::byte> bytes, std::uint32_t seed) {
 }
 
 std::uint32_t CopyWithCrc32c(std::byte* to, std::span<const std::byte> from, std::uint32_t seed, CopyTo where) {
-  if (where == CopyTo::kCache) return Checksum<StoreToCache>(from, seed, to);
-  const std::uint32_t checksum = Checksum<StoreToMemory>(from, seed, to);
-  _mm_sfence();  // Such stores are not ordered before what tells a device or another thread of them.
-  return checksum;
+  return where == CopyTo::kCache ? Checksum<StoreToCache>(from, seed, to) : Checksum<StoreToMemory>(from, seed, to);
+}
+
+// Such stores are not ordered before what tells of them.
+void EndCopiesToMemory() {
+  _mm_sfence();
 }
 
 std::uint32_t JoinCrc32c(std::uint32_t first, std::uint32_t second, std::size_t second_bytes) {

@@ -12,8 +12,9 @@ namespace base {
 std::uint32_t Crc32c(std::span<const std::byte> bytes, std::uint32_t seed = 0);
 
 // Whether what is copied stays in the processor's cache, or goes past it: for what only a device reads next, and which
-// is more than a cache holds. Another thread or a device may read the bytes when the call returns, either way.
+// is more than a cache holds. Before a device or another thread reads what went past it, EndCopiesToMemory().
 enum class CopyTo { kCache, kMemory };
+void EndCopiesToMemory();
 
 // Copies `from` to `to`, which do not overlap, and gives its checksum: one pass over memory for both.
 std::uint32_t CopyWithCrc32c(std::byte* to, std::span<const std::byte> from, std::uint32_t seed = 0,

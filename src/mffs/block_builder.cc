@@ -78,6 +78,7 @@ void BlockBuilder::Clear() {
 
 base::MutableByteSpan BlockBuilder::Seal(const BlockPlace& place, BlockHeader header, const Uuid& uuid) {
   place_ = place;
+  base::EndCopiesToMemory();
   const std::uint32_t block_start = static_cast<std::uint32_t>(place.first_sector * kSectorBytes);
   for (std::uint32_t i = 0; i < record_count(); ++i) {
     PlaceRecord(block() + record_offsets_[i], place.seed, block_start + record_offsets_[i], place.first_ordinal + i,
