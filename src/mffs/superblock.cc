@@ -7,6 +7,7 @@
 #include <fmt/format.h>
 
 #include "base/check.h"
+#include "base/log.h"
 
 namespace mffs {
 namespace {
@@ -78,11 +79,28 @@ base::Error NoneAgree(const BlockDevice& device, const std::vector<Copy>& copies
                                  device.name(), found));
 }
 
-async::Task<base::Result<>> StoreCopy(BlockDevice* device, Superblock superblock, std::size_t copy,
+async::Task<base::Result<>> WriteCopy(BlockDevice* device, Superblock superblock, std::size_t copy,
                                       IoDeadline deadline) {
   IoMemory sector(kSectorBytes);
   EncodeSuperblock(superblock, copy, sector.span());
   co_return co_await WriteDurably(device, SuperblockOffset(copy, superblock.geometry.end), std::move(sector), deadline);
+}
+
+// Once more in the same place when it fails: all of the sector is sent again and flushed, so what the first try left
+// there does not matter. Not in another place: with this copy in doubt the others are needed as they are. Not after a
+// hang: that write may still land, over what a later update has written there.
+async::Task<base::Result<>> StoreCopy(BlockDevice* device, Superblock superblock, std::size_t copy,
+                                      IoDeadline deadline) {
+  base::Result<> written = co_await WriteCopy(device, superblock, copy, deadline);
+  if (written.has_value() || written.error().code() != base::Errc::kIo) co_return written;
+  base::LogError("mffs_superblock_write_failed", {{"device", device->name()},
+                                                  {"copy", copy},
+                                                  {"reason", written.error().message()},
+                                                  {"note",
+                                                   "it is written once more; if that fails, the volume is "
+                                                   "read-only"},
+                                                  {"do", "look at the disk's own error log"}});
+  co_return co_await WriteCopy(device, superblock, copy, deadline);
 }
 
 }  // namespace

@@ -7,7 +7,9 @@
 // - A cut may leave only two equal ones, in any places (0 and 2 new, 1 torn, 3 old; 0 new, 1 to 3 old). An update on
 // top
 //   of those could break up the only pair. So a mount first makes all four equal, writing only those that differ.
-// - An update that fails ends the updates of the mount: the next mount starts from what two copies say.
+// - A write that fails is tried once more in its place: the other copies hold the invariant whatever it has left.
+// - An update that fails (a write twice, or one that hangs) ends the updates of the mount: the next mount starts from
+//   what two copies say.
 #pragma once
 
 #include "async/asio.h"
@@ -23,11 +25,12 @@ namespace mffs {
 async::Task<base::Result<Superblock>> LoadSuperblock(BlockDevice* device, IoDeadline deadline);
 
 // Writes `superblock`, which LoadSuperblock gave, over the copies that do not hold it; durable when it succeeds. Before
-// the first StoreSuperblock of a mount. Errors: kIo, kTimeout: no StoreSuperblock may follow.
+// the first StoreSuperblock of a mount. Errors: kIo (a write failed twice), kTimeout: no StoreSuperblock may follow.
 async::Task<base::Result<>> RepairSuperblock(BlockDevice* device, Superblock superblock, IoDeadline deadline);
 
-// Writes copies 0 and 2, then 1 and 3, all of which are equal before; durable when it succeeds. Errors: kIo, kTimeout:
-// two copies agree on the old or on the new state still, and no further StoreSuperblock may follow.
+// Writes copies 0 and 2, then 1 and 3, all of which are equal before; durable when it succeeds. Errors: kIo (a write
+// failed twice), kTimeout: two copies agree on the old or on the new state still, and no further StoreSuperblock may
+// follow.
 async::Task<base::Result<>> StoreSuperblock(BlockDevice* device, Superblock superblock, IoDeadline deadline);
 
 }  // namespace mffs

@@ -378,9 +378,19 @@ TEST(WriteErrors, AHungWriteKeepsItsSegmentFromBeingReused) {
   EXPECT_TRUE(opened.machine.Read(last));
 }
 
+TEST(WriteErrors, ASuperblockThatFailsOnceIsWrittenAgainAndTheVolumeGoesOn) {
+  OpenVolume opened;
+  for (int i = 0; i < 3; ++i) {
+    opened.machine.device.Plant({.kind = PlantedFault::Kind::kFail, .to = kSectorBytes});
+    const auto done = opened.machine.Checkpoint();
+    ASSERT_TRUE(done) << done.error().message();
+  }
+  EXPECT_FALSE(opened.machine.volume->Status().read_only);
+}
+
 TEST(WriteErrors, ASuperblockThatCannotBeWrittenLatchesTheVolume) {
   OpenVolume opened;
-  opened.machine.device.Plant({.kind = PlantedFault::Kind::kFail, .to = kSectorBytes});
+  opened.machine.device.Plant({.kind = PlantedFault::Kind::kFail, .times = 2, .to = kSectorBytes});
   EXPECT_EQ(opened.machine.Checkpoint().error().code(), base::Errc::kReadOnly);
   EXPECT_TRUE(opened.machine.volume->Status().read_only);
 }

@@ -160,6 +160,7 @@ class DamagedEntries : public testing::Test {
   struct Started {
     base::Result<> result;
     std::uint64_t damaged = 0;
+    std::uint64_t corrupt_blocks = 0;
     Mails mails;  // Of one partition; "?": cannot be read.
     Index next;   // What its next entry is named.
     mffs::SimImage image;
@@ -172,6 +173,7 @@ class DamagedEntries : public testing::Test {
     Started started{.result = rig.Open(), .image = image};
     if (started.result.has_value()) {
       started.damaged = rig.log->Status().damaged_entries;
+      started.corrupt_blocks = rig.volume->Status().corrupt_blocks;
       for (const auto& [index, kept] : rig.machine->partitions[partition].kept) {
         const std::string mail = kept.body.empty() ? std::string() : rig.Mail(partition, index).value_or("?");
         started.mails[index] = kept.meta + "\n" + mail;
@@ -254,6 +256,31 @@ TEST_F(DamagedEntries, OfAMailboxStopTheStartUnlessItsStateIsThere) {
     }
   }
   EXPECT_GT(stopped, 3);
+}
+
+// Behind the last entry that is left nothing tells how many there were, or whether it was an entry: what was lost there
+// is an alarm of the volume's, and counted there.
+TEST_F(DamagedEntries, AtTheEndOfAQueueAreCountedAsCorruptBlocksOnly) {
+  const mffs::SimImage image = Images(kQueue).front();
+  const Index last = expected_.rbegin()->first;
+  const std::vector<Placed> entries = EntriesOn(image);
+  const auto end = std::ranges::find(entries, last, &Placed::index);
+  ASSERT_NE(end, entries.end());
+  const Started started = Start(WithRotAt(image, end->offset + 10), kQueue);
+  ASSERT_TRUE(started.result.has_value()) << started.result.error().message();
+  EXPECT_FALSE(started.mails.contains(last));
+  EXPECT_EQ(started.damaged, 0u);
+  EXPECT_GT(started.corrupt_blocks, 0u);
+  EXPECT_THAT(g_log, HasSubstr("log_records_lost"));
+  EXPECT_THAT(g_log, HasSubstr("the newest ones may be among what was there"));
+  EXPECT_THAT(g_log, Not(HasSubstr("log_entries_damaged")));
+  // The indexes that it may have had are passed over.
+  EXPECT_GT(started.next.value(), last.value() + 200);
+  // One that others tell of is counted as what it is, and as a corrupt block, too.
+  const Started told = Start(WithRotAt(image, entries.front().offset + 10), kQueue);
+  ASSERT_TRUE(told.result.has_value()) << told.result.error().message();
+  EXPECT_GT(told.damaged, 0u);
+  EXPECT_GT(told.corrupt_blocks, 0u);
 }
 
 // The parts say themselves where they belong: of such an entry nothing is lost.

@@ -59,13 +59,9 @@ class NodeFailingDisk : public testing::Test {
 
 TEST_F(NodeFailingDisk, WritesThatFailOnceUnderLoadAreMendedAndNobodySeesIt) {
   ASSERT_NO_FATAL_FAILURE(Open());
-  // Far apart: the second try of each is a write that succeeds. Within the segments: a superblock has no second try.
-  const std::uint64_t size = rig_->OnShard([this] { return rig_->device().size_bytes(); });
-  constexpr std::uint64_t kMiB = 1u << 20;
-  for (const std::uint64_t skip : {5u, 15u, 25u}) {
-    Plant({.kind = Kind::kFail, .skip = skip, .from = kMiB, .to = size - kMiB});
-  }
-  Plant({.kind = Kind::kShort, .skip = 35, .from = kMiB, .to = size - kMiB});
+  // Far apart: the second try of each is a write that succeeds.
+  for (const std::uint64_t skip : {5u, 15u, 25u}) Plant({.kind = Kind::kFail, .skip = skip});
+  Plant({.kind = Kind::kShort, .skip = 35});
   const Ledger ledger = RunLoad(rig_.get(), SharedBase(), kSeed);
   EXPECT_TRUE(ledger.finished());
   EXPECT_GE(LinesOf("mffs_write_failed"), 1u);
