@@ -53,7 +53,7 @@ std::uint64_t Load64(const std::byte* p) {
   return value;
 }
 
-void DoNotStore(std::byte*, std::uint64_t) {}
+using Store = void (*)(std::byte* to, std::uint64_t value);
 
 void StoreToCache(std::byte* to, std::uint64_t value) {
   std::memcpy(to, &value, sizeof value);
@@ -64,13 +64,13 @@ void StoreToMemory(std::byte* to, std::uint64_t value) {
 }
 
 // With a store the bytes go to `to` on their way: they are in registers anyhow, and waiting for memory is done once.
-template <auto kStore>
-std::uint32_t Checksum(std::span<const std::byte> bytes, std::uint32_t seed, std::byte* to) {
+template <Store kStore>
+std::uint32_t Checksum(std::span<const std::byte> bytes, std::uint32_t seed, [[maybe_unused]] std::byte* to) {
   const std::byte* const from = bytes.data();
   const std::size_t size = bytes.size();
   const auto take = [=](std::size_t at) {
     const std::uint64_t value = Load64(from + at);
-    kStore(to + at, value);
+    if constexpr (kStore != nullptr) kStore(to + at, value);
     return value;
   };
   std::uint64_t crc = seed ^ 0xffffffffu;
@@ -91,7 +91,7 @@ std::uint32_t Checksum(std::span<const std::byte> bytes, std::uint32_t seed, std
   for (; size - at >= 8; at += 8) crc = _mm_crc32_u64(crc, take(at));
   for (; at < size; ++at) {
     crc = _mm_crc32_u8(static_cast<std::uint32_t>(crc), static_cast<std::uint8_t>(from[at]));
-    if constexpr (kStore != DoNotStore) to[at] = from[at];
+    if constexpr (kStore != nullptr) to[at] = from[at];
   }
   return static_cast<std::uint32_t>(crc) ^ 0xffffffffu;
 }
@@ -99,7 +99,7 @@ std::uint32_t Checksum(std::span<const std::byte> bytes, std::uint32_t seed, std
 }  // namespace
 
 std::uint32_t Crc32c(std::span<const std::byte> bytes, std::uint32_t seed) {
-  return Checksum<DoNotStore>(bytes, seed, nullptr);
+  return Checksum<nullptr>(bytes, seed, nullptr);
 }
 
 std::uint32_t CopyWithCrc32c(std::byte* to, std::span<const std::byte> from, std::uint32_t seed, CopyTo where) {
