@@ -10,6 +10,7 @@
 #include <fmt/format.h>
 
 #include "base/check.h"
+#include "mffs/io_pages.h"
 
 namespace mffs {
 
@@ -50,13 +51,13 @@ async::Task<base::Result<>> Await(std::shared_ptr<DeviceOperation> operation, st
 
 IoMemory::IoMemory(std::size_t bytes, Content content) : bytes_(bytes) {
   CHECK(bytes > 0 && bytes % kSectorBytes == 0);
-  memory_.reset(static_cast<std::byte*>(std::aligned_alloc(kSectorBytes, bytes)));
+  memory_ = {TakePages(bytes), Free{bytes}};
   CHECK(memory_ != nullptr);
   if (content == Content::kZeroes) std::memset(memory_.get(), 0, bytes);
 }
 
 void IoMemory::Free::operator()(std::byte* memory) const {
-  std::free(memory);
+  GiveBackPages(memory, bytes);
 }
 
 async::Task<PendingRead> PendingRead::Begin(BlockDevice* device, std::uint64_t offset, IoMemory memory,

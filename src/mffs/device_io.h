@@ -32,6 +32,7 @@ class IoMemory {
 
  private:
   struct Free {
+    std::size_t bytes;
     void operator()(std::byte* memory) const;
   };
   std::unique_ptr<std::byte, Free> memory_;
