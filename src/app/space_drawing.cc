@@ -19,8 +19,13 @@ struct StreamLook {
   char letter;
   std::string_view colour;  // Told apart by colour-blind people too (Okabe and Ito).
 };
-constexpr std::array<StreamLook, mffs::kStreamCount> kLooks{
-    {{'m', "#555555"}, {'t', "#0072b2"}, {'p', "#d55e00"}, {'b', "#009e73"}, {'c', "#56b4e9"}, {'h', "#cc79a7"}}};
+constexpr std::array<StreamLook, mffs::kStreamCount> kLooks{{{'m', "#555555"},
+                                                             {'t', "#0072b2"},
+                                                             {'p', "#d55e00"},
+                                                             {'b', "#009e73"},
+                                                             {'c', "#56b4e9"},
+                                                             {'h', "#cc79a7"},
+                                                             {'s', "#e69f00"}}};
 
 const StreamLook& LookOf(mffs::Stream stream) {
   return kLooks[static_cast<std::size_t>(stream)];

@@ -39,7 +39,7 @@ TEST(SpaceDrawing, TheTextHasOneLetterASegmentInLinesOf64) {
   const std::string text = TextMap(SomeMap(70));
   EXPECT_THAT(text, HasSubstr("       0  mTPbCh-" + std::string(57, '.') + "\n"));
   EXPECT_THAT(text, HasSubstr("\n      64  ......\n"));
-  for (const char* word : {"m meta", "t transit", "p parked", "b mailbox", "c cold", "h history"}) {
+  for (const char* word : {"m meta", "t transit", "p parked", "b mailbox", "c cold", "h history", "s brief"}) {
     EXPECT_THAT(text, HasSubstr(word));
   }
 }

@@ -69,6 +69,7 @@ async::Task<base::Result<>> Checkpointer::Run(RecordOwner* owner) {
   }
   Finish(image, *root);
   if (owner != nullptr) owner->CheckpointDurable();
+  if (superblock_.version >= kFormatVersionBrief) writer_->AllowBrief();
   writer_->FirstCheckpointDone();
   co_return base::Result<>();
 }
@@ -149,6 +150,7 @@ async::Task<base::Result<>> Checkpointer::MoveSuperblock(const Image* image, Loc
   }
   superblock_.previous = superblock_.newest;
   superblock_.newest = {.base_lsn = image->root.base_lsn, .durable_lsn = writer_->durable_lsn(), .root = root};
+  if (writer_->wants_brief()) superblock_.version = kFormatVersionBrief;
   ++superblock_.sequence;
   co_return co_await StoreSuperblock(device_, superblock_, deadline_);
 }

@@ -29,20 +29,29 @@ bool Cleaner::GainsSpace(const Segment& segment) const {
 }
 
 std::optional<std::uint32_t> Cleaner::Victim(std::uint32_t below_percent) const {
+  if (begun_.has_value() && (*table_)[begun_->segment].generation == begun_->generation &&
+      CanBeCleaned(begun_->segment) && HasRoomFor(begun_->segment)) {
+    return begun_->segment;
+  }
   std::optional<std::uint32_t> best;
   double best_score = 0;
   for (std::uint32_t i = 0; i < table_->size(); ++i) {
     const Segment& segment = (*table_)[i];
-    if (segment.state != SegmentState::kSealed || segment.holds > 0) continue;
+    if (segment.state != SegmentState::kSealed) continue;
     if (std::uint64_t{segment.live_bytes} * 100 >= std::uint64_t{geometry_.segment_bytes} * below_percent) continue;
     const double score = ScoreOf(segment);
     if (best.has_value() && score <= best_score) continue;
-    if (!GainsSpace(segment)) continue;
-    if (unmovable_.contains({i, segment.generation}) || checkpointer_->IsInUse(i)) continue;
+    if (!GainsSpace(segment) || !CanBeCleaned(i)) continue;
     best = i;
     best_score = score;
   }
   return best;
+}
+
+bool Cleaner::CanBeCleaned(std::uint32_t number) const {
+  const Segment& segment = (*table_)[number];
+  return segment.state == SegmentState::kSealed && segment.holds == 0 &&
+         !unmovable_.contains({number, segment.generation}) && !checkpointer_->IsInUse(number);
 }
 
 double Cleaner::ScoreOf(const Segment& segment) const {
@@ -52,9 +61,18 @@ double Cleaner::ScoreOf(const Segment& segment) const {
   return (1 - live) * age / (1 + live);
 }
 
+Stream Cleaner::CopiesTo(std::uint32_t victim) const {
+  const Segment& segment = (*table_)[victim];
+  if (segment.stream != Stream::kBrief || table_->size() < kSegmentsForAges) return Stream::kCold;
+  // Where a checkpoint will make room, it is waited for.
+  const bool has_room = HasSpareSegment() || table_->freeable_count() > 0 ||
+                        writer_->OpenRoomForCopies(Stream::kBrief) >= BytesOfCopies(segment);
+  return has_room ? Stream::kBrief : Stream::kCold;
+}
+
 bool Cleaner::HasRoomFor(std::uint32_t victim) const {
   // The copies may take one segment beyond what is kept for meta; the note may take one of that.
-  const bool copies_fit = writer_->OpenRoomBytes(Stream::kCold) >= BytesOfCopies((*table_)[victim]);
+  const bool copies_fit = writer_->OpenRoomForCopies(CopiesTo(victim)) >= BytesOfCopies((*table_)[victim]);
   const bool note_fits = writer_->OpenRoomBytes(Stream::kMeta) >= kNoteBytesMax;
   return (copies_fit || HasSpareSegment()) &&
          (note_fits || table_->free_count() > GatheringWriter::kReserveForCheckpoint);
@@ -62,7 +80,8 @@ bool Cleaner::HasRoomFor(std::uint32_t victim) const {
 
 async::Task<base::Result<std::uint64_t>> Cleaner::Step(std::uint32_t victim, RecordOwner* owner) {
   const std::uint32_t generation = (*table_)[victim].generation;
-  Copies copies = co_await Collect(victim);
+  const Stream copies_to = CopiesTo(victim);
+  Copies copies = co_await Collect(victim, copies_to);
   const std::uint64_t bytes = copies.bytes;
   if (copies.records.empty() && copies.lacks_room) {
     co_return base::Error(base::Errc::kNoSpace, "its records are larger than the room that is left for copies");
@@ -76,7 +95,7 @@ async::Task<base::Result<std::uint64_t>> Cleaner::Step(std::uint32_t victim, Rec
   std::vector<RecordKey> keys;
   for (const OwnedRecord& record : copies.records) keys.push_back(record.key);
   std::vector<Location> places;
-  auto appended = co_await AppendAll(writer_, Stream::kCold, std::move(copies.records), &places);
+  auto appended = co_await AppendAll(writer_, copies_to, std::move(copies.records), &places);
   if (!appended.has_value()) {
     // Nobody knows of the copies that succeeded.
     for (const Location& place : places) table_->Release(place);
@@ -99,14 +118,19 @@ async::Task<base::Result<std::uint64_t>> Cleaner::Step(std::uint32_t victim, Rec
     co_return std::move(noted).error();
   }
   for (const auto& move : moved) table_->Release(move.from);
-  if ((*table_)[victim].state != SegmentState::kSealed) ++segments_cleaned_;
+  begun_.reset();
+  if ((*table_)[victim].state == SegmentState::kSealed) {
+    begun_ = {.segment = victim, .generation = generation};
+  } else {
+    ++segments_cleaned_;
+  }
   co_return bytes;
 }
 
-async::Task<Cleaner::Copies> Cleaner::Collect(std::uint32_t victim) {
+async::Task<Cleaner::Copies> Cleaner::Collect(std::uint32_t victim, Stream copies_to) {
   Copies copies;
   std::deque<std::pair<Location, Record>> run;  // Read with an earlier one: a read each would bound cleaning's speed.
-  const std::uint64_t room = StepRoom();
+  const std::uint64_t room = StepRoom(copies_to);
   const bool may_exceed = HasSpareSegment();
   SegmentCursor cursor(device_, geometry_, victim, (*table_)[victim], Lsn(), deadline_);
   while (copies.bytes < room && copies.records.size() < kStepRecordsMax) {

@@ -16,6 +16,7 @@ class MovingOwner final : public RecordOwner {
  public:
   async::Task<base::Result<>> Moved(std::vector<Move> moves) override {
     ++notes;
+    if (on_move) std::exchange(on_move, nullptr)();
     if (!can_note) co_return base::Error(base::Errc::kIo, "the note was not written");
     for (const Move& move : moves) {
       places[move.key.index] = move.to;
@@ -30,6 +31,7 @@ class MovingOwner final : public RecordOwner {
   std::vector<std::uint64_t> order;          // In which it was.
   int notes = 0;
   bool can_note = true;
+  std::function<void()> on_move;  // Called once.
 };
 
 // A sealed segment of which three small records are live, and which is about to be cleaned.
@@ -156,6 +158,43 @@ TEST(CleaningOrder, OfTwoNearlyEmptySegmentsTheOlderOneGoesFirst) {
   ASSERT_TRUE(machine.Checkpoint());
   for (int i = 0; i < 5000 && owner.order.size() < 4; ++i) async::RunTask(machine.context, async::Sleep(1ms));
   EXPECT_THAT(owner.order, testing::ElementsAre(1, 2, 3, 11));
+}
+
+// A victim of which a part was copied holds its segment and the room of its copies. With many of them a full volume
+// would have no room left to finish any.
+TEST(CleaningOrder, AVictimThatWasBegunIsFinishedThoughAnotherIsEmptierByNow) {
+  constexpr std::uint64_t kSegmentBytes = 4 * kMiB;
+  TestMachine machine{SimImage(2 * kMiB + 20 * kSegmentBytes)};
+  ASSERT_TRUE(machine.Format(kSegmentBytes));
+  VolumeOptions options = TestMachine::Options();
+  options.clean_below_live_percent = 94;
+  options.clean_bytes_per_second = UINT32_MAX;
+  ASSERT_TRUE(machine.Open(options));
+  MovingOwner owner;
+  std::vector<Location> places;
+  const auto append = [&] {
+    const auto location = machine.Append(Stream::kMailbox, TestKey(places.size()), "", std::string(400'000, 'm'));
+    CHECK(location.has_value());
+    places.push_back(*location);
+  };
+  machine.volume->Start(&owner);
+  machine.started = true;
+  while (places.empty() || places.back().segment == places.front().segment) append();
+  const std::size_t second = places.size() - 1;
+  while (places.back().segment == places[second].segment) append();
+  const std::size_t end = places.size() - 1;
+  ASSERT_GE(second, 8u);
+  // Two of the first go, so that it can be cleaned; when a part of it was copied, all but one of the second go.
+  owner.on_move = [&] {
+    for (std::size_t i = second; i + 1 < end; ++i) machine.volume->Release(places[i]);
+  };
+  machine.volume->Release(places[0]);
+  machine.volume->Release(places[1]);
+  ASSERT_TRUE(machine.Checkpoint());
+  for (int i = 0; i < 5000 && owner.order.size() < second - 1; ++i) async::RunTask(machine.context, async::Sleep(1ms));
+  ASSERT_EQ(owner.order.size(), second - 1);
+  for (std::size_t i = 2; i < second; ++i) EXPECT_EQ(owner.order[i - 2], i);
+  EXPECT_EQ(owner.order.back(), end - 1);
 }
 
 // Four fifths of each segment are live: a victim takes most of a fresh segment before it gives one back. Once cleaning

@@ -69,6 +69,7 @@ Volume::Engine::Engine(async::Executor executor, BlockDevice* device, const base
       return options_.claim_unused(geometry_.SegmentOffset(segment), geometry_.segment_bytes);
     });
   }
+  if (recovered.superblock.version >= kFormatVersionBrief) writer_.AllowBrief();
   table_.SetUnheld([this] { checkpoint_wanted_.Set(); });
   for (const std::string& corruption : report_.corruptions) base::LogError("mffs_corrupt", {{"what", corruption}});
 }
@@ -107,7 +108,8 @@ void Volume::Engine::Start(RecordOwner* owner) {
 // --- Space: see engine_space.cc ---
 
 bool Volume::Engine::IsUnderPressure() const {
-  return writer_.IsStalled() || AvailableSegments() < SmallOrLarge(geometry_, kSegmentsForNew, 12);
+  return writer_.IsStalled() || AvailableSegments() < SmallOrLarge(geometry_, GatheringWriter::kScarceSegmentsMin,
+                                                                   GatheringWriter::kScarceSegmentsMax);
 }
 
 void Volume::Engine::Release(const Location& location) {
@@ -214,7 +216,7 @@ bool Volume::Engine::CheckpointIsDue() const {
       SmallOrLarge(geometry_, GatheringWriter::kReserveForMeta + GatheringWriter::kReserveForCleaning, 8);
   // One that frees little costs as much as another, and small segments are freed often: where nobody waits for room,
   // and cleaning has some, it may wait for more.
-  const bool is_awaited = writer_.IsStalled() || table_.free_count() <= GatheringWriter::kReserveForMeta + 1;
+  const bool is_awaited = writer_.IsStalled() || table_.free_count() <= GatheringWriter::kReserveForMeta;
   const std::uint32_t worth_one = is_awaited ? 1 : std::min<std::uint32_t>(4, 1 + geometry_.segment_count / 256);
   if (table_.freeable_count() >= worth_one && (is_awaited || table_.free_count() < scarce)) return true;
   return written > 0 && clock_->SteadyNow() - last_checkpoint_at_ >= options_.checkpoint_interval;
@@ -284,7 +286,7 @@ void Volume::Engine::OnSpaceWanted() {
 void Volume::Engine::ResolveStall() {
   if (!writer_.IsStalled()) return;
   // Cleaning waits for these two itself.
-  writer_.FailStalled(Stream::kCold);
+  writer_.FailStalledCopies();
   writer_.FailStalled(Stream::kMeta);
   const auto victim = cleaner_.Victim(kCleanBelowUnderPressure);
   const bool can_clean = !is_closing_ && victim.has_value() && cleaner_.HasRoomFor(*victim);

@@ -106,7 +106,7 @@ void EncodeSuperblock(const Superblock& superblock, std::size_t copy, base::Muta
   std::string text;
   base::Encoder encoder(text);
   encoder.U64(kSuperblockMagic);
-  encoder.U32(kFormatVersion);
+  encoder.U32(superblock.version);
   encoder.U32(0);
   text.append(base::AsText(superblock.geometry.uuid));
   encoder.U32(superblock.geometry.segment_bytes);
@@ -130,15 +130,16 @@ base::Result<Superblock> DecodeSuperblock(base::ByteSpan sector, std::size_t cop
   if (in.U64() != kSuperblockMagic) return base::Error(base::Errc::kCorrupt, "no MFFS superblock");
   const std::uint32_t version = in.U32();
   const std::uint32_t checksum = in.U32();
-  if (version != kFormatVersion) {
+  if (version < kFormatVersion || version > kFormatVersionBrief) {
     return base::Error(base::Errc::kUnsupported,
-                       fmt::format("the volume has MFFS format version {}, this program knows version {} only", version,
-                                   kFormatVersion));
+                       fmt::format("the volume has MFFS format version {}, this program knows up to {} only", version,
+                                   kFormatVersionBrief));
   }
   if (checksum != SectorChecksum(sector, 12, SuperblockSeed(copy))) {
     return base::Error(base::Errc::kCorrupt, "superblock with a wrong checksum");
   }
   Superblock superblock;
+  superblock.version = version;
   const std::string_view uuid = in.Raw(superblock.geometry.uuid.size());
   std::memcpy(superblock.geometry.uuid.data(), uuid.data(), uuid.size());
   superblock.geometry.segment_bytes = in.U32();

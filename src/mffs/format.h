@@ -15,7 +15,8 @@
 
 namespace mffs {
 
-inline constexpr std::uint32_t kFormatVersion = 1;
+inline constexpr std::uint32_t kFormatVersion = 1;       // Of a new volume.
+inline constexpr std::uint32_t kFormatVersionBrief = 2;  // The same, and segments may be of stream brief.
 inline constexpr std::uint64_t kMiB = 1u << 20;
 inline constexpr std::uint32_t kSegmentsMin = 16;
 inline constexpr std::uint64_t kSegmentBytesMax = 1u << 30;
@@ -96,6 +97,7 @@ struct ScrubMark {
 };
 struct Superblock {
   static constexpr std::size_t kUsedSize = 160;
+  std::uint32_t version = kFormatVersion;
   Geometry geometry;
   std::uint64_t sequence = 0;
   CheckpointRef newest;

@@ -28,6 +28,7 @@ GatheringWriter::GatheringWriter(async::Executor executor, Target target, MountL
       self_(std::make_shared<GatheringWriter*>(this)) {
   for (std::size_t i = 0; i < kStreamCount; ++i) lanes_[i].stream = static_cast<Stream>(i);
   lanes_[kCheckpointLane].stream = Stream::kMeta;
+  lanes_[kBriefCopiesLane].stream = Stream::kBrief;
 }
 
 GatheringWriter::~GatheringWriter() {
@@ -41,6 +42,7 @@ GatheringWriter::~GatheringWriter() {
 void GatheringWriter::Append(AppendRequest* request) {
   CHECK(request->head.size() <= kHeadBytesMax);
   Lane& lane = LaneOf(*request);
+  if (request->stream == Stream::kBrief) wants_brief_ = true;
   pending_bytes_ += PaddedRecordBytes(RecordBytes(*request));
   lane.queue.PushBack(request);
   if (!request->patient) lane.has_impatient = true;
@@ -100,8 +102,7 @@ BlockRoom GatheringWriter::FreshRoom() const {
           .block_sectors_max = static_cast<std::uint32_t>(AlignUp(block_bytes, kSectorBytes) / kSectorBytes)};
 }
 
-std::uint64_t GatheringWriter::OpenRoomBytes(Stream stream) const {
-  const Lane& lane = lanes_[static_cast<std::size_t>(stream)];
+std::uint64_t GatheringWriter::OpenRoomBytes(const Lane& lane) const {
   if (!lane.segment.has_value()) return 0;
   constexpr std::uint64_t kBlockHeaders = 2 * kSectorBytes;
   const std::uint64_t used = kBlockHeaders + geometry_.summary_bytes_max();
@@ -212,12 +213,19 @@ bool GatheringWriter::MayJoin(const Lane& lane, bool half) const {
 bool GatheringWriter::JoinsAsHalf(const Lane& lane) const {
   const std::size_t in_flight = round_.front().buffer->builder.record_count();
   const std::size_t next = lane.filling->builder.record_count();
-  return round_.size() == 1 && next * 2 >= in_flight && split_.PaysOff(in_flight + next);
+  return round_.size() == 1 && next * 2 >= in_flight && !SavesSpace() && split_.PaysOff(in_flight + next);
+}
+
+// A block of half the size has as much of a header and of a padded last sector. Where cleaning makes room, each byte of
+// that is copied too, and speed is up to cleaning.
+bool GatheringWriter::SavesSpace() const {
+  const std::uint32_t scarce = std::min<std::uint32_t>(kScarceSegmentsMax, kScarceSegmentsMin + table_->size() / 16);
+  return table_->free_count() + table_->empty_count() < scarce;
 }
 
 // Among the writers woken by the last commit.
 bool GatheringWriter::HalfIsBack(const Lane& lane) const {
-  if (!options_->gathering || lane.stalled || lane.filled.empty()) return false;
+  if (!options_->gathering || lane.stalled || lane.filled.empty() || SavesSpace()) return false;
   const std::size_t back = lane.filling->builder.record_count();
   return back * 2 >= awaited_ && split_.PaysOff(awaited_);
 }
@@ -254,7 +262,7 @@ std::uint32_t GatheringWriter::ReserveFor(const Lane& lane) const {
   if (&lane == &lanes_[kCheckpointLane]) return 0;
   const std::uint32_t more = first_checkpoint_done_ ? 0 : 1;
   if (lane.stream == Stream::kMeta) return kReserveForCheckpoint + more;
-  if (lane.stream == Stream::kCold) return kReserveForMeta + more;
+  if (lane.stream == Stream::kCold || &lane == &lanes_[kBriefCopiesLane]) return kReserveForMeta + more;
   return kReserveForMeta + kReserveForCleaning + more;
 }
 

@@ -52,6 +52,10 @@ class GatheringWriter {
   // that is cut short during its first checkpoint leaves one that only the mount after the next may take again.
   static constexpr std::uint32_t kReserveForCheckpoint = 2;
 
+  // With fewer that can be taken, space is scarce; with fewer segments in all it is so later.
+  static constexpr std::uint32_t kScarceSegmentsMin = 6;
+  static constexpr std::uint32_t kScarceSegmentsMax = 12;
+
   struct Hooks {
     std::function<void(SealedSegment)> sealed;
     // A lane waits for a free segment: Kick() when there is one, else FailStalled().
@@ -80,10 +84,18 @@ class GatheringWriter {
   // The first checkpoint of the mount is in the superblock. Before it other records leave one segment more: one that
   // follows the checkpoint's keeps their segment from being taken again if the mount is cut short.
   void FirstCheckpointDone();
+  // The superblock says that segments may be of stream brief. Until then its records go to stream mailbox.
+  void AllowBrief() { allows_brief_ = true; }
+  // A record of stream brief was appended.
+  bool wants_brief() const { return wants_brief_; }
   // The records of a stream that wait for a segment that will not come get kNoSpace. Those that wait for a claim go on:
   // there is a segment for them.
   void FailStalled(Stream stream) { FailStalled(LaneOf(stream)); }
   void FailStalledCheckpoint() { FailStalled(lanes_[kCheckpointLane]); }
+  void FailStalledCopies() {
+    FailStalled(Stream::kCold);
+    FailStalled(lanes_[kBriefCopiesLane]);
+  }
   // Returns when nothing is queued or in flight.
   async::Task<void> Drain();
   // No covering block is begun from now on: before the last checkpoint, which holds all that one would vouch for.
@@ -103,7 +115,11 @@ class GatheringWriter {
   std::uint64_t records() const { return records_; }
   std::uint64_t bytes_written() const { return bytes_written_; }
   // What the stream's open segment still takes, blocks and summary apart: an estimate from below.
-  std::uint64_t OpenRoomBytes(Stream stream) const;
+  std::uint64_t OpenRoomBytes(Stream stream) const { return OpenRoomBytes(lanes_[static_cast<std::size_t>(stream)]); }
+  // The same of the segment that survivors go to.
+  std::uint64_t OpenRoomForCopies(Stream stream) const {
+    return stream == Stream::kBrief ? OpenRoomBytes(lanes_[kBriefCopiesLane]) : OpenRoomBytes(stream);
+  }
   bool IsStalled() const;
   // Records of a checkpoint wait for a free segment.
   bool CheckpointIsStalled() const { return lanes_[kCheckpointLane].stalled; }
@@ -111,6 +127,10 @@ class GatheringWriter {
  private:
   // Checkpoints have a lane of their own beside those of the streams, so that nothing fills the segment that they need.
   static constexpr std::size_t kCheckpointLane = kStreamCount;
+  // So have survivors of brief mail: they stay in their stream, but take nothing from mail that comes, nor it from
+  // them.
+  static constexpr std::size_t kBriefCopiesLane = kStreamCount + 1;
+  static constexpr std::size_t kLaneCount = kStreamCount + 2;
 
   struct Lane {
     Stream stream = Stream::kMeta;
@@ -150,8 +170,13 @@ class GatheringWriter {
 
   Lane& LaneOf(Stream stream) { return lanes_[static_cast<std::size_t>(stream)]; }
   Lane& LaneOf(const AppendRequest& request) {
-    return request.key.type >= kOwnTypesFirst ? lanes_[kCheckpointLane] : LaneOf(request.stream);
+    if (request.key.type >= kOwnTypesFirst) return lanes_[kCheckpointLane];
+    if (request.is_copy) return CopiesLane(request.stream);
+    return request.stream == Stream::kBrief && !allows_brief_ ? LaneOf(Stream::kMailbox) : LaneOf(request.stream);
   }
+  // Survivors of cleaning go to `stream`: cold or brief.
+  Lane& CopiesLane(Stream stream) { return stream == Stream::kBrief ? lanes_[kBriefCopiesLane] : LaneOf(stream); }
+  std::uint64_t OpenRoomBytes(const Lane& lane) const;
   std::uint32_t ReserveFor(const Lane& lane) const;
   void FailStalled(Lane& lane);
   bool InFlight() const { return !round_.empty(); }
@@ -176,6 +201,7 @@ class GatheringWriter {
   bool JoinsAsHalf(const Lane& lane) const;
   void Join(bool half);
   bool HalfIsBack(const Lane& lane) const;
+  bool SavesSpace() const;
 
   void OnWriteEnd(const std::shared_ptr<WriteOperation>& operation, base::Result<> result);
   void FinishBlocks();
@@ -203,7 +229,7 @@ class GatheringWriter {
   MountLsns lsns_;
   Hooks hooks_;
   WriteBuffers buffers_;
-  std::array<Lane, kStreamCount + 1> lanes_;
+  std::array<Lane, kLaneCount> lanes_;
   std::deque<Block> round_;  // In LSN order, without those that are handed out. Empty: idle.
   std::uint64_t blocks_finished_ = 0;
   std::vector<std::shared_ptr<WriteOperation>> overdue_;
@@ -212,6 +238,8 @@ class GatheringWriter {
   Lsn durable_lsn_;
   Lane* last_lane_ = nullptr;  // Of the last block: a covering block goes there.
   bool first_checkpoint_done_ = false;
+  bool allows_brief_ = false;
+  bool wants_brief_ = false;
   bool covered_ = true;  // Nothing was written, or the last block was a covering one.
   bool patience_over_ = false;
   SplitRule split_;

@@ -93,7 +93,7 @@ TEST_F(Memory, AnOpenVolumeTakesItsBlockBuffers) {
   auto volume = async::RunTask(context, Volume::Open(&device, &clock, {}));
   ASSERT_TRUE(volume.has_value()) << volume.error().message();
   EXPECT_LE(AllocatedBytes() - before, 64u << 10);
-  EXPECT_EQ(device.registered_bytes(), 15 * BlockBuilder::kMemoryBytes);
+  EXPECT_EQ(device.registered_bytes(), 19 * BlockBuilder::kMemoryBytes);
   ASSERT_TRUE(async::RunTask(context, (*volume)->Close()).has_value());
 }
 

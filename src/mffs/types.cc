@@ -16,6 +16,8 @@ std::string_view ToString(Stream stream) {
       return "cold";
     case Stream::kHistory:
       return "history";
+    case Stream::kBrief:
+      return "brief";
   }
   return "unknown";
 }

@@ -19,8 +19,9 @@ enum class Stream : std::uint8_t {
   kMailbox = 3,  // Long-lived.
   kCold = 4,     // Survivors of cleaning.
   kHistory = 5,  // The trace of each mail, released by age.
+  kBrief = 6,    // Mail of mailboxes that turn over quickly (Turnover).
 };
-inline constexpr std::size_t kStreamCount = 6;
+inline constexpr std::size_t kStreamCount = 7;
 std::string_view ToString(Stream stream);
 
 inline constexpr std::uint32_t kHeadBytesMax = 1024;

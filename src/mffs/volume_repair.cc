@@ -53,7 +53,9 @@ base::Result<Geometry> WholeGeometry(Geometry geometry, const BlockDevice& devic
 
 // A superblock for a volume of which none is left: at the newest checkpoint that a scan finds.
 async::Task<base::Result<Superblock>> MakeSuperblock(BlockDevice* device, Geometry geometry) {
-  Superblock superblock{.geometry = geometry, .sequence = 1, .newest = {}, .previous = {}, .scrub = {}};
+  // Nothing tells whether segments are of stream brief.
+  Superblock superblock{
+      .version = kFormatVersionBrief, .geometry = geometry, .sequence = 1, .newest = {}, .previous = {}, .scrub = {}};
   // Over the volume only: one that names no checkpoint would count if the power were cut now.
   OverlayDevice overlay(co_await asio::this_coro::executor, device);
   CO_RETURN_IF_ERROR(co_await RepairSuperblock(&overlay, superblock, kSurveyDeadline));

@@ -28,6 +28,7 @@ from mffs_read.wire import crc32c, u32
 
 READER = os.path.join(ROOT, "tools/mffs_reader.py")
 GOLDEN = os.path.join(ROOT, "test/golden/mffs-1.image")
+GOLDEN_2 = os.path.join(ROOT, "test/golden/mffs-2.image")
 GOLDEN_MAIL = os.path.join(ROOT, "test/golden/posthorn-1.image")
 ALICE = "alice@example.test"
 BOB = "bob@example.test"
@@ -129,10 +130,17 @@ class GoldenTest(Folder):
         with open(self.image, "r+b") as file:
             for offset in SUPERBLOCKS:
                 file.seek(offset if offset >= 0 else os.path.getsize(self.image) + offset)
-                file.write(b"MFFSsup1" + u32(2))
+                file.write(b"MFFSsup1" + u32(3))
         code, _, errors = read(self.image)
         self.assertEqual(code, 2)
-        self.assertIn("format version 2", errors)
+        self.assertIn("format version 3", errors)
+
+    def test_version_2_has_the_stream_brief(self):
+        expand_golden(self.image, GOLDEN_2)
+        result, found = self.records()
+        mails = [record[:3] for record in GOLDEN_RECORDS if not record[3]] + [(9, "mailbox", 18), (10, "brief", 3005)]
+        self.assertEqual(found, mails)
+        self.assertEqual(result["streams"]["brief"]["records"], 1)
 
     def test_three_lost_superblocks_and_no_volume_at_all(self):
         with open(self.image, "r+b") as file:

@@ -19,7 +19,8 @@ GENERATION_MAX = 0xFFFFFFF0
 U64_MAX = (1 << 64) - 1
 HEAD_MAX = 1024
 BODY_MAX = 512 * 1024
-STREAMS = ("meta", "transit", "parked", "mailbox", "cold", "history")
+VERSIONS = (1, 2)
+STREAMS = ("meta", "transit", "parked", "mailbox", "cold", "history", "brief")
 META = 0
 ROOT = 0xF0
 COPY_FLAG = 1
@@ -60,7 +61,7 @@ class Superblock:
         if cursor.take(8) != b"MFFSsup1":
             raise Damaged(f"there is no superblock at {offset}")
         self.version = cursor.u32()
-        if self.version != 1:
+        if self.version not in VERSIONS:
             return
         from_end = offset - image.end
         seed = crc32c(struct.pack("<q", from_end if offset >= image.end - MIB else offset))
@@ -118,7 +119,7 @@ class Volume:
             except Damaged as error:
                 self.notes.append(str(error))
                 continue
-            if copy.version != 1:
+            if copy.version not in VERSIONS:
                 foreign[copy.version] += 1
             else:
                 copies.append(copy)
@@ -129,7 +130,7 @@ class Volume:
             if self.superblock.is_cut_short:
                 self.problems.append(f"the volume has {self.superblock.device_end} bytes, the image only {self.image.size}: it was cut short")
         elif foreign and foreign.most_common(1)[0][1] >= 2:
-            raise Damaged(f"the volume has format version {foreign.most_common(1)[0][0]}; this reader knows version 1")
+            raise Damaged(f"the volume has format version {foreign.most_common(1)[0][0]}; this reader knows {' and '.join(map(str, VERSIONS))}")
         else:
             self.problems.append("no two superblock copies are valid and equal; the segment headers are used instead")
 
