@@ -72,13 +72,15 @@ async::Task<base::Result<>> LocalCourier::DeliverTogether(const queue::Claim* cl
   delivery.cls = claim->cls;
   delivery.need = mffs::Need::kAccepted;
   delivery.internal_date = clock_->WallNow();
+  std::vector<std::string> accounts;
   for (const Stop& stop : stops) {
+    accounts.push_back(stop.account);
     delivery.targets.push_back(
         {.address = stop.account,
          .delivery_id = claim->DeliveryIdOf(stop.recipient),
          .prefix = mail::DeliveryPrefix(claim->envelope.sender, claim->envelope.recipients[stop.recipient].address)});
   }
-  ASSIGN_OR_CO_RETURN(delivery.body, co_await CopyBody(claim));
+  ASSIGN_OR_CO_RETURN(delivery.body, co_await CopyBody(claim, store_->StreamOfDelivery(accounts)));
   const replog::PartitionId partition = store_->PartitionOf(stops.front().account);
   const std::optional<store::Settled> news = settled_.News(partition, claim->id.partition);
   if (news.has_value()) delivery.settled.push_back(*news);
@@ -94,8 +96,8 @@ async::Task<base::Result<>> LocalCourier::DeliverTogether(const queue::Claim* cl
 }
 
 // The mail's bytes move from the queue's partition to the mailbox's piece by piece.
-async::Task<base::Result<replog::Body>> LocalCourier::CopyBody(const queue::Claim* claim) {
-  replog::BodyWriter writer = store_->NewBody(mffs::Need::kAccepted);
+async::Task<base::Result<replog::Body>> LocalCourier::CopyBody(const queue::Claim* claim, mffs::Stream stream) {
+  replog::BodyWriter writer = store_->NewBody(mffs::Need::kAccepted, stream);
   for (std::uint64_t offset = 0; offset < claim->body.size_bytes; offset += kPieceBytes) {
     ASSIGN_OR_CO_RETURN(const std::string piece, co_await queue_->ReadBody(*claim, offset, kPieceBytes));
     CO_RETURN_IF_ERROR(co_await writer.Write(piece));

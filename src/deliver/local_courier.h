@@ -46,7 +46,7 @@ class LocalCourier final : public Courier {
   async::Task<base::Result<>> DeliverTogether(const queue::Claim* claim, Stops stops);
   // Takes those out of `stops` whose account does not exist.
   async::Task<void> RejectMissing(Stops* stops, std::vector<queue::RecipientOutcome>* outcomes);
-  async::Task<base::Result<replog::Body>> CopyBody(const queue::Claim* claim);
+  async::Task<base::Result<replog::Body>> CopyBody(const queue::Claim* claim, mffs::Stream stream);
 
   queue::MailQueue* queue_;
   store::MailStore* store_;

@@ -96,6 +96,15 @@ base::Result<> Log::Admit(mffs::Stream stream, std::uint64_t bytes) const {
   return context->volume->Admit(stream, bytes);
 }
 
+std::uint64_t Log::MailboxBytes() const {
+  const auto live = engine_->context()->volume->Status().live_bytes_by_stream;
+  std::uint64_t bytes = 0;
+  for (const mffs::Stream stream : {mffs::Stream::kMailbox, mffs::Stream::kBrief, mffs::Stream::kCold}) {
+    bytes += live[static_cast<std::size_t>(stream)];
+  }
+  return bytes;
+}
+
 async::Task<base::Result<Committed>> Log::Propose(PartitionId partition, Draft draft) {
   return engine_->proposals()->Propose(partition, std::move(draft), Until::kApplied);
 }

@@ -118,6 +118,9 @@ class Log final : private mffs::RecordOwner {
   // Whether a body of this size may be started now: kNoSpace, kReadOnly, kBusy.
   base::Result<> Admit(mffs::Stream stream, std::uint64_t bytes) const;
 
+  // Live bytes of the volume that are mail in mailboxes, and what cleaning has moved of other records.
+  std::uint64_t MailboxBytes() const;
+
   // Durable on every member of the counted set (here: this volume), and applied.
   // Errors: kNoSpace, kBusy (nothing was written), kReadOnly, kIo (the outcome is unknown to the proposer until a
   // restart: it answers 451), or the error that Apply's done gave.

@@ -8,6 +8,7 @@
 #include "store/apply.h"
 #include "store/flags.h"
 #include "store/message_rows.h"
+#include "store/names.h"
 #include "store/results.h"
 
 namespace store {
@@ -60,6 +61,13 @@ std::optional<std::unordered_map<std::uint16_t, std::uint16_t>> MapKeywords(Chan
     changes.Put(MailboxKey(to.partition, to.id, MailboxRowKind::kKeywords), text);
   }
   return positions;
+}
+
+// A mail that is copied elsewhere and removed here lives on. Before its reference is dropped.
+void Count(Changeset& changes, const MessageRow& row, Effects::Removal* removal) {
+  if (!changes.IsLastReference(removal->partition, row.body)) return;
+  removal->messages += 1;
+  removal->bytes += row.size_bytes;
 }
 
 }  // namespace
@@ -134,14 +142,20 @@ base::Result<std::string> Apply(Changeset& changes, replog::PartitionId partitio
   const OpenMailbox mailbox{partition, entry.mailbox, changes.FindMailbox(partition, entry.mailbox)};
   if (mailbox.row == nullptr) return NoMailbox();
   std::vector<std::uint32_t> gone;
+  Effects::Removal removal{.partition = partition,
+                           .mailbox = entry.mailbox,
+                           .inbox_of = mailbox.row->name == kInbox ? mailbox.row->account : 0,
+                           .mailbox_bytes = mailbox.row->bytes};
   ReadMessageRow message;
   for (const std::uint32_t uid : entry.uids) {
     if (!ReadMessage(changes, mailbox, uid, message)) continue;
     if (entry.only_deleted && (message.row.system & Flags::kDeleted) == 0) continue;
     RemoveMessage(changes, mailbox, uid, message.row);
+    Count(changes, message.row, &removal);
     changes.DropReference(partition, message.row.body);
     gone.push_back(uid);
   }
+  if (removal.messages > 0) changes.effects().removals.push_back(removal);
   if (!gone.empty()) MarkExpunged(changes, mailbox, gone);
   return EncodeUidsResult(gone);
 }
@@ -152,17 +166,23 @@ base::Result<std::string> Apply(Changeset& changes, replog::PartitionId partitio
   const RowKey prefix = MailboxKey(partition, entry.mailbox, MailboxRowKind::kMessage);
   const std::unique_ptr<rocksdb::Iterator> rows(changes.db().NewIterator(rocksdb::ReadOptions()));
   std::uint32_t purged = 0;
+  Effects::Removal removal{.partition = partition};
   for (rows->Seek(prefix.text()); rows->Valid() && rows->key().starts_with(prefix.text()); rows->Next()) {
-    if (purged == kPurgeStep) return std::string("more");
+    if (purged == kPurgeStep) {
+      changes.effects().removals.push_back(removal);
+      return std::string("more");
+    }
     MessageRow row;
     if (!row.DecodeFrom(rows->value().ToStringView())) {
       changes.Fail(base::Error(base::Errc::kCorrupt, "a message row of the index cannot be read"));
       return std::string();
     }
     changes.Delete(RowKey(prefix).U32(KeyU32(rows->key().ToStringView(), kMailboxFieldsOffset)));
+    Count(changes, row, &removal);
     changes.DropReference(partition, row.body);
     purged += 1;
   }
+  changes.effects().removals.push_back(removal);
   if (!rows->status().ok()) changes.Fail(ToError(rows->status(), "read the index"));
   changes.DeletePrefix(RowKey(partition, RowKind::kMailbox).U32(entry.mailbox));
   changes.Delete(garbage);

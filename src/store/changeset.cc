@@ -259,6 +259,12 @@ void Changeset::AddReference(replog::PartitionId partition, std::uint64_t body) 
   row->references += 1;
 }
 
+bool Changeset::IsLastReference(replog::PartitionId partition, std::uint64_t body) {
+  if (body == 0) return false;
+  const LoadedBody& loaded = LoadBody(partition, body);
+  return loaded.row.has_value() && loaded.row->references == 1;
+}
+
 void Changeset::DropReference(replog::PartitionId partition, std::uint64_t body) {
   if (body == 0) return;
   BodyRow* row = FindBody(partition, body);

@@ -36,7 +36,17 @@ struct Effects {
     replog::PartitionId partition;
     std::uint32_t mailbox = 0;
   };
+  // Messages that were removed, and whose bodies nothing refers to any more.
+  struct Removal {
+    replog::PartitionId partition;
+    std::uint32_t mailbox = 0;   // 0: it was deleted as a whole.
+    std::uint32_t inbox_of = 0;  // The account, if it is an INBOX.
+    std::uint64_t messages = 0;
+    std::uint64_t bytes = 0;
+    std::uint64_t mailbox_bytes = 0;  // Before.
+  };
   std::vector<Release> releases;  // Bodies whose last reference went.
+  std::vector<Removal> removals;
   std::vector<AccountChange> accounts;
   std::vector<MailboxName> changed;  // Mailboxes with a new MODSEQ, or gone.
   std::vector<MailboxName> garbage;  // Deleted mailboxes whose messages are to be purged.
@@ -89,6 +99,7 @@ class Changeset {
   void AddBody(const replog::BodyRef& body, replog::PartitionId partition, std::uint32_t references);
   void AddReference(replog::PartitionId partition, std::uint64_t body);
   void DropReference(replog::PartitionId partition, std::uint64_t body);
+  bool IsLastReference(replog::PartitionId partition, std::uint64_t body);
   BodyRow* FindBody(replog::PartitionId partition, std::uint64_t body);  // Null: none. Changes are written by EndEntry.
 
   // Ends an entry: writes its bodies, keeps what it released in the release journal, and records it as applied.

@@ -13,6 +13,14 @@ namespace {
 constexpr std::size_t kReaderThreads = 2;
 constexpr std::size_t kWatchedMailboxesMax = 100'000;
 
+std::uint64_t IdIn(replog::PartitionId partition, std::uint32_t number) {
+  return std::uint64_t{partition.value()} << 32 | number;
+}
+
+std::uint64_t OwnerOfInbox(AccountId account) {
+  return account.value() | std::uint64_t{1} << 63;
+}
+
 }  // namespace
 
 MailStore::Engine::Engine(async::Executor executor, replog::Log* log, const base::Clock* clock,
@@ -41,6 +49,7 @@ void MailStore::Engine::Visible(const Effects& effects) {
     }
   }
   for (const Effects::Release& release : effects.releases) log_->ReleaseBody(release.partition, release.body);
+  for (const Effects::Removal& removal : effects.removals) Learn(removal);
   for (const Effects::MailboxName& mailbox : effects.changed) {
     waiters_.Changed(MailboxId(std::uint64_t{mailbox.partition.value()} << 32 | mailbox.mailbox));
   }
@@ -48,6 +57,24 @@ void MailStore::Engine::Visible(const Effects& effects) {
     // At replay the index itself is asked at the end: a purge may follow in the log.
     if (recovered_) StartPurging(MailboxId(std::uint64_t{mailbox.partition.value()} << 32 | mailbox.mailbox));
   }
+}
+
+void MailStore::Engine::Learn(const Effects::Removal& removal) {
+  std::optional<std::uint64_t> owner;
+  if (removal.mailbox != 0) owner = IdIn(removal.partition, removal.mailbox);
+  if (removal.inbox_of != 0) owner = OwnerOfInbox(AccountId(IdIn(removal.partition, removal.inbox_of)));
+  turnover_.Released(owner, {.records = removal.messages, .bytes = removal.bytes},
+                     {.owner_bytes = removal.mailbox_bytes, .all_bytes = log_->MailboxBytes()});
+}
+
+mffs::Stream MailStore::Engine::StreamOf(MailboxId mailbox) const {
+  return turnover_.IsBrief(mailbox.value()) ? mffs::Stream::kBrief : mffs::Stream::kMailbox;
+}
+
+mffs::Stream MailStore::Engine::StreamOfInboxes(std::span<const AccountId> accounts) const {
+  const auto is_brief = [this](AccountId account) { return turnover_.IsBrief(OwnerOfInbox(account)); };
+  // The copies share one body, which lives as long as the last of them.
+  return !accounts.empty() && std::ranges::all_of(accounts, is_brief) ? mffs::Stream::kBrief : mffs::Stream::kMailbox;
 }
 
 async::Task<base::Result<std::string>> MailStore::Engine::ReadPiece(SnapshotRows* rows) {

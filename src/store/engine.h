@@ -4,12 +4,14 @@
 #include <functional>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <unordered_map>
 #include <vector>
 
 #include "async/task_group.h"
 #include "async/worker_pool.h"
+#include "mffs/turnover.h"
 #include "store/account_cache.h"
 #include "store/apply_queue.h"
 #include "store/change_waiters.h"
@@ -34,6 +36,9 @@ class MailStore::Engine {
   const base::Clock& clock() const { return *clock_; }
   const MailStoreOptions& options() const { return options_; }
   AccountCache& accounts() { return accounts_; }
+  // Where mail goes that is expected to be removed soon; where other mail goes.
+  mffs::Stream StreamOf(MailboxId mailbox) const;
+  mffs::Stream StreamOfInboxes(std::span<const AccountId> accounts) const;
   ChangeWaiters& waiters() { return waiters_; }
   ApplyQueue& queue() { return queue_; }
   Index& index() { return *index_; }
@@ -81,6 +86,7 @@ class MailStore::Engine {
   };
 
   void Visible(const Effects& effects);
+  void Learn(const Effects::Removal& removal);
   void Forget(replog::PartitionId partition);
   async::Task<base::Result<>> RepeatReleases(replog::PartitionId partition, replog::Index snapshot);
   void StartPurging(MailboxId mailbox);
@@ -93,6 +99,9 @@ class MailStore::Engine {
   std::unique_ptr<Index> index_;
   Gate gate_;
   AccountCache accounts_;
+  // Owners: mailboxes by their id, and INBOXes by their account, since deliveries name no mailbox. Learned anew after a
+  // start.
+  mffs::Turnover turnover_;
   ChangeWaiters waiters_;
   SnapshotLoader loader_;  // The apply worker's.
   bool recovered_ = false;

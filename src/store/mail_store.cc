@@ -37,8 +37,22 @@ void MailStore::HoldWorkers(bool hold) {
   engine_->HoldWorkers(hold);
 }
 
-replog::BodyWriter MailStore::NewBody(mffs::Need need) {
-  return replog::BodyWriter(&engine_->log(), mffs::Stream::kMailbox, need);
+mffs::Stream MailStore::StreamOfDelivery(std::span<const std::string> addresses) const {
+  std::vector<AccountId> accounts;
+  for (const std::string& address : addresses) {
+    const auto account = engine_->accounts().Find(address);
+    if (!account.has_value()) return mffs::Stream::kMailbox;
+    accounts.push_back(*account);
+  }
+  return engine_->StreamOfInboxes(accounts);
+}
+
+mffs::Stream MailStore::StreamOf(MailboxId mailbox) const {
+  return engine_->StreamOf(mailbox);
+}
+
+replog::BodyWriter MailStore::NewBody(mffs::Need need, mffs::Stream stream) {
+  return replog::BodyWriter(&engine_->log(), stream, need);
 }
 
 replog::PartitionId MailStore::PartitionOf(std::string_view canonical_address) const {
@@ -106,6 +120,7 @@ async::Task<base::Result<>> MailStore::Deliver(Delivery delivery) {
   entry.date_us = delivery.internal_date.time_since_epoch().count();
   entry.ids_kept_hours = engine_->options().direct_ids_kept_hours;
   entry.targets.reserve(delivery.targets.size());
+  std::vector<AccountId> accounts;
   for (const DeliveryTarget& target : delivery.targets) {
     std::optional<AccountId> account = engine_->accounts().Find(target.address);
     if (!account.has_value()) {
@@ -117,6 +132,7 @@ async::Task<base::Result<>> MailStore::Deliver(Delivery delivery) {
     const auto is_same = [&](const DeliverEntry::Target& other) { return other.account == Number(*account); };
     if (std::ranges::any_of(entry.targets, is_same)) continue;
     entry.targets.push_back({.account = Number(*account), .delivery_id = target.delivery_id, .prefix = target.prefix});
+    accounts.push_back(*account);
   }
   for (const Settled& settled : delivery.settled) {
     DeliverEntry::Settled& mark = entry.settled.emplace_back();
@@ -131,6 +147,7 @@ async::Task<base::Result<>> MailStore::Deliver(Delivery delivery) {
   replog::Draft draft;
   draft.type = static_cast<std::uint8_t>(EntryType::kDeliver);
   draft.cls = delivery.cls;
+  draft.stream = engine_->StreamOfInboxes(accounts);
   draft.need = delivery.need;
   draft.meta = EncodeEntry(entry);
   draft.body = std::move(delivery.body);

@@ -6,6 +6,7 @@
 #include <functional>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <utility>
 #include <vector>
@@ -188,8 +189,13 @@ class MailStore final : public replog::StateMachine {
   // Returns when the mailbox may have changed since `modseq`, or after `timeout`.
   async::Task<void> WaitForChange(MailboxId mailbox, std::uint64_t modseq, std::chrono::milliseconds timeout);
 
-  // Makes a writer for a body that will be delivered or appended here.
-  replog::BodyWriter NewBody(mffs::Need need = mffs::Need::kNew);
+  // Where a mail for the INBOXes of these accounts goes: brief if all of them turn over quickly, as far as is known.
+  mffs::Stream StreamOfDelivery(std::span<const std::string> addresses) const;
+  // The same for one that is appended.
+  mffs::Stream StreamOf(MailboxId mailbox) const;
+  // Makes a writer for a body that will be delivered or appended here. Of a large mail the parts go to `stream` at
+  // once.
+  replog::BodyWriter NewBody(mffs::Need need = mffs::Need::kNew, mffs::Stream stream = mffs::Stream::kMailbox);
 
   // ---- replog::StateMachine ----
   void Apply(const replog::EntryView& entry, std::function<void(base::Result<std::string>)> done) override;

@@ -81,6 +81,7 @@ async::Task<base::Result<Appended>> MailStore::Append(MailboxId mailbox, Flags f
       .mailbox = Number(mailbox), .flags = FlagsOfEntry(normal), .date_us = internal_date.time_since_epoch().count()};
   replog::Draft draft;
   draft.type = static_cast<std::uint8_t>(EntryType::kAppend);
+  draft.stream = engine_->StreamOf(mailbox);
   draft.meta = EncodeEntry(entry);
   draft.body = std::move(body);
   ASSIGN_OR_CO_RETURN(const std::string applied,

@@ -100,7 +100,7 @@ class Session {
   async::Task<Reply> Do(Append);
   async::Task<void> HandleAppend(AppendBegins begins);
   async::Task<std::expected<store::MailboxId, Reply>> AdmitAppend(const Command* command, std::uint64_t size_bytes);
-  async::Task<base::Result<replog::Body>> ReceiveMessage();
+  async::Task<base::Result<replog::Body>> ReceiveMessage(mffs::Stream stream);
   async::Task<base::Result<>> Keep(std::string_view piece, ReceivedMessage* message);
   Reply RefuseAppend(const base::Error& error);
   async::Task<Reply> StoreMessage(store::MailboxId mailbox, Append append, replog::Body body);

@@ -27,7 +27,7 @@ async::Task<void> Session::HandleAppend(AppendBegins begins) {
     conversation_.out.Add(ContinuationLine("send the message"));
     co_await conversation_.out.Flush();
   }
-  auto body = co_await ReceiveMessage();
+  auto body = co_await ReceiveMessage(services_->store->StreamOf(*mailbox));
   if (lost_ || closing_) co_return;
   Reply reply;
   if (!body.has_value()) {
@@ -61,8 +61,8 @@ async::Task<std::expected<store::MailboxId, Reply>> Session::AdmitAppend(const C
 }
 
 // Whatever goes wrong in the store, the message is read to its end: only then does the client listen.
-async::Task<base::Result<replog::Body>> Session::ReceiveMessage() {
-  ReceivedMessage message(services_->store->NewBody());
+async::Task<base::Result<replog::Body>> Session::ReceiveMessage(mffs::Stream stream) {
+  ReceivedMessage message(services_->store->NewBody(mffs::Need::kNew, stream));
   std::optional<base::Error> failure;
   bad_message_end_ = false;
   for (;;) {

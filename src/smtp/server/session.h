@@ -81,6 +81,7 @@ class Session {
   std::string TraceHeader() const;
   mail::Envelope MakeEnvelope() const;
   bool takes_direct_path() const;
+  mffs::Stream StreamOfMail() const;
   Refusal RefuseFor(const base::Error& error);
 
   // ---- session_auth.cc: STARTTLS and AUTH ----

@@ -15,13 +15,20 @@ bool Session::takes_direct_path() const {
          transaction_->CommonPartition().has_value();
 }
 
+mffs::Stream Session::StreamOfMail() const {
+  std::vector<std::string> accounts;
+  for (const Accepted& accepted : transaction_->recipients()) accounts.push_back(accepted.account);
+  return services_->store->StreamOfDelivery(accounts);
+}
+
 // Errors: there is no room for a mail of this class. BDAT has the refusal wait for the chunk's end.
 base::Result<> Session::BeginBody(DataScanner::Framing framing) {
   transaction_->set_cls(services_->judge->ClassOf({connection_->peer().ip, helo_, account_, *transaction_}));
   const bool direct = takes_direct_path();
   if (direct && !digest_) digest_.emplace();
   body_.emplace(
-      direct ? services_->store->NewBody() : services_->queue->NewBody(transaction_->cls()),
+      direct ? services_->store->NewBody(mffs::Need::kNew, StreamOfMail())
+             : services_->queue->NewBody(transaction_->cls()),
       IncomingBody::Options{.framing = framing,
                             .bytes_max = settings_->message_bytes_max,
                             .normalize_line_ends = settings_->line_ends == LineEnds::kNormalize ||
