@@ -116,9 +116,11 @@ int main(int argc, char** argv) {
   app.add_option("--directories", arguments.directories, "file: the writers share so many")->check(CLI::Range(1, 4096));
   app.add_option("--seconds", arguments.seconds)->check(CLI::Range(0.1, 3600.0));
   app.add_option("--warm-up", arguments.warm_up)->check(CLI::Range(0.0, 60.0));
-  const std::map<std::string, bench::Lives> lives{
-      {"uniform", bench::Lives::kUniform}, {"skewed", bench::Lives::kSkewed}, {"parked", bench::Lives::kParked}};
-  app.add_option("--lives", arguments.churn.lives, "churn: uniform, skewed, parked")
+  const std::map<std::string, bench::Lives> lives{{"uniform", bench::Lives::kUniform},
+                                                  {"skewed", bench::Lives::kSkewed},
+                                                  {"skewed-unknown", bench::Lives::kSkewedUnknown},
+                                                  {"parked", bench::Lives::kParked}};
+  app.add_option("--lives", arguments.churn.lives, "churn: uniform, skewed, skewed-unknown, parked")
       ->transform(CLI::CheckedTransformer(lives));
   app.add_option("--fill", arguments.churn.fill, "churn: of the volume is live")->check(CLI::Range(0.01, 0.9));
   app.add_option("--volumes", arguments.churn.volumes_written, "churn: measured over so many times the capacity");

@@ -6,21 +6,28 @@
 #include "async/deadline.h"
 #include "async/task_group.h"
 #include "bench_volume.h"
+#include "mffs/turnover.h"
 #include "mffs_run.h"
 
 namespace bench {
 namespace {
 
+// Of equal size, as far as chance makes them so. 400 mails of 4 KiB each in a volume of 2 GiB.
+constexpr std::uint32_t kMailboxes = 1000;
+constexpr std::uint32_t kQuickMailboxes = kMailboxes / 5;
 constexpr std::chrono::seconds kRoomWithin{30};  // Deletions make room, so cleaning must find it.
 
 struct Live {
   MailId id;
   std::uint32_t records = 0;
   std::uint64_t bytes = 0;  // Of its records.
+  std::uint32_t mailbox = 0;
 };
 
 // Mails that live equally long.
 struct Kind {
+  std::uint32_t mailboxes_first = 0;  // It comes to any of these.
+  std::uint32_t mailboxes = kMailboxes;
   mffs::Stream stream = mffs::Stream::kMailbox;
   double share = 1;  // Of the mails that come once all kinds are full.
   std::uint64_t bytes_max = 0;
@@ -35,6 +42,8 @@ struct Churn {
   const ChurnPlan* churn = nullptr;
   BenchVolume* volume = nullptr;
   std::vector<Kind> kinds{};
+  std::vector<std::uint64_t> mailboxes = std::vector<std::uint64_t>(kMailboxes);  // Live bytes of each.
+  mffs::Turnover turnover{};
   base::Random random{1};
   std::uint64_t capacity = 0;
   bool is_steady = false;          // All kinds are full.
@@ -54,7 +63,7 @@ std::vector<Kind> KindsOf(const ChurnPlan& churn, std::uint64_t capacity);
 async::Task<base::Result<>> Run(Churn* run);
 async::Task<void> Write(Churn* run, std::uint32_t writer);
 async::Task<base::Result<>> StoreWhenThereIsRoom(Churn* run, MailAppend* append, MailId id, MailToStore mail);
-void Keep(Churn* run, Kind* kind, MailId id, const MailAppend& append);
+void Keep(Churn* run, Kind* kind, const MailAppend& append, Live live);
 void Advance(Churn* run, std::size_t mail_bytes);
 async::Task<base::Result<>> CheckKept(Churn* run);
 
@@ -86,6 +95,13 @@ std::vector<Kind> KindsOf(const ChurnPlan& churn, std::uint64_t capacity) {
       kinds.push_back({.share = 1, .bytes_max = of_volume(churn.fill)});
       break;
     case Lives::kSkewed:
+      kinds.push_back({.mailboxes = kQuickMailboxes, .share = .8, .bytes_max = of_volume(churn.fill * .2)});
+      kinds.push_back({.mailboxes_first = kQuickMailboxes,
+                       .mailboxes = kMailboxes - kQuickMailboxes,
+                       .share = .2,
+                       .bytes_max = of_volume(churn.fill * .8)});
+      break;
+    case Lives::kSkewedUnknown:
       kinds.push_back({.share = .8, .bytes_max = of_volume(churn.fill * .2)});
       kinds.push_back({.share = .2, .bytes_max = of_volume(churn.fill * .8)});
       break;
@@ -138,12 +154,16 @@ async::Task<void> Write(Churn* run, std::uint32_t writer) {
     const MailId id{writer, number};
     const std::string_view mail = mails.Next();
     const auto begun = std::chrono::steady_clock::now();
-    auto stored = co_await StoreWhenThereIsRoom(run, &append, id, {mail, kind->stream});
+    const auto mailbox = kind->mailboxes_first + static_cast<std::uint32_t>(run->random.Below(kind->mailboxes));
+    // As the store does it: by what was removed before, and by nothing else.
+    const bool is_brief = kind->stream == mffs::Stream::kMailbox && run->turnover.IsBrief(mailbox);
+    auto stored =
+        co_await StoreWhenThereIsRoom(run, &append, id, {mail, is_brief ? mffs::Stream::kBrief : kind->stream});
     if (!stored) {
       run->error = std::move(stored).error();
       co_return;
     }
-    Keep(run, kind, id, append);
+    Keep(run, kind, append, {.id = id, .mailbox = mailbox});
     if (run->begun.has_value() && !run->is_over) {
       run->tally.waits.Add(std::chrono::steady_clock::now() - begun);
       run->appended_bytes += mail.size() + append.stored().size() * kHeadBytes;
@@ -169,6 +189,11 @@ void Remove(Churn* run, Kind* kind) {
     run->volume->Release(
         {.type = is_last ? kMailType : kPartType, .partition = goes.id.writer, .epoch = i, .index = goes.id.number});
   }
+  std::uint64_t all = 0;
+  for (const Kind& each : run->kinds) all += each.bytes;
+  run->turnover.Released(goes.mailbox, {.bytes = goes.bytes},
+                         {.owner_bytes = run->mailboxes[goes.mailbox], .all_bytes = all});
+  run->mailboxes[goes.mailbox] -= goes.bytes;
   kind->bytes -= goes.bytes;
   if (kind->oldest_first) {
     kind->mails.pop_front();
@@ -178,13 +203,14 @@ void Remove(Churn* run, Kind* kind) {
   }
 }
 
-void Keep(Churn* run, Kind* kind, MailId id, const MailAppend& append) {
-  Live live{.id = id, .records = static_cast<std::uint32_t>(append.stored().size())};
+void Keep(Churn* run, Kind* kind, const MailAppend& append, Live live) {
+  live.records = static_cast<std::uint32_t>(append.stored().size());
   for (const MailAppend::Stored& record : append.stored()) {
     live.bytes += record.location.size;
     run->volume->Keep(record);
   }
   kind->bytes += live.bytes;
+  run->mailboxes[live.mailbox] += live.bytes;
   kind->mails.push_back(live);
   while (kind->bytes > kind->bytes_max) Remove(run, kind);
 }

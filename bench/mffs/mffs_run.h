@@ -34,10 +34,12 @@ base::Result<Outcome> RunFillAndDrain(const MffsPlan& plan, std::uint64_t backlo
 
 // How long mails live, and so where dead bytes lie.
 enum class Lives : std::uint8_t {
-  kUniform,  // A mailbox volume; any mail may be deleted next.
-  kSkewed,   // The same; of five deletions four hit the same fifth of the mails.
-  kParked,   // Transit mail, delivered soon (a twentieth of the volume waits), and a parked mail among each five, which
-             // stays until `fill` of the volume is parked; both leave in the order in which they came.
+  kUniform,        // A mailbox volume; any mail may be deleted next.
+  kSkewed,         // The same; of five deletions four hit the same fifth of the mails, which is that of a fifth of the
+                   // mailboxes.
+  kSkewedUnknown,  // The same, but mails of both kinds come to each mailbox.
+  kParked,  // Transit mail, delivered soon (a twentieth of the volume waits), and a parked mail among each five, which
+            // stays until `fill` of the volume is parked; both leave in the order in which they came.
 };
 
 struct ChurnPlan {
