@@ -9,13 +9,13 @@ namespace {
 constexpr char kQuick[] = "quick@example.test";  // Fetches and deletes.
 constexpr char kQuickToo[] = "quicker@example.test";
 constexpr char kKeeper[] = "keeper@example.test";  // Keeps what it gets.
-constexpr std::size_t kMailBytes = 20'000;
+constexpr std::size_t kMailBytes = 8000;
 
 class StreamOfMail : public testing::Test {
  protected:
   StreamOfMail() {
     for (const char* address : {kQuick, kQuickToo, kKeeper}) accounts_[address] = node_.AddAccount(address).id;
-    for (int i = 0; i < 60; ++i) node_.Deliver(kKeeper, Mail());
+    for (int i = 0; i < 800; ++i) node_.Deliver(kKeeper, Mail());
   }
 
   static std::string Mail() { return "Subject: m\r\n\r\n" + std::string(kMailBytes, 'm') + "\r\n"; }
@@ -27,7 +27,7 @@ class StreamOfMail : public testing::Test {
     node_.Do(node_.store().Expunge(mailbox, uids, false));
   }
   void TurnOver(const std::string& address) {
-    for (int i = 0; i < 40; ++i) {
+    for (int i = 0; i < 60; ++i) {
       node_.Deliver(address, Mail());
       Expunge(MailboxOf(address, "INBOX"));
     }
@@ -63,7 +63,7 @@ class StreamOfMail : public testing::Test {
     co_return co_await writer.Finish();
   }
 
-  // All in one partition, so that they can share a mail.
+  // All in one partition, so that they can share a mail. What keeper has is much, so that what counts is soon removed.
   TestNode node_{TestNodeOptions{.mailbox_partitions = 1}};
   std::map<std::string, AccountId> accounts_;
 };
@@ -106,7 +106,7 @@ TEST_F(StreamOfMail, AMailThatIsCopiedElsewhereBeforeItIsRemovedWasNotShortLived
   node_.Do(node_.store().CreateMailbox(accounts_[kQuick], "Archive"));
   const MailboxId inbox = MailboxOf(kQuick, "INBOX");
   const MailboxId archive = MailboxOf(kQuick, "Archive");
-  for (int i = 0; i < 40; ++i) {
+  for (int i = 0; i < 60; ++i) {
     node_.Deliver(kQuick, Mail());
     const auto uids = node_.Do(node_.store().ListUids(inbox));
     node_.Do(node_.store().Copy(inbox, uids, archive));
@@ -121,7 +121,7 @@ TEST_F(StreamOfMail, IsThatOfTheMailboxForAnAppend) {
   const auto append = [&] {
     node_.Do(node_.store().Append(drafts, {}, node_.clock().WallNow(), node_.MakeBody(Mail())));
   };
-  for (int i = 0; i < 40; ++i) {
+  for (int i = 0; i < 60; ++i) {
     append();
     Expunge(drafts);
   }
