@@ -144,7 +144,7 @@ TEST(CleaningOrder, OfTwoNearlyEmptySegmentsTheOlderOneGoesFirst) {
     CHECK(location.has_value());
     return *location;
   };
-  const auto fill = [&](const Location& last) {
+  const auto fill = [&](const Location last) {
     do {
       dead.push_back(append(1000 + dead.size(), 300'000));
     } while (dead.back().segment == last.segment);
