@@ -326,7 +326,10 @@ TEST(MailStoreRestart, ReleasesAreRepeatedWhenTheIndexIsAhead) {
   node.Crash(1, TestIndex::kFlushed);
   EXPECT_FALSE(node.volume().IsLive(place));
   EXPECT_EQ(node.Do(node.store().ListUids(inbox)), std::vector<std::uint32_t>{2});
-  EXPECT_TRUE(node.volume().IsLive(node.Do(node.store().FindMessage(inbox, 2)).body.extents.front()));
+  // The other one was not released, wherever cleaning has moved it by now: the log alone has it.
+  node.Restart(TestIndex::kDeleted);
+  EXPECT_EQ(node.Do(node.store().ListUids(inbox)), std::vector<std::uint32_t>{2});
+  EXPECT_TRUE(ReadAll(node, inbox, 2).ends_with("stays\r\n"));
 }
 
 TEST(MailStoreRestart, AnIndexOfAnotherVolumeIsForgotten) {
