@@ -179,7 +179,7 @@ void SnapshotMender::Point(Snapshot* snapshot, const mffs::Record& record, mffs:
     note.made = snapshot->made.size();
     snapshot->made.push_back({.key = record.key, .head = record.head, .body = record.body});
   }
-  snapshot->notes.push_back(std::move(note));
+  snapshot->notes.push_back(note);
 }
 
 async::Task<std::optional<std::string>> SnapshotMender::Rebuild(const Snapshot* snapshot, std::size_t number) {
