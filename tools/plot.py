@@ -208,7 +208,7 @@ def plot_amplification(figures):
                 groups.append((f"{lives}, {SIZES[size]}", (row["ratio"], row["bar"])))
     if not groups:
         return None
-    plot = Plot("Write amplification in steady state", "counted at the device; mailbox volume 80 % full; deletions of any mail, or 80/20-skewed", "device bytes / appended bytes")
+    plot = Plot("Write amplification in steady state", "counted at the device; mailbox volume 80 % full; deletions of any mail, or four of five in the same mailboxes", "device bytes / appended bytes")
     plot.linear(max(value for _, pair in groups for value in pair))
     draw_bars(plot, groups, ("measured", "at most"))
     return plot.svg()
