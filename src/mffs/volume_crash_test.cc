@@ -14,7 +14,8 @@ namespace {
 
 enum class Op { kSmall, kLarge, kMany, kSeal, kRelease, kReleaseNewest, kCheckpoint, kSealDuringCheckpoint, kClean };
 
-constexpr std::array kStreams{Stream::kTransit, Stream::kParked, Stream::kMailbox, Stream::kHistory, Stream::kMeta};
+constexpr std::array kStreams{Stream::kTransit, Stream::kParked,  Stream::kMailbox,
+                              Stream::kBrief,   Stream::kHistory, Stream::kMeta};
 
 std::string BodyOf(std::uint64_t index, std::size_t bytes) {
   // Zeroes, with a number at both ends: the content that is hardest to tell from an empty disk.
@@ -49,7 +50,7 @@ class Workload {
       case Op::kLarge:
         co_return co_await AppendMany(1, 200'000);
       case Op::kMany:
-        co_return co_await AppendMany(5, 3'000);
+        co_return co_await AppendMany(kStreams.size(), 3'000);
       case Op::kSeal:
         co_return co_await Seal();
       case Op::kRelease:
