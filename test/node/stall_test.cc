@@ -144,7 +144,8 @@ TEST_F(NodeStall, NoopIsAnsweredWhileRocksDbStandsStill) {
 }
 
 TEST_F(NodeStall, NoopIsAnsweredWhilePasswordsAreHashed) {
-  const std::uint64_t rounds = RoundsFor(kStall * 1.4);
+  // Measured a moment ago: by now the processor may be twice as fast.
+  const std::uint64_t rounds = RoundsFor(kStall * 2.5);
   rig_.AddAccountWithHash("slow@example.test", fmt::format("$6$rounds={}$posthorn$none", rounds));
   Client imap(rig_.port("imap"));
   ASSERT_TRUE(imap.ReadLine().has_value());
