@@ -108,8 +108,7 @@ void Volume::Engine::Start(RecordOwner* owner) {
 // --- Space: see engine_space.cc ---
 
 bool Volume::Engine::IsUnderPressure() const {
-  return writer_.IsStalled() || AvailableSegments() < SmallOrLarge(geometry_, GatheringWriter::kScarceSegmentsMin,
-                                                                   GatheringWriter::kScarceSegmentsMax);
+  return writer_.IsStalled() || AvailableSegments() < writer_.ScarceSegments();
 }
 
 void Volume::Engine::Release(const Location& location) {

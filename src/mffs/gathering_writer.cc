@@ -219,8 +219,7 @@ bool GatheringWriter::JoinsAsHalf(const Lane& lane) const {
 // A block of half the size has as much of a header and of a padded last sector. Where cleaning makes room, each byte of
 // that is copied too, and speed is up to cleaning.
 bool GatheringWriter::SavesSpace() const {
-  const std::uint32_t scarce = std::min<std::uint32_t>(kScarceSegmentsMax, kScarceSegmentsMin + table_->size() / 16);
-  return table_->free_count() + table_->empty_count() < scarce;
+  return table_->free_count() + table_->empty_count() < ScarceSegments();
 }
 
 // Among the writers woken by the last commit.

@@ -1,6 +1,7 @@
 // GatheringWriter: the lazy gathering write. Many records become one large durable write.
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <deque>
 #include <expected>
@@ -51,10 +52,6 @@ class GatheringWriter {
   // Of those for meta: only checkpoints free segments, so their records alone take the last ones. Two, since a mount
   // that is cut short during its first checkpoint leaves one that only the mount after the next may take again.
   static constexpr std::uint32_t kReserveForCheckpoint = 2;
-
-  // With fewer that can be taken, space is scarce; with fewer segments in all it is so later.
-  static constexpr std::uint32_t kScarceSegmentsMin = 6;
-  static constexpr std::uint32_t kScarceSegmentsMax = 12;
 
   struct Hooks {
     std::function<void(SealedSegment)> sealed;
@@ -121,6 +118,8 @@ class GatheringWriter {
     return stream == Stream::kBrief ? OpenRoomBytes(lanes_[kBriefCopiesLane]) : OpenRoomBytes(stream);
   }
   bool IsStalled() const;
+  // With fewer segments that can be taken, space is scarce. Of a volume of few segments fewer must do.
+  std::uint32_t ScarceSegments() const { return std::min<std::uint32_t>(12, 6 + table_->size() / 16); }
   // Records of a checkpoint wait for a free segment.
   bool CheckpointIsStalled() const { return lanes_[kCheckpointLane].stalled; }
 

@@ -135,8 +135,8 @@ async::Task<bool> MendSnapshots(Job* job, Round* round, const mffs::RecordReader
     const auto committed = snapshots->committed().find(saved.partition);
     if (committed == snapshots->committed().end()) continue;
     saved.committed = std::max(saved.committed, committed->second);
-    repair.owner_state = round->state.Encode();
   }
+  if (!snapshots->committed().empty()) repair.owner_state = round->state.Encode();
   co_return true;
 }
 

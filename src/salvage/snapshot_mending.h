@@ -98,22 +98,21 @@ class SnapshotMender {
   void Point(Snapshot* snapshot, const mffs::Record& record, mffs::Location from, mffs::Location to);
   async::Task<void> FindPiece(Snapshot* snapshot, std::size_t number);
   async::Task<std::optional<std::string>> Rebuild(const Snapshot* snapshot, std::size_t number);
+  async::Task<std::optional<mffs::Record>> ReadPiece(replog::PartitionId partition, mffs::Location place);
+  void Keep(Snapshot snapshot);
+  void Report(const Snapshot& snapshot);
   // --- snapshot_rebuilding.cc ---
   async::Task<std::optional<std::string>> RebuildPartBodies(const Snapshot* snapshot);
   async::Task<std::optional<std::string>> RebuildQueuePiece(const Snapshot* snapshot, std::size_t number);
   async::Task<std::optional<queue::SavedMail>> MailOf(EntryPlace entry);
+  // The mails in parts of the partition, as its lists say.
+  static std::set<replog::BodyId> PartBodiesOf(const Snapshot& snapshot);
   // --- snapshot_from_index.cc ---
   // False: there is no index, or it does not fit.
   async::Task<bool> TakeFromIndex(Snapshot* snapshot);
   bool Fits(const replog::OwnerState::PartitionState& saved, const store::SavedState& held) const;
   async::Task<std::optional<std::vector<std::string>>> PartBodyLists(const Snapshot* snapshot);
   void Replace(Snapshot* snapshot, std::vector<std::pair<replog::PieceKind, std::string>> pieces);
-  // --- snapshot_rebuilding.cc ---
-  // The mails in parts of the partition, as its lists say.
-  static std::set<replog::BodyId> PartBodiesOf(const Snapshot& snapshot);
-  async::Task<std::optional<mffs::Record>> ReadPiece(replog::PartitionId partition, mffs::Location place);
-  void Keep(Snapshot snapshot);
-  void Report(const Snapshot& snapshot);
 
   const mffs::RecordReader* reader_;
   const LogRecords* records_;
