@@ -156,18 +156,21 @@ TEST_F(VolumeFileTest, TheZeroerWorksOnlyWhereSpaceWasNeverUsed) {
   ASSERT_EQ(file_.zeroer == nullptr, !file_.may_need_zeroing);
   if (!file_.may_need_zeroing) GTEST_SKIP() << "this file system writes zeroes at once";
   EXPECT_EQ(file_.zeroer->progress().offered_bytes, 18 * kMiB);
-  // Takes every segment once.
   NoOwner owner;
-  volume_->Start(&owner);
   const std::string body(500'000, 'x');
-  for (int i = 0; i < 60; ++i) {
-    const auto location = async::RunTask(context_, volume_->AppendCopy(mffs::Stream::kTransit, {.type = 1}, "", body));
-    ASSERT_TRUE(location) << location.error().message();
-    volume_->Release(*location);
+  // How soon every segment was taken once depends on when the background work frees others.
+  for (int round = 0; round < 20 && !volume_->UnusedSpace().empty(); ++round) {
+    volume_->Start(&owner);
+    for (int i = 0; i < 60; ++i) {
+      const auto location =
+          async::RunTask(context_, volume_->AppendCopy(mffs::Stream::kTransit, {.type = 1}, "", body));
+      ASSERT_TRUE(location) << location.error().message();
+      volume_->Release(*location);
+    }
+    EXPECT_TRUE(async::RunTask(context_, volume_->Checkpoint()));
+    Close();
+    Open();
   }
-  EXPECT_TRUE(async::RunTask(context_, volume_->Checkpoint()));
-  Close();
-  Open();
   EXPECT_THAT(volume_->UnusedSpace(), testing::IsEmpty());
   EXPECT_EQ(file_.zeroer, nullptr);
   Close();
