@@ -88,11 +88,43 @@ base::Result<> ReadAccounts(const toml::node& node, NodeConfig& config) {
   return {};
 }
 
+// Reads [[next_hop]] tables.
+base::Result<> ReadNextHops(const toml::node& node, NodeConfig& config) {
+  constexpr std::pair<std::string_view, std::string NextHopConfig::*> kFields[] = {
+      {"hop", &NextHopConfig::hop},           {"tls", &NextHopConfig::tls},
+      {"ca_file", &NextHopConfig::ca_file},   {"username", &NextHopConfig::username},
+      {"password", &NextHopConfig::password},
+  };
+  const toml::array* const array = node.as_array();
+  if (array == nullptr) return Bad("next_hop", "must be written as [[next_hop]] with hop");
+  for (const toml::node& element : *array) {
+    const toml::table* const table = element.as_table();
+    if (table == nullptr) return Bad("next_hop", "must be written as [[next_hop]] with hop");
+    NextHopConfig hop;
+    for (const auto& [name, value] : *table) {
+      const auto* field =
+          std::ranges::find(kFields, name.str(), &std::pair<std::string_view, std::string NextHopConfig::*>::first);
+      const auto text = value.value_exact<std::string>();
+      if (field == std::end(kFields) || !text) {
+        return Bad("next_hop", "has hop, tls, ca_file, username and password, each a text in quotes");
+      }
+      hop.*field->second = *text;
+    }
+    if (hop.hop.empty()) return Bad("next_hop", "needs hop, such as \"smtp:relay.example.org:587\"");
+    config.next_hops.push_back(std::move(hop));
+  }
+  return {};
+}
+
 base::Result<> ReadTable(const toml::table& table, const std::string& prefix, NodeConfig& config) {
   for (const auto& [name, node] : table) {
     const std::string path = prefix + std::string(name.str());
     if (path == "account") {
       RETURN_IF_ERROR(ReadAccounts(node, config));
+      continue;
+    }
+    if (path == "next_hop") {
+      RETURN_IF_ERROR(ReadNextHops(node, config));
       continue;
     }
     const auto& keys = ConfigKeys();
@@ -154,6 +186,14 @@ base::Result<> Check(NodeConfig& config) {
   if (config.message_bytes_max < 64u << 10) return Bad("mail.size_max", "must be at least 64KiB (RFC 5321 §4.5.3.1.7)");
   if (config.volume_segment_bytes % (1u << 20) != 0) {
     return Bad("volume.segment_size", "must be a multiple of 1MiB, or 0");
+  }
+  if (config.mx_port == 0 || config.mx_port > 65'535) return Bad("deliver.mx_port", "must be a port: 1 to 65535");
+  if (config.remote_workers == 0 || config.remote_workers > 20'000) {
+    return Bad("deliver.remote_workers", "must be 1 to 20000");
+  }
+  if (config.retry_min > config.retry_max) return Bad("queue.retry_min", "must not be greater than queue.retry_max");
+  if (config.dns_from_root && !config.dns_servers.empty()) {
+    return Bad("dns.from_root", "asks no dns.servers; give one of the two");
   }
   if (config.volume_scrub_days > 3650) return Bad("volume.scrub_days", "must be at most 3650");
   if (config.tls_certificate.empty() != config.tls_key.empty()) {

@@ -21,6 +21,15 @@ struct DevAccount {
   std::string password;
 };
 
+// How a server is spoken to that mail goes to: [[next_hop]].
+struct NextHopConfig {
+  std::string hop;  // As in deliver.routes: "smtp:relay.example.org:587".
+  std::string tls = "opportunistic";
+  std::string ca_file;  // PEM; empty: the system's authorities.
+  std::string username;
+  std::string password;
+};
+
 // Sizes are bytes, durations carry their type. The defaults are those of docs/configuration.md.
 struct NodeConfig {
   bool dev = false;
@@ -63,6 +72,18 @@ struct NodeConfig {
   std::vector<std::string> smtp_normalize_clients;
   std::string smtp_path = "auto";
   std::uint64_t deliver_workers = 8;
+
+  std::vector<std::string> routes;
+  std::vector<NextHopConfig> next_hops;
+  std::uint64_t remote_workers = 500;
+  std::chrono::seconds connect_timeout{30};
+  std::uint64_t mx_port = 25;
+  std::chrono::seconds retry_min{60};
+  std::chrono::seconds retry_max{4 * 3600};
+  std::chrono::seconds queue_lifetime{5 * 24 * 3600};
+  std::chrono::seconds delay_notice_after{4 * 3600};
+  std::vector<std::string> dns_servers;
+  bool dns_from_root = false;
 
   std::string tls_certificate;  // Empty: a self-signed one in data_folder, made when missing.
   std::string tls_key;

@@ -135,7 +135,7 @@ std::vector<ConfigKey> ServiceKeys() {
       {"smtp.path", &C::smtp_path, Unit::kNone,
        "`auto`: mail whose recipients lie in one partition is delivered directly. `queue`: all mail goes through the "
        "queue."},
-      {"deliver.workers", &C::deliver_workers, Unit::kCount, "Deliveries from the queue at once."},
+      {"deliver.workers", &C::deliver_workers, Unit::kCount, "Deliveries from the queue to mailboxes at once."},
       {"tls.certificate", &C::tls_certificate, Unit::kNone,
        "PEM file with the chain. Empty: a self-signed one in `data_folder`, made at the first start."},
       {"tls.key", &C::tls_key, Unit::kNone, "PEM file with the private key."},
@@ -147,12 +147,44 @@ std::vector<ConfigKey> ServiceKeys() {
   };
 }
 
+// How mail goes to other servers.
+std::vector<ConfigKey> OutgoingKeys() {
+  return {
+      {"deliver.routes", &C::routes, Unit::kNone,
+       "Where mail for others goes that shall not go where the DNS says: a domain, a space and a next hop, as "
+       "`\"example.com smtp:192.0.2.7:25\"`. The domain: `example.com` that one alone, `.example.com` all below it, "
+       "`*` "
+       "all others (a smarthost). The next hop: `smtp:HOST:PORT`, `lmtp:HOST:PORT`, `lmtp:/path/of/socket`, "
+       "`mx:DOMAIN`. HOST is a name, an IPv4 address or an IPv6 address in brackets."},
+      {"deliver.remote_workers", &C::remote_workers, Unit::kCount,
+       "Deliveries to other servers at once: at most 20 to each of them, fewer to one that is slow or fails."},
+      {"deliver.connect_timeout", &C::connect_timeout, Unit::kSeconds,
+       "How long a connection to another server may take before the next of its addresses is tried."},
+      {"deliver.mx_port", &C::mx_port, Unit::kCount,
+       "Port of the servers that the DNS names. Other than 25 only for tests; with `dev = true` they may be at "
+       "loopback "
+       "addresses too."},
+      {"queue.retry_min", &C::retry_min, Unit::kSeconds,
+       "How long mail waits after its first attempt that failed; after each one twice as long, and a fifth more or "
+       "less."},
+      {"queue.retry_max", &C::retry_max, Unit::kSeconds, "How long mail waits between two attempts at most."},
+      {"queue.lifetime", &C::queue_lifetime, Unit::kSeconds,
+       "How long mail is tried before it goes back to its sender; RFC 5321 asks for four or five days."},
+      {"queue.delay_notice_after", &C::delay_notice_after, Unit::kSeconds,
+       "When a sender who logged in, or asked for it, is told once that the mail still waits."},
+      {"dns.servers", &C::dns_servers, Unit::kNone,
+       "DNS servers to ask: `\"192.0.2.53\"`, `\"127.0.0.1@5353\"`. Empty: those of /etc/resolv.conf."},
+      {"dns.from_root", &C::dns_from_root, Unit::kNone,
+       "Asks no such server, but the root's and those they name, and checks DNSSEC signatures."},
+  };
+}
+
 }  // namespace
 
 const std::vector<ConfigKey>& ConfigKeys() {
   static const std::vector<ConfigKey> keys = [] {
     std::vector<ConfigKey> all;
-    for (auto part : {StorageKeys(), MailKeys(), ListenKeys(), ServiceKeys()}) {
+    for (auto part : {StorageKeys(), MailKeys(), ListenKeys(), ServiceKeys(), OutgoingKeys()}) {
       std::ranges::move(part, std::back_inserter(all));
     }
     return all;

@@ -132,6 +132,16 @@ void LogStart(const Node::Parts& parts, const StartTimes& times) {
                           {"entries_replayed", parts.log->Status().replayed_entries}});
 }
 
+queue::MailQueueOptions QueueOptions(const NodeConfig& config) {
+  queue::MailQueueOptions options;
+  options.retry = {
+      .delay_min = config.retry_min, .delay_max = config.retry_max, .give_up_after = config.queue_lifetime};
+  options.lane_of = [](const std::string& destination) {
+    return deliver::IsRemoteDestination(destination) ? queue::Lane::kRemote : queue::Lane::kLocal;
+  };
+  return options;
+}
+
 async::Task<base::Result<>> RecoverState(Node::Parts* parts, StartTimes* times) {
   replog::Stopwatch watch;
   const NodeConfig& config = parts->config;
@@ -149,10 +159,11 @@ async::Task<base::Result<>> RecoverState(Node::Parts* parts, StartTimes* times) 
   store_options.index_memory_bytes = config.index_bytes;
   ASSIGN_OR_CO_RETURN(parts->store, store::MailStore::Open(parts->executor(), parts->log.get(), parts->world.clock,
                                                            std::move(store_options)));
-  // All destinations are mailboxes here: the domain groups recipients that the local courier delivers together.
-  const auto router = [](const std::string& recipient) { return recipient.substr(recipient.rfind('@') + 1); };
-  parts->queue = std::make_unique<queue::MailQueue>(parts->executor(), parts->log.get(), parts->world.clock, router,
-                                                    queue::MailQueueOptions{});
+  ASSIGN_OR_CO_RETURN(parts->next_hops, ReadRoutes(config));
+  parts->queue = std::make_unique<queue::MailQueue>(
+      parts->executor(), parts->log.get(), parts->world.clock,
+      [table = &parts->next_hops](const std::string& recipient) { return table->DestinationOf(recipient); },
+      QueueOptions(config));
   times->index = watch.Lap();
   CO_RETURN_IF_ERROR(co_await parts->log->Recover(parts->store.get(), parts->queue.get()));
   times->log = watch.Lap();
@@ -202,6 +213,7 @@ async::Task<base::Result<>> StopParts(Node::Parts* parts) {
   if (parts->control) co_await parts->control->Stop();
   if (parts->commands) co_await parts->commands->Stop();
   if (parts->dispatcher) co_await parts->dispatcher->Stop();
+  if (parts->outgoing) co_await parts->outgoing->Stop();
   if (parts->log_runs) co_await parts->store->Stop();
   if (parts->log_runs) co_await parts->log->Stop();
   base::Result<> closed;

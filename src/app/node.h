@@ -12,6 +12,7 @@
 #include "base/result.h"
 #include "mffs/block_device.h"
 #include "mffs/volume.h"
+#include "net/resolver.h"
 #include "smtp/server/judge.h"
 
 namespace app {
@@ -24,6 +25,7 @@ struct NodeWorld {
   const base::Clock* clock = nullptr;
   std::unique_ptr<mffs::BlockDevice> device;  // Null: the volume that the configuration names is opened, or made.
   mffs::VolumeOptions volume_options{};
+  std::unique_ptr<net::Resolver> resolver;  // Null: libunbound, as the configuration says.
   std::unique_ptr<smtp::Judge> judge = std::make_unique<smtp::ImpartialJudge>();
 };
 

@@ -11,6 +11,7 @@
 #include "admin/http_server.h"
 #include "app/listeners.h"
 #include "app/node.h"
+#include "app/outgoing.h"
 #include "app/start_progress.h"
 #include "app/store_directory.h"
 #include "app/volume_file.h"
@@ -51,13 +52,16 @@ struct Node::Parts {
   std::unique_ptr<replog::LocalCoordinator> coordinator;
   std::unique_ptr<replog::Log> log;
   std::unique_ptr<store::MailStore> store;
+  deliver::NextHopTable next_hops;
   std::unique_ptr<queue::MailQueue> queue;
   std::unique_ptr<StoreDirectory> directory;
   std::unique_ptr<auth::Authenticator> authenticator;
   std::unique_ptr<net::TlsContext> tls;
 
+  std::unique_ptr<deliver::Notices> notices;
   std::unique_ptr<deliver::LocalCourier> courier;
   std::unique_ptr<deliver::Dispatcher> dispatcher;
+  std::unique_ptr<Outgoing> outgoing;
   smtp::Settings smtp_settings;
   smtp::Settings submission_settings;
   smtp::Services smtp_services;

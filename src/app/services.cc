@@ -30,6 +30,12 @@ smtp::Settings SmtpSettings(const NodeConfig& config) {
   return settings;
 }
 
+// Who is told of mail that failed and has no sender.
+std::string PostmasterOf(const NodeConfig& config) {
+  if (!config.postmaster.empty()) return config.postmaster;
+  return "postmaster@" + (config.domains.empty() ? config.HostName() : config.domains.front());
+}
+
 base::Counter* RefusalCounter(base::MetricsRegistry& registry, std::string_view protocol, std::string_view reason) {
   return &registry.AddCounter("posthorn_store_refusals", "Mails refused because the store could not take them.",
                               fmt::format("protocol=\"{}\",reason=\"{}\"", protocol, reason));
@@ -235,6 +241,22 @@ base::Result<> OpenAdmin(Node::Parts* parts) {
   return {};
 }
 
+base::Result<> MakeOutgoing(Node::Parts* parts) {
+  const NodeConfig& config = parts->config;
+  parts->notices =
+      std::make_unique<deliver::Notices>(parts->queue.get(), parts->world.clock,
+                                         deliver::NoticesOptions{.hostname = config.HostName(),
+                                                                 .postmaster = PostmasterOf(config),
+                                                                 .delay_notice_after = config.delay_notice_after});
+  ASSIGN_OR_RETURN(parts->outgoing, Outgoing::Make(config, {.executor = parts->executor(),
+                                                            .clock = parts->world.clock,
+                                                            .queue = parts->queue.get(),
+                                                            .notices = parts->notices.get(),
+                                                            .table = &parts->next_hops,
+                                                            .resolver = std::move(parts->world.resolver)}));
+  return {};
+}
+
 std::string_view AddressOf(const Node::Parts& parts, std::string_view protocol, std::string& text) {
   for (const auto& [name, address] : parts.listeners->addresses()) {
     if (name == protocol) return text = fmt::format("{}:{}", address.ip, address.port);
@@ -249,6 +271,7 @@ base::Result<> OpenServices(Node::Parts* parts) {
   RETURN_IF_ERROR(OpenSmtp(parts));
   RETURN_IF_ERROR(OpenPop3(parts));
   RETURN_IF_ERROR(OpenImap(parts));
+  RETURN_IF_ERROR(MakeOutgoing(parts));
   return OpenAdmin(parts);
 }
 
@@ -258,9 +281,10 @@ void StartServices(Node::Parts* parts) {
       deliver::LocalCourierOptions{.recipient_delimiter = parts->config.recipient_delimiter.front(),
                                    .postmaster = parts->config.postmaster});
   parts->dispatcher = std::make_unique<deliver::Dispatcher>(
-      parts->executor(), parts->queue.get(), parts->courier.get(),
+      parts->executor(), parts->queue.get(), parts->courier.get(), parts->notices.get(),
       deliver::DispatcherOptions{.workers = static_cast<std::uint32_t>(parts->config.deliver_workers)});
   parts->dispatcher->Start();
+  parts->outgoing->Start();
   parts->control->Start();
   parts->listeners->Start();
 }

@@ -80,7 +80,7 @@ struct RecipientOutcome {
 struct RetrySchedule {
   std::chrono::seconds delay_min{60};
   std::chrono::seconds delay_max{4 * 3600};
-  std::chrono::hours give_up_after{120};  // RFC 5321 §4.5.4.1: at least 4-5 days; then the recipient is held.
+  std::chrono::seconds give_up_after{120 * 3600};  // RFC 5321 §4.5.4.1: at least 4-5 days; then the recipient is held.
   std::uint32_t jitter_percent = 20;
 };
 
