@@ -12,6 +12,7 @@ pkg_check_modules(GMIME REQUIRED IMPORTED_TARGET gmime-3.0)
 pkg_check_modules(CRYPT REQUIRED IMPORTED_TARGET libcrypt)
 pkg_check_modules(ICU REQUIRED IMPORTED_TARGET icu-uc)
 pkg_check_modules(IDN2 REQUIRED IMPORTED_TARGET libidn2)
+pkg_check_modules(UNBOUND REQUIRED IMPORTED_TARGET libunbound)
 find_package(tomlplusplus REQUIRED)
 find_package(CLI11 REQUIRED)
 
