@@ -52,6 +52,8 @@ std::string_view ToText(RecipientState state) {
       return "delivered";
     case RecipientState::kHeld:
       return "held";
+    case RecipientState::kBounced:
+      return "bounced";
   }
   return "unknown";
 }

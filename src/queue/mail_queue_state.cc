@@ -80,7 +80,7 @@ void MailQueue::State::Schedule(replog::PartitionId partition, MailState* mail,
   std::map<std::string, ItemId> items;
   for (std::size_t i = 0; i < recipients.size(); ++i) {
     RecipientSlot& slot = mail->recipients()[i];
-    if (slot.state == RecipientState::kDelivered) continue;
+    if (IsOver(slot.state)) continue;
     const auto [found, is_new] = items.try_emplace(router(recipients[i].address), kNoItem);
     if (is_new) found->second = AddItem(partition, *mail, found->first);
     slot.item = found->second;
@@ -91,7 +91,7 @@ void MailQueue::State::Schedule(replog::PartitionId partition, MailState* mail,
 // As Schedule, without what only several recipients need: most mails have one, and a start schedules a million.
 void MailQueue::State::ScheduleOne(replog::PartitionId partition, MailState* mail, const mail::Recipient& recipient) {
   RecipientSlot& slot = mail->recipients().front();
-  if (slot.state == RecipientState::kDelivered) return;
+  if (IsOver(slot.state)) return;
   slot.item = AddItem(partition, *mail, router(recipient.address));
   if (slot.state == RecipientState::kWaiting) scheduler.SetDue(slot.item, slot.next_attempt);
   Poke();
