@@ -89,19 +89,16 @@ replog::BodyWriter MailQueue::NewNoticeBody() {
   return replog::BodyWriter(state_->log, mffs::Stream::kTransit, mffs::Need::kAccepted);
 }
 
-async::Task<Claim> MailQueue::NextClaim() {
+async::Task<Claim> MailQueue::NextClaim(Lane lane) {
   for (;;) {
-    const base::WallTime now = state_->clock->WallNow();
-    const std::optional<ItemId> item = state_->serving ? state_->scheduler.Claim(now) : std::nullopt;
-    if (item.has_value()) {
+    if (const std::optional<ItemId> item = state_->TakeDue(lane)) {
       Claim claim = MakeClaim(*item);
       state_->recipients_claimed += claim.recipients.size();
       // There may be more, and whoever was woken takes one only.
       state_->Poke();
       co_return claim;
     }
-    state_->ArmTimer();
-    co_await state_->workers.Wait();
+    co_await state_->workers[static_cast<std::size_t>(lane)].Wait();
   }
 }
 
@@ -119,9 +116,16 @@ Claim MailQueue::MakeClaim(std::uint32_t item) const {
               .recipients = {},
               .queued_at = mail->queued_at(),
               .body = state_->Find(id.partition)->mails().BodyOf(*mail)};
+  const bool is_overdue = state_->scheduler.IsOverdue(item);
+  const StringId destination = state_->scheduler.DestinationOf(item);
+  if (is_overdue && state_->scheduler.IsPaused(destination)) {
+    claim.is_hopeless = true;
+    claim.pause_reason = state_->scheduler.StatusOf(destination).reason;
+  }
   for (std::uint32_t i = 0; i < mail->recipients().size(); ++i) {
     const RecipientSlot& slot = mail->recipients()[i];
-    if (slot.item != item || slot.state != RecipientState::kWaiting || slot.next_attempt > now) continue;
+    if (slot.item != item || slot.state != RecipientState::kWaiting) continue;
+    if (slot.next_attempt > now && !is_overdue) continue;
     claim.recipients.push_back(i);
     claim.attempts = std::max<std::uint32_t>(claim.attempts, slot.attempts);
   }
@@ -219,6 +223,35 @@ void MailQueue::EndClaim(const Claim& claim, base::WallTime earliest) {
   state_->scheduler.SetDue(item, due.has_value() ? std::optional(std::max(*due, earliest)) : std::nullopt);
   state_->scheduler.EndClaim(item);
   state_->Poke();
+}
+
+void MailQueue::Report(const Claim& claim, Reach reach, const std::string& reason) {
+  const MailState* mail = state_->FindMail(claim.id);
+  // Removed by an operator meanwhile, and perhaps the destination with it.
+  if (mail == nullptr) return;
+  const StringId destination = state_->scheduler.DestinationOf(mail->recipients()[claim.recipients.front()].item);
+  state_->scheduler.Report(destination, reach, Tidy(reason), state_->clock->WallNow());
+  state_->Poke();
+}
+
+std::vector<DestinationStatus> MailQueue::Destinations() const {
+  std::vector<DestinationStatus> destinations;
+  for (const StringId id : state_->scheduler.Destinations()) {
+    destinations.push_back(state_->scheduler.StatusOf(id));
+    destinations.back().destination = state_->strings.Text(id);
+  }
+  std::ranges::sort(destinations, {}, &DestinationStatus::destination);
+  return destinations;
+}
+
+bool MailQueue::EndPause(const std::string& destination) {
+  for (const StringId id : state_->scheduler.Destinations()) {
+    if (state_->strings.Text(id) != destination) continue;
+    state_->scheduler.EndPause(id, state_->clock->WallNow());
+    state_->Poke();
+    return true;
+  }
+  return false;
 }
 
 SettledMail MailQueue::Settled(replog::PartitionId id, std::size_t except_max) const {

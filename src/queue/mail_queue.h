@@ -4,6 +4,7 @@
 #pragma once
 
 #include <chrono>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -16,6 +17,7 @@
 #include "mail/class.h"
 #include "mail/delivery_id.h"
 #include "mail/envelope.h"
+#include "queue/destination.h"
 #include "replog/log.h"
 
 namespace queue {
@@ -79,6 +81,9 @@ struct Claim {
   std::uint32_t attempts = 0;  // Made so far for these.
   base::WallTime queued_at;
   replog::BodyRef body;
+  // The mail is too old and its destination paused: recorded as kRetryLater without an attempt, which gives it up.
+  bool is_hopeless = false;
+  std::string pause_reason{};  // Of a hopeless claim.
   mail::DeliveryId DeliveryIdOf(std::uint32_t recipient) const {
     return mail::DeliveryId::Queued(id.partition.value(), id.index.value(), recipient);
   }
@@ -121,7 +126,9 @@ struct RetrySchedule {
 
 struct MailQueueOptions {
   RetrySchedule retry;
-  std::uint32_t claims_per_destination_max = 20;
+  DestinationLimits destinations;
+  // Empty: all are local. Pure and quick, as Router.
+  std::function<Lane(const std::string& destination)> lane_of;
   std::uint32_t mails_max = 10'000'000;  // Past it Enqueue answers kBusy.
   std::uint32_t recipients_max = 1'000;  // Of one mail; past it kInvalid.
 };
@@ -163,8 +170,8 @@ class MailQueue final : public replog::StateMachine {
   async::Task<base::Result<QueueId>> Enqueue(mail::Envelope envelope, replog::Body body);
   replog::BodyWriter NewBody(mail::Class cls);
 
-  // The next due claim; waits until there is one. Ends only by cancellation.
-  async::Task<Claim> NextClaim();
+  // The next due claim of a lane; waits until there is one. Ends only by cancellation.
+  async::Task<Claim> NextClaim(Lane lane = Lane::kLocal);
   // What outcomes make of a claim's recipients by the schedule, in their order. Nothing when the mail was removed.
   std::vector<Decision> Decide(const Claim& claim, const std::vector<RecipientOutcome>& outcomes);
   // Writes decisions and the notice about them in one entry, so that no crash loses the one or doubles the other; a
@@ -177,6 +184,14 @@ class MailQueue final : public replog::StateMachine {
   replog::BodyWriter NewNoticeBody();
   // Gives a claim back unattempted (shutdown).
   void GiveBack(const Claim& claim);
+
+  // Whether the claim's destination could be reached, said before the claim ends: how much of its mail is tried at once
+  // follows from it. Kept in memory only. `reason` is for people, of kUnreachable.
+  void Report(const Claim& claim, Reach reach, const std::string& reason);
+  // What waits where, and why; by destination.
+  std::vector<DestinationStatus> Destinations() const;
+  // One mail of a paused destination tries now. False: nothing waits for it.
+  bool EndPause(const std::string& destination);
 
   // The outcome of what is settled is durable, so it stays settled after any restart. At most `except_max` exceptions:
   // the next mail ends it.
