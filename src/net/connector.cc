@@ -1,14 +1,9 @@
 #include "net/connector.h"
 
-#include <cerrno>
-#include <cstring>
-
 #include <boost/system/system_error.hpp>
 #include <fmt/format.h>
 #include <netinet/in.h>
 #include <sys/socket.h>
-#include <sys/un.h>
-#include <unistd.h>
 
 namespace net {
 namespace {
@@ -87,32 +82,6 @@ Task<Result<std::unique_ptr<TcpConnection>>> Connect(ConnectOptions options, Dea
   boost::system::error_code ignored;  // Without it the connection is slower, not wrong.
   socket.set_option(asio::ip::tcp::no_delay(true), ignored);
   PeerAddress peer{.ip = options.ip, .port = options.port, .is_loopback = address.is_loopback()};
-  co_return std::make_unique<TcpConnection>(std::move(socket), std::move(peer), sweep);
-}
-
-Task<Result<std::unique_ptr<TcpConnection>>> ConnectUnix(std::string path, DeadlineSweep* sweep) {
-  const std::string doing = "connect to " + path;
-  sockaddr_un address{};
-  address.sun_family = AF_UNIX;
-  if (path.size() >= sizeof address.sun_path) co_return Error(Errc::kInvalid, doing + ": the path is too long");
-  std::memcpy(address.sun_path, path.data(), path.size());
-  TcpSocket socket(co_await asio::this_coro::executor);
-  const int descriptor = ::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-  if (descriptor < 0) co_return base::ErrnoError(doing, errno);
-  // A stream is a stream: what TcpConnection does with a socket it can do with this one.
-  boost::system::error_code failed;
-  socket.assign(asio::ip::tcp::v4(), descriptor, failed);
-  if (failed) {
-    ::close(descriptor);
-    co_return Error(Errc::kIo, doing + ": " + failed.message());
-  }
-  // Succeeds or fails at once: there is no network between.
-  if (::connect(descriptor, reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0) {
-    if (errno == ECONNREFUSED) co_return Error(Errc::kClosed, doing + ": nobody listens there");
-    if (errno == EAGAIN) co_return Error(Errc::kBusy, doing + ": too many wait there already");
-    co_return base::ErrnoError(doing, errno);
-  }
-  PeerAddress peer{.ip = std::move(path), .port = 0, .is_loopback = true};
   co_return std::make_unique<TcpConnection>(std::move(socket), std::move(peer), sweep);
 }
 

@@ -1,4 +1,4 @@
-// Connect: an outgoing connection.
+// Connect: an outgoing TCP connection.
 #pragma once
 
 #include <chrono>
@@ -21,9 +21,5 @@ struct ConnectOptions {
 // Errors, each with address and port: kClosed (nobody listens there), kTimeout, kInvalid (no numeric address, or a
 // source of the other family), kIo (no route, no descriptors, a source address that is not ours).
 async::Task<base::Result<std::unique_ptr<TcpConnection>>> Connect(ConnectOptions options, DeadlineSweep* sweep);
-
-// The same to a Unix socket, whose peer counts as loopback. Errors: kClosed (nobody listens there), kNotFound (no such
-// socket), kInvalid (a path that is too long), kBusy (its backlog is full), kDenied, kIo.
-async::Task<base::Result<std::unique_ptr<TcpConnection>>> ConnectUnix(std::string path, DeadlineSweep* sweep);
 
 }  // namespace net

@@ -1,9 +1,6 @@
 #include "net/connector.h"
 
-#include <boost/asio/local/stream_protocol.hpp>
-#include <boost/asio/write.hpp>
 #include <gtest/gtest.h>
-#include <unistd.h>
 
 #include "async/task_group.h"
 #include "async/testing.h"
@@ -108,25 +105,6 @@ TEST_F(ConnectorTest, IsCancelledWithItsTask) {
   async::RunTask(context_, group.Stop());
   EXPECT_FALSE(results[3].has_value());
   for (auto& result : results) result.reset();
-}
-
-TEST_F(ConnectorTest, TalksOverAUnixSocket) {
-  const std::string path = testing::TempDir() + "posthorn-connector-" + std::to_string(::getpid());
-  asio::local::stream_protocol::acceptor acceptor(context_, asio::local::stream_protocol::endpoint(path));
-  const Connected connected = async::RunTask(context_, ConnectUnix(path, &sweep_));
-  ASSERT_TRUE(connected.has_value()) << connected.error().message();
-  auto accepted = acceptor.accept();
-  EXPECT_TRUE((*connected)->peer().is_loopback);
-  EXPECT_EQ((*connected)->TryWrite("hello"), 5u);
-  asio::write(accepted, asio::buffer("there", 5));
-  char heard[16];
-  EXPECT_EQ(async::RunTask(context_, (*connected)->Read(heard)).value_or(0), 5u);
-
-  acceptor.close();
-  EXPECT_EQ(async::RunTask(context_, ConnectUnix(path, &sweep_)).error().code(), Errc::kClosed);
-  ::unlink(path.c_str());
-  EXPECT_EQ(async::RunTask(context_, ConnectUnix(path, &sweep_)).error().code(), Errc::kNotFound);
-  EXPECT_EQ(async::RunTask(context_, ConnectUnix(std::string(200, 'x'), &sweep_)).error().code(), Errc::kInvalid);
 }
 
 }  // namespace
