@@ -5,7 +5,7 @@
 
 #include <fmt/format.h>
 
-#include "net/connector.h"
+#include "deliver/dial.h"
 #include "net/interface_addresses.h"
 #include "net/resolver_unbound.h"
 
@@ -35,19 +35,6 @@ base::Result<std::unique_ptr<net::Resolver>> MakeResolver(const NodeConfig& conf
   return resolver;
 }
 
-async::Task<base::Result<std::unique_ptr<net::Connection>>> DialTcp(net::ConnectOptions options,
-                                                                    net::DeadlineSweep* sweep) {
-  auto connected = co_await net::Connect(std::move(options), sweep);
-  if (!connected) co_return std::move(connected).error();
-  co_return *std::move(connected);
-}
-
-async::Task<base::Result<std::unique_ptr<net::Connection>>> DialSocket(std::string path, net::DeadlineSweep* sweep) {
-  auto connected = co_await net::ConnectUnix(std::move(path), sweep);
-  if (!connected) co_return std::move(connected).error();
-  co_return *std::move(connected);
-}
-
 }  // namespace
 
 base::Result<deliver::NextHopTable> ReadRoutes(const NodeConfig& config) {
@@ -70,12 +57,12 @@ base::Result<deliver::NextHopTable> ReadRoutes(const NodeConfig& config) {
 }
 
 base::Result<std::unique_ptr<Outgoing>> Outgoing::Make(const NodeConfig& config, World world) {
-  std::unique_ptr<Outgoing> outgoing(new Outgoing(config, std::move(world)));
+  std::unique_ptr<Outgoing> outgoing(new Outgoing(std::move(world)));
   RETURN_IF_ERROR(outgoing->Prepare(config));
   return outgoing;
 }
 
-Outgoing::Outgoing(const NodeConfig&, World world)
+Outgoing::Outgoing(World world)
     : world_(std::move(world)), sweep_(world_.executor, world_.clock), unverified_(net::TlsContext::ForClient()) {}
 
 base::Result<> Outgoing::Prepare(const NodeConfig& config) {
@@ -85,13 +72,14 @@ base::Result<> Outgoing::Prepare(const NodeConfig& config) {
   for (const NextHopConfig& hop : config.next_hops) RETURN_IF_ERROR(AddSettings(hop));
   deliver::RemoteCourierOptions options = CourierOptions(config);
   ASSIGN_OR_RETURN(options.hosts.own_addresses, net::InterfaceAddresses());
-  courier_ = std::make_unique<deliver::RemoteCourier>(world_.executor,
-                                                      deliver::RemoteCourierWorld{.queue = world_.queue,
-                                                                                  .resolver = world_.resolver.get(),
-                                                                                  .clock = world_.clock,
-                                                                                  .table = world_.table,
-                                                                                  .dial = MakeDial(config)},
-                                                      std::move(options));
+  courier_ = std::make_unique<deliver::RemoteCourier>(
+      world_.executor,
+      deliver::RemoteCourierWorld{.queue = world_.queue,
+                                  .resolver = world_.resolver.get(),
+                                  .clock = world_.clock,
+                                  .table = world_.table,
+                                  .dial = deliver::DialNetwork(&sweep_, {.timeout = config.connect_timeout})},
+      std::move(options));
   dispatcher_ = std::make_unique<deliver::Dispatcher>(
       world_.executor, world_.queue, courier_.get(), world_.notices,
       deliver::DispatcherOptions{.lane = queue::Lane::kRemote,
@@ -120,14 +108,7 @@ base::Result<> Outgoing::AddSettings(const NextHopConfig& named) {
   return {};
 }
 
-deliver::Dial Outgoing::MakeDial(const NodeConfig& config) {
-  return [this, timeout = config.connect_timeout](deliver::Endpoint endpoint) {
-    if (endpoint.ip.empty()) return DialSocket(std::move(endpoint.name), &sweep_);
-    return DialTcp({.ip = std::move(endpoint.ip), .port = endpoint.port, .timeout = timeout}, &sweep_);
-  };
-}
-
-deliver::RemoteCourierOptions Outgoing::CourierOptions(const NodeConfig& config) {
+deliver::RemoteCourierOptions Outgoing::CourierOptions(const NodeConfig& config) const {
   deliver::RemoteCourierOptions options;
   options.client.hostname = config.HostName();
   options.client.tls_context = unverified_.get();

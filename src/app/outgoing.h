@@ -45,11 +45,10 @@ class Outgoing {
   const deliver::RemoteCourier& courier() const { return *courier_; }
 
  private:
-  Outgoing(const NodeConfig& config, World world);
+  explicit Outgoing(World world);
   base::Result<> Prepare(const NodeConfig& config);
   base::Result<> AddSettings(const NextHopConfig& hop);
-  deliver::Dial MakeDial(const NodeConfig& config);
-  deliver::RemoteCourierOptions CourierOptions(const NodeConfig& config);
+  deliver::RemoteCourierOptions CourierOptions(const NodeConfig& config) const;
 
   World world_;
   net::DeadlineSweep sweep_;
