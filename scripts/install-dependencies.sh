@@ -47,6 +47,9 @@ test   iproute2              sockets and network namespaces in tests
 test   e2fsprogs             volumes on ext4
 test   xfsprogs              volumes on XFS
 test   mount                 loop devices and private mounts in tests
+test   chromium              the queue's page in a browser
+test   nodejs                drives the browser
+test   npm                   fetches what drives the browser: scripts/npm-peers.sh
 lint   clang-tidy-19         coroutine and other checks
 lint   clang-format-19       one format
 lint   python3               the checks in tools/
@@ -93,6 +96,8 @@ command -v dpkg-query >/dev/null || fail "this is not a Debian system; on Debian
 installed=$(dpkg-query -W -f '${Package} ${db:Status-Status}\n' "${wanted[@]}" 2>/dev/null | sed -n 's/ installed$//p' || true)
 missing=()
 for package in "${wanted[@]}"; do
+  # A nodejs that is not Debian's brings npm along, and cannot stand beside Debian's.
+  if [ "$package" = npm ] && command -v npm >/dev/null; then continue; fi
   case $'\n'$installed$'\n' in *$'\n'"$package"$'\n'*) ;; *) missing+=("$package") ;; esac
 done
 [ ${#missing[@]} -gt 0 ] || exit 0

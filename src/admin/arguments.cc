@@ -40,4 +40,14 @@ base::Result<std::uint32_t> Arguments::Count(std::string_view name, std::uint32_
   return static_cast<std::uint32_t>(*number);
 }
 
+base::Result<bool> Arguments::Flag(std::string_view name) const {
+  const json::value* const value = members_.if_contains(name);
+  if (value == nullptr) return false;
+  const bool* const flag = value->if_bool();
+  if (flag == nullptr) {
+    return base::Error(base::Errc::kInvalid, fmt::format("the argument \"{}\" must be true or false", name));
+  }
+  return *flag;
+}
+
 }  // namespace admin

@@ -116,8 +116,8 @@ async::Task<Result<json::object>> CommandTable::Execute(std::string line, Caller
   }
   const Command& command = found->second;
   CO_RETURN_IF_ERROR(CheckNames(command, request.arguments));
-  const std::string target = TargetOf(request.arguments);
-  Arguments arguments(std::move(request.arguments));
+  Arguments arguments(std::move(request.arguments), caller);
+  const std::string target = command.target ? command.target(arguments) : TargetOf(arguments.members());
   if (command.body_handler && body == nullptr) co_return Error(Errc::kInvalid, "this command needs a body");
   auto answer =
       command.body_handler ? command.body_handler(std::move(arguments), body) : command.handler(std::move(arguments));

@@ -18,13 +18,6 @@
 
 namespace admin {
 
-// Who asks, as the kernel says (SO_PEERCRED).
-struct Caller {
-  std::uint32_t user_id = 0;
-  std::uint32_t group_id = 0;
-  std::int32_t process_id = 0;
-};
-
 enum class Effect : std::uint8_t {
   kReads,
   kChanges,  // Each call is logged with the caller's user id and what it named.
@@ -44,6 +37,8 @@ struct Command {
   std::vector<std::string_view> arguments;  // All it knows; others are refused, so that a misspelt one is not ignored.
   Handler handler;                          // One of the two.
   BodyHandler body_handler;
+  // What it is about, for the log; without it the argument "address" or "id". Never a password.
+  std::function<std::string(const Arguments&)> target;
 };
 
 // A request is one JSON object: {"command":"user.add","address":"a@example.test",...}. The answer is one too:

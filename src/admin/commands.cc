@@ -8,11 +8,12 @@ Commands::Commands(async::Executor executor, const NodeParts& parts)
               .hashing = parts.hashing,
               .domains = parts.domains,
               .recipient_delimiter = parts.recipient_delimiter}),
-      mailboxes_(std::move(executor), {.store = parts.store,
-                                       .log = parts.log,
-                                       .uidl_format = parts.uidl_format,
-                                       .message_bytes_max = parts.message_bytes_max}),
+      mailboxes_(executor, {.store = parts.store,
+                            .log = parts.log,
+                            .uidl_format = parts.uidl_format,
+                            .message_bytes_max = parts.message_bytes_max}),
       queue_(parts.queue, parts.clock),
+      queue_changes_(std::move(executor), parts.queue, parts.clock),
       scrub_(parts.volume),
       status_({.queue = parts.queue,
                .volume = parts.volume,
@@ -24,8 +25,14 @@ Commands::Commands(async::Executor executor, const NodeParts& parts)
   users_.AddTo(&table_);
   mailboxes_.AddTo(&table_);
   queue_.AddTo(&table_);
+  queue_changes_.AddTo(&table_);
   scrub_.AddTo(&table_);
   status_.AddTo(&table_);
+}
+
+async::Task<void> Commands::Stop() {
+  co_await mailboxes_.Stop();
+  co_await queue_changes_.Stop();
 }
 
 }  // namespace admin

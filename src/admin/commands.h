@@ -10,6 +10,7 @@
 
 #include "admin/command_table.h"
 #include "admin/mailbox_commands.h"
+#include "admin/queue_changes.h"
 #include "admin/queue_commands.h"
 #include "admin/scrub_commands.h"
 #include "admin/status_command.h"
@@ -45,7 +46,7 @@ class Commands {
   Commands& operator=(const Commands&) = delete;
 
   // Ends what commands have begun. Before the store stops.
-  async::Task<void> Stop() { return mailboxes_.Stop(); }
+  async::Task<void> Stop();
 
   const CommandTable* table() const { return &table_; }
 
@@ -53,6 +54,7 @@ class Commands {
   UserCommands users_;
   MailboxCommands mailboxes_;
   QueueCommands queue_;
+  QueueChanges queue_changes_;
   ScrubCommands scrub_;
   StatusCommand status_;
   CommandTable table_;

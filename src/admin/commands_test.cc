@@ -14,6 +14,8 @@
 #include <gtest/gtest.h>
 
 #include "async/testing.h"
+#include "base/base64.h"
+#include "base/log.h"
 #include "mffs/buffer_pool.h"
 #include "mffs/sim_device.h"
 #include "queue/testing.h"
@@ -48,7 +50,8 @@ class CommandsTest : public testing::Test {
                  replog::LogOptions{.mailbox_partitions = 4, .queue_partitions = 2});
     store_ = Must(store::MailStore::Open(executor(), &*log_, &clock_, {.index_folder = (folder_ / "index").string()}));
     queue_.emplace(
-        executor(), &*log_, &clock_, [](const std::string&) { return std::string("local"); },
+        executor(), &*log_, &clock_,
+        [](const std::string& recipient) { return recipient.substr(recipient.find('@') + 1); },
         queue::MailQueueOptions{});
     Must(Run(log_->Recover(store_.get(), &*queue_)));
     directory_.emplace(store_.get());
@@ -253,6 +256,152 @@ TEST_F(CommandsTest, AMailIsHeldReleasedRequeuedAndRemoved) {
   EXPECT_EQ(state(), "waiting");
   Do({{"command", "queue.remove"}, {"id", id}});
   EXPECT_TRUE(Do({{"command", "queue.list"}}).at("mails").as_array().empty());
+}
+
+TEST_F(CommandsTest, TheQueueIsListedByCriteria) {
+  const std::string first = Enqueue({"a@x.test", "b@y.test"});
+  clock_.Advance(std::chrono::hours(2));
+  const std::string second = Enqueue({"c@x.test"});
+  Do({{"command", "queue.hold"}, {"id", second}});
+  const struct {
+    json::object criteria;
+    std::vector<std::string> ids;
+  } rows[] = {{{{"recipient", "@x.test"}}, {first, second}},
+              {{{"recipient", "b@y.test"}}, {first}},
+              {{{"destination", "y.test"}}, {first}},
+              {{{"state", "held"}}, {second}},
+              {{{"older_than_seconds", 3600}}, {first}},
+              {{{"newer_than_seconds", 3600}}, {second}},
+              {{{"class", "bulk"}}, {}},
+              {{{"recipient", "@x.test"}, {"state", "waiting"}}, {first}}};
+  for (const auto& row : rows) {
+    json::object request = row.criteria;
+    request["command"] = "queue.list";
+    std::vector<std::string> ids;
+    for (const json::value& mail : Do(request).at("mails").as_array()) ids.emplace_back(mail.at("id").as_string());
+    std::vector<std::string> expected = row.ids;
+    std::ranges::sort(expected);
+    std::ranges::sort(ids);
+    EXPECT_EQ(ids, expected) << json::serialize(row.criteria);
+  }
+  const json::object held = Do({{"command", "queue.list"}, {"recipient", "b@y.test"}}).at("mails").at(0).as_object();
+  ASSERT_EQ(held.at("first_recipients").as_array().size(), 1u) << "those that match";
+  EXPECT_EQ(held.at("first_recipients").at(0).at("destination").as_string(), "y.test");
+}
+
+TEST_F(CommandsTest, TheQueueIsCountedByDestination) {
+  for (int i = 0; i < 3; ++i) Enqueue({"a@x.test"});
+  const std::string held = Enqueue({"b@y.test", "c@x.test"});
+  clock_.Advance(std::chrono::minutes(30));
+  Do({{"command", "queue.hold"}, {"id", held}});
+  const json::object tally = Do({{"command", "queue.tally"}, {"limit", 1}});
+  EXPECT_EQ(tally.at("by").as_string(), "destination");
+  EXPECT_EQ(tally.at("group_count").to_number<int>(), 2);
+  ASSERT_EQ(tally.at("groups").as_array().size(), 1u);
+  const json::object x = tally.at("groups").at(0).as_object();
+  EXPECT_EQ(x.at("key").as_string(), "x.test");
+  EXPECT_EQ(x.at("mails").to_number<int>(), 4);
+  EXPECT_EQ(x.at("waiting").to_number<int>(), 3);
+  EXPECT_EQ(x.at("held").to_number<int>(), 1);
+  EXPECT_EQ(x.at("mails_by_age").at(2).to_number<int>(), 4) << "between 20 minutes and an hour";
+  EXPECT_EQ(x.at("oldest_seconds").to_number<int>(), 1800);
+  EXPECT_EQ(tally.at("total").at("mails").to_number<int>(), 4);
+  const json::object senders = Do({{"command", "queue.tally"}, {"by", "sender"}, {"state", "held"}});
+  ASSERT_EQ(senders.at("groups").as_array().size(), 1u);
+  EXPECT_EQ(senders.at("groups").at(0).at("mails").to_number<int>(), 1);
+  EXPECT_EQ(Fail({{"command", "queue.tally"}, {"by", "colour"}}),
+            "invalid: the queue is counted by destination, sender or class");
+}
+
+TEST_F(CommandsTest, ManyMailsAreChangedInStepsAndCounted) {
+  for (int i = 0; i < 1'100; ++i) Enqueue({i % 2 == 0 ? "a@x.test" : "b@y.test"});
+  const auto change = [this](json::object request) {
+    std::uint64_t changed = 0;
+    for (int step = 0; step < 10; ++step) {
+      const json::object answer = Do(request);
+      changed += answer.at("changed").to_number<std::uint64_t>();
+      EXPECT_LE(answer.at("changed").to_number<int>(), 500);
+      if (!answer.contains("next")) break;
+      request["after"] = answer.at("next");
+    }
+    return changed;
+  };
+  const auto held = [this] { return Do({{"command", "status"}}).at("queue").at("recipients_held").to_number<int>(); };
+  EXPECT_EQ(change({{"command", "queue.hold"}, {"all", true}, {"dry_run", true}}), 1'100u);
+  EXPECT_EQ(held(), 0) << "a dry run changes nothing";
+  EXPECT_EQ(change({{"command", "queue.hold"}, {"destination", "x.test"}}), 550u);
+  EXPECT_EQ(held(), 550);
+  EXPECT_EQ(change({{"command", "queue.hold"}, {"all", true}}), 550u) << "what is held already does not count";
+  EXPECT_EQ(change({{"command", "queue.release"}, {"recipient", "@y.test"}}), 550u);
+  EXPECT_EQ(held(), 550);
+  EXPECT_EQ(change({{"command", "queue.requeue"}, {"all", true}}), 0u) << "all of it is due already";
+  EXPECT_EQ(change({{"command", "queue.remove"}, {"state", "held"}}), 550u);
+  EXPECT_EQ(change({{"command", "queue.remove"}, {"all", true}}), 550u);
+  EXPECT_EQ(Do({{"command", "status"}}).at("queue").at("mails").to_number<int>(), 0);
+}
+
+TEST_F(CommandsTest, RemovingARecipientsMailLeavesWhatOthersWaitFor) {
+  const std::string alone = Enqueue({"nobody@x.test"});
+  const std::string shared = Enqueue({"nobody@x.test", "somebody@y.test"});
+  json::object request{{"command", "queue.remove"}, {"recipient", "nobody@x.test"}};
+  json::object answer = Do(request);
+  EXPECT_EQ(answer.at("changed").to_number<int>(), 1);
+  EXPECT_EQ(answer.at("left").to_number<int>(), 1);
+  EXPECT_EQ(Do({{"command", "queue.show"}, {"id", shared}}).at("id").as_string(), shared);
+  // Held and released is the whole mail.
+  answer = Do({{"command", "queue.hold"}, {"recipient", "nobody@x.test"}});
+  EXPECT_EQ(answer.at("changed").to_number<int>(), 1);
+  EXPECT_EQ(answer.at("with_others").to_number<int>(), 1);
+  EXPECT_EQ(Do({{"command", "queue.show"}, {"id", shared}}).at("held").to_number<int>(), 2);
+  request["whole_mail"] = true;
+  EXPECT_EQ(Do(request).at("changed").to_number<int>(), 1);
+  EXPECT_TRUE(Do({{"command", "queue.list"}}).at("mails").as_array().empty());
+}
+
+TEST_F(CommandsTest, AChangeOfManySaysWhichMails) {
+  Enqueue({"a@x.test"});
+  const std::string which = "invalid: say which mails: an id, criteria, or \"all\"";
+  EXPECT_EQ(Fail({{"command", "queue.remove"}}), which);
+  EXPECT_EQ(Fail({{"command", "queue.hold"}, {"dry_run", true}}), which);
+  EXPECT_EQ(Fail({{"command", "queue.hold"}, {"all", false}}), which);
+  EXPECT_EQ(Fail({{"command", "queue.hold"}, {"all", true}, {"sender", "@x.test"}}),
+            "invalid: \"all\" means every mail; give it or criteria, not both");
+  EXPECT_EQ(Fail({{"command", "queue.hold"}, {"id", "80000000-1"}, {"sender", "@x.test"}}),
+            "invalid: a mail named by its id needs no other criterion; give the one or the other");
+  EXPECT_EQ(Fail({{"command", "queue.hold"}, {"all", true}, {"whole_mail", true}}),
+            "invalid: this command has no argument \"whole_mail\"");
+  EXPECT_EQ(Do({{"command", "status"}}).at("queue").at("recipients_held").to_number<int>(), 0);
+}
+
+TEST_F(CommandsTest, WhoRemovedAMailIsInTheLog) {
+  static std::vector<std::string>* lines = nullptr;
+  std::vector<std::string> seen;
+  lines = &seen;
+  base::SetLogSink([](std::string_view line) { lines->emplace_back(line); });
+  Enqueue({"a@x.test"});
+  const std::string request = json::serialize(json::object{{"command", "queue.remove"}, {"recipient", "@x.test"}});
+  const json::value answer =
+      json::parse(Run(commands_->table()->Answer(request, {.user_id = 4711, .group_id = 1, .process_id = 7})));
+  base::SetLogSink(nullptr);
+  EXPECT_TRUE(answer.at("ok").as_bool()) << answer;
+  std::string all;
+  for (const std::string& line : seen) all += line + "\n";
+  EXPECT_NE(all.find("mail_removed"), std::string::npos) << all;
+  EXPECT_NE(all.find("by=\"uid 4711\""), std::string::npos) << all;
+  EXPECT_NE(all.find("command=queue.remove target=\"recipient=@x.test\" uid=4711"), std::string::npos) << all;
+}
+
+TEST_F(CommandsTest, AQueuedMailIsReadInPieces) {
+  const std::string id = Enqueue({"a@x.test"});
+  const auto read = [&](std::uint64_t offset) {
+    const json::object answer = Do({{"command", "queue.cat"}, {"id", id}, {"offset", offset}});
+    return *base::DecodeBase64(std::string(answer.at("base64").as_string()));
+  };
+  EXPECT_EQ(read(0), "Subject: hi\r\n\r\nhello\r\n");
+  EXPECT_EQ(read(15), "hello\r\n");
+  EXPECT_EQ(read(10'000), "");
+  EXPECT_EQ(Fail({{"command", "queue.cat"}, {"id", "80000000-99"}}),
+            "not_found: there is no mail 80000000-99 in the queue; it may have been delivered meanwhile");
 }
 
 TEST_F(CommandsTest, StatusTellsOfEveryPart) {

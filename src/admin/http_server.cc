@@ -27,8 +27,7 @@ constexpr std::size_t kPieceBytes = 4096;
 // A request as far as the pages need it, or the status that refuses it.
 struct Request {
   unsigned refusal = 0;
-  std::string method;
-  std::string target;
+  HttpRequest wanted{};
   bool keep_alive = false;
 };
 
@@ -42,8 +41,9 @@ unsigned RefusalOf(boost::beast::error_code code) {
 Request FromMessage(const http::request<http::empty_body>& message) {
   // RFC 9112 §3.2: a request of HTTP/1.1 without Host is answered 400.
   if (message.version() >= 11 && message.count(http::field::host) != 1) return {.refusal = 400};
-  return {.method = std::string(message.method_string()),
-          .target = std::string(message.target()),
+  return {.wanted = {.method = std::string(message.method_string()),
+                     .target = std::string(message.target()),
+                     .host = std::string(message[http::field::host])},
           .keep_alive = message.keep_alive()};
 }
 
@@ -81,9 +81,9 @@ std::string Serialize(const HttpAnswer& answer, base::WallTime now, bool is_head
       "Content-Length: {}\r\n"
       "Cache-Control: no-store\r\n"
       "X-Content-Type-Options: nosniff\r\n"
-      "{}Connection: {}\r\n\r\n",
+      "{}{}Connection: {}\r\n\r\n",
       answer.status, std::string_view(reason.data(), reason.size()), std::chrono::floor<std::chrono::seconds>(now),
-      answer.content_type, answer.body.size(), answer.status == 405 ? "Allow: GET, HEAD\r\n" : "",
+      answer.content_type, answer.body.size(), answer.fields, answer.status == 405 ? "Allow: GET, HEAD\r\n" : "",
       keep_alive ? "keep-alive" : "close");
   if (!is_head) out += answer.body;
   return out;
@@ -98,10 +98,16 @@ Task<void> HttpServer::Serve(std::unique_ptr<net::Connection> connection) const 
     connection->SetDeadline(options_.request_max);
     auto request = co_await ReadRequest(connection.get(), &buffer, options_.header_bytes_max);
     if (!request) co_return;
-    const HttpAnswer answer =
-        request->refusal != 0 ? RefusalAnswer(request->refusal) : pages_->Answer(request->method, request->target);
+    const bool is_head = request->wanted.method == "HEAD";
     keep_alive = request->keep_alive && served < options_.requests_per_connection_max;
-    const std::string bytes = Serialize(answer, clock_->WallNow(), request->method == "HEAD", keep_alive);
+    HttpAnswer answer;
+    if (request->refusal != 0) {
+      answer = RefusalAnswer(request->refusal);
+    } else {
+      request->wanted.is_from_loopback = connection->peer().is_loopback;
+      answer = co_await pages_->Answer(std::move(request->wanted));
+    }
+    const std::string bytes = Serialize(answer, clock_->WallNow(), is_head, keep_alive);
     connection->SetDeadline(options_.answer_max);
     const auto written = co_await connection->Write(bytes);
     if (!written) co_return;

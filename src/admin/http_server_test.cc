@@ -105,6 +105,7 @@ TEST_F(HttpServerTest, AnswersEachRequestByTheTable) {
       {"GET /nothing HTTP/1.1\r\n" + fields, "404 Not Found"},
       {"GET /../etc/passwd HTTP/1.1\r\n" + fields, "404 Not Found"},
       {"GET /metrics/ HTTP/1.1\r\n" + fields, "404 Not Found"},
+      {"GET /queue HTTP/1.1\r\n" + fields, "404 Not Found"},  // There is none here.
       {"POST /metrics HTTP/1.1\r\n" + fields, "405 Method Not Allowed"},
       {"DELETE / HTTP/1.1\r\n" + fields, "405 Method Not Allowed"},
       {"BREW / HTTP/1.1\r\n" + fields, "405 Method Not Allowed"},

@@ -1,6 +1,5 @@
 #include "admin/queue_commands.h"
 
-#include <algorithm>
 #include <functional>
 #include <optional>
 #include <string>
@@ -10,6 +9,12 @@
 #include <fmt/format.h>
 
 #include "admin/json_values.h"
+#include "admin/mailbox_json.h"
+#include "admin/queue_json.h"
+#include "admin/queue_selection.h"
+#include "admin/queue_tally.h"
+#include "admin/queue_walk.h"
+#include "base/base64.h"
 
 namespace admin {
 
@@ -19,14 +24,15 @@ using base::Error;
 using base::Result;
 using queue::QueuedMail;
 using queue::QueueId;
-using queue::RecipientState;
-using queue::RecipientStatus;
 
 namespace {
 
 constexpr std::size_t kIdBytesMax = 64;
 constexpr std::uint32_t kPageDefault = 50;
-constexpr std::uint32_t kPageMax = 200;  // Each mail is copied with all its recipients on the way.
+constexpr std::uint32_t kPageMax = 200;
+constexpr std::uint32_t kGroupsDefault = 100;
+constexpr std::uint32_t kGroupsMax = 10'000;
+constexpr std::size_t kReadBytesMax = 256u << 10;
 
 Result<QueueId> ParseId(const std::string& text) {
   const std::optional<QueueId> id = QueueId::Parse(text);
@@ -37,141 +43,97 @@ Result<QueueId> ParseId(const std::string& text) {
   return *id;
 }
 
-Error NoMail(QueueId id) {
-  return Error(Errc::kNotFound,
-               fmt::format("there is no mail {} in the queue; it may have been delivered meanwhile", id.ToString()));
-}
-
-std::string_view ToText(RecipientState state) {
-  switch (state) {
-    case RecipientState::kWaiting:
-      return "waiting";
-    case RecipientState::kClaimed:
-      return "claimed";
-    case RecipientState::kDelivered:
-      return "delivered";
-    case RecipientState::kHeld:
-      return "held";
-    case RecipientState::kBounced:
-      return "bounced";
-  }
-  return "unknown";
-}
-
-std::int64_t CountOf(const QueuedMail& mail, RecipientState state) {
-  return std::ranges::count(mail.recipients, state, &RecipientStatus::state);
-}
-
-// The recipient whose turn is next; none when all are held, delivered or with a courier.
-const RecipientStatus* NextDue(const QueuedMail& mail) {
-  const RecipientStatus* next = nullptr;
-  for (const RecipientStatus& recipient : mail.recipients) {
-    if (recipient.state != RecipientState::kWaiting) continue;
-    if (next == nullptr || recipient.next_attempt < next->next_attempt) next = &recipient;
-  }
-  return next;
-}
-
-json::object ToJson(const RecipientStatus& recipient) {
-  json::object out;
-  out["address"] = JsonText(recipient.address);
-  out["state"] = ToText(recipient.state);
-  out["attempts"] = recipient.attempts;
-  if (recipient.state == RecipientState::kWaiting) out["next_attempt"] = JsonTime(recipient.next_attempt);
-  out["last_answer"] = JsonText(recipient.last_answer);
-  return out;
+std::vector<std::string_view> WithSelection(std::vector<std::string_view> names) {
+  names.insert(names.end(), QueueSelection::kArguments.begin(), QueueSelection::kArguments.end());
+  return names;
 }
 
 }  // namespace
 
+Result<QueueId> QueueIdOf(const Arguments& arguments) {
+  ASSIGN_OR_RETURN(const std::string text, arguments.Text("id", kIdBytesMax));
+  return ParseId(text);
+}
+
+Result<QueueId> PlaceIn(const Arguments& arguments) {
+  ASSIGN_OR_RETURN(const std::string text, arguments.OptionalText("after", kIdBytesMax));
+  return text.empty() ? QueueId{} : ParseId(text);
+}
+
+Error NoSuchQueuedMail(QueueId id) {
+  return Error(Errc::kNotFound,
+               fmt::format("there is no mail {} in the queue; it may have been delivered meanwhile", id.ToString()));
+}
+
 void QueueCommands::AddTo(CommandTable* table) {
   table->Add("queue.list", {.effect = Effect::kReads,
-                            .arguments = {"after", "limit"},
+                            .arguments = WithSelection({"after", "limit"}),
                             .handler = std::bind_front(&QueueCommands::List, this)});
+  table->Add("queue.tally", {.effect = Effect::kReads,
+                             .arguments = WithSelection({"by", "limit"}),
+                             .handler = std::bind_front(&QueueCommands::Tally, this)});
   table->Add("queue.show",
              {.effect = Effect::kReads, .arguments = {"id"}, .handler = std::bind_front(&QueueCommands::Show, this)});
-  const std::pair<std::string_view, Control> controls[] = {{"queue.hold", &queue::MailQueue::Hold},
-                                                           {"queue.release", &queue::MailQueue::Release},
-                                                           {"queue.requeue", &queue::MailQueue::Requeue},
-                                                           {"queue.remove", &queue::MailQueue::Remove}};
-  for (const auto& [name, control] : controls) {
-    table->Add(name, {.effect = Effect::kChanges,
-                      .arguments = {"id"},
-                      .handler = std::bind_front(&QueueCommands::Change, this, control)});
-  }
+  table->Add(
+      "queue.cat",
+      {.effect = Effect::kReads, .arguments = {"id", "offset"}, .handler = std::bind_front(&QueueCommands::Cat, this)});
 }
 
 QueueCommands::Answer QueueCommands::List(Arguments arguments) {
-  ASSIGN_OR_CO_RETURN(const std::string after_text, arguments.OptionalText("after", kIdBytesMax));
+  ASSIGN_OR_CO_RETURN(const QueueId after, PlaceIn(arguments));
   ASSIGN_OR_CO_RETURN(const std::uint32_t limit, arguments.Count("limit", kPageDefault, kPageMax));
-  QueueId after{};
-  if (!after_text.empty()) {
-    ASSIGN_OR_CO_RETURN(after, ParseId(after_text));
-  }
-  const std::vector<QueuedMail> mails = queue_->List(after, limit);
+  ASSIGN_OR_CO_RETURN(const QueueSelection selection, QueueSelection::Parse(arguments));
+  const base::WallTime now = clock_->WallNow();
+  QueueWalk walk(queue_, after);
   json::array rows;
-  for (const QueuedMail& mail : mails) rows.push_back(QueuedMailSummary(mail, clock_->WallNow()));
+  bool is_end = false;
+  while (rows.size() < limit && walk.examined() < kExaminedMax && !is_end) {
+    // No more than there is room for: what was looked at is not looked at again.
+    const auto mails = co_await walk.Next(limit - rows.size());
+    is_end = mails.empty();
+    for (const QueuedMail& mail : mails) {
+      if (selection.Matches(mail, now)) rows.push_back(QueuedMailSummary(mail, selection, now));
+    }
+  }
   json::object answer;
   answer["mails"] = std::move(rows);
-  if (mails.size() == limit) answer["next"] = JsonText(mails.back().id.ToString());
+  answer["examined"] = walk.examined();
+  if (!is_end) answer["next"] = JsonText(walk.reached().ToString());
   co_return answer;
+}
+
+QueueCommands::Answer QueueCommands::Tally(Arguments arguments) {
+  ASSIGN_OR_CO_RETURN(const std::string by_text, arguments.OptionalText("by", kIdBytesMax));
+  ASSIGN_OR_CO_RETURN(const std::uint32_t limit, arguments.Count("limit", kGroupsDefault, kGroupsMax));
+  ASSIGN_OR_CO_RETURN(const QueueSelection selection, QueueSelection::Parse(arguments));
+  const std::optional<TallyBy> by = by_text.empty() ? TallyBy::kDestination : ParseTallyBy(by_text);
+  if (!by) co_return Error(Errc::kInvalid, "the queue is counted by destination, sender or class");
+  QueueTally tally(*by, clock_->WallNow());
+  QueueWalk walk(queue_, {});
+  for (;;) {
+    const auto mails = co_await walk.Next(kExaminedMax);
+    if (mails.empty()) break;
+    for (const QueuedMail& mail : mails) tally.Add(mail, selection);
+  }
+  co_return ToJson(tally, limit);
 }
 
 QueueCommands::Answer QueueCommands::Show(Arguments arguments) {
-  ASSIGN_OR_CO_RETURN(const std::string text, arguments.Text("id", kIdBytesMax));
-  ASSIGN_OR_CO_RETURN(const QueueId id, ParseId(text));
+  ASSIGN_OR_CO_RETURN(const QueueId id, QueueIdOf(arguments));
   const std::optional<QueuedMail> mail = queue_->Show(id);
-  if (!mail) co_return NoMail(id);
+  if (!mail) co_return NoSuchQueuedMail(id);
   co_return QueuedMailDetails(*mail, clock_->WallNow());
 }
 
-QueueCommands::Answer QueueCommands::Change(Control control, Arguments arguments) {
-  ASSIGN_OR_CO_RETURN(const std::string text, arguments.Text("id", kIdBytesMax));
-  ASSIGN_OR_CO_RETURN(const QueueId id, ParseId(text));
-  auto changed = co_await (queue_->*control)(id);
-  if (!changed && changed.error().code() == Errc::kNotFound) co_return NoMail(id);
-  CO_RETURN_IF_ERROR(changed);
+QueueCommands::Answer QueueCommands::Cat(Arguments arguments) {
+  ASSIGN_OR_CO_RETURN(const QueueId id, QueueIdOf(arguments));
+  ASSIGN_OR_CO_RETURN(const std::uint64_t offset, NumberIn(arguments.members(), "offset", INT64_MAX));
+  const auto bytes = co_await queue_->ReadBody(id, offset, kReadBytesMax);
+  if (!bytes && bytes.error().code() == Errc::kNotFound) co_return NoSuchQueuedMail(id);
+  CO_RETURN_IF_ERROR(bytes);
   json::object answer;
-  answer["id"] = JsonText(id.ToString());
+  answer["base64"] = base::EncodeBase64(*bytes);
   co_return answer;
-}
-
-json::object QueuedMailSummary(const QueuedMail& mail, base::WallTime now) {
-  json::object out;
-  out["id"] = JsonText(mail.id.ToString());
-  out["mail_id"] = JsonText(mail.envelope.id);
-  out["class"] = ToString(mail.cls);
-  out["queued_at"] = JsonTime(mail.queued_at);
-  out["age_seconds"] = std::chrono::duration_cast<std::chrono::seconds>(now - mail.queued_at).count();
-  out["bytes"] = mail.size_bytes;
-  out["sender"] = JsonText(mail.envelope.sender);
-  out["recipients"] = mail.recipients.size();
-  for (const auto state :
-       {RecipientState::kWaiting, RecipientState::kClaimed, RecipientState::kDelivered, RecipientState::kHeld}) {
-    out[ToText(state)] = CountOf(mail, state);
-  }
-  if (const RecipientStatus* const next = NextDue(mail)) {
-    out["next_attempt"] = JsonTime(next->next_attempt);
-  }
-  const auto answered = std::ranges::find_if(mail.recipients, [](const RecipientStatus& r) {
-    return r.state != RecipientState::kDelivered && !r.last_answer.empty();
-  });
-  if (answered != mail.recipients.end()) out["last_answer"] = JsonText(answered->last_answer);
-  return out;
-}
-
-json::object QueuedMailDetails(const QueuedMail& mail, base::WallTime now) {
-  json::object out = QueuedMailSummary(mail, now);
-  out.erase("last_answer");  // Each recipient has its own below.
-  out["received_at"] = JsonTime(mail.envelope.received);
-  out["client_ip"] = JsonText(mail.envelope.client_ip);
-  out["helo"] = JsonText(mail.envelope.helo);
-  out["account"] = JsonText(mail.envelope.auth_account);
-  out["protocol"] = JsonText(mail.envelope.protocol);
-  json::array recipients;
-  for (const RecipientStatus& recipient : mail.recipients) recipients.push_back(ToJson(recipient));
-  out["recipients"] = std::move(recipients);
-  return out;
 }
 
 }  // namespace admin

@@ -1,4 +1,4 @@
-// QueueCommands: queue.list, queue.show, queue.hold, queue.release, queue.requeue, queue.remove.
+// QueueCommands: queue.list, queue.tally, queue.show, queue.cat: what waits, and why.
 #pragma once
 
 #include <boost/json/object.hpp>
@@ -10,8 +10,8 @@
 
 namespace admin {
 
-// Thread: the node's shard. A list tells of each mail in a few numbers, since a mail may have a thousand recipients;
-// `show` tells all of one.
+// Thread: the node's shard. A request looks at so many mails at most, in turns: one that asks for few among a million
+// gets its answer in several, each with a place to go on from.
 class QueueCommands {
  public:
   // Both borrowed, outlive this.
@@ -21,17 +21,21 @@ class QueueCommands {
 
  private:
   using Answer = async::Task<base::Result<boost::json::object>>;
-  using Control = async::Task<base::Result<>> (queue::MailQueue::*)(queue::QueueId);
   Answer List(Arguments arguments);
+  Answer Tally(Arguments arguments);
   Answer Show(Arguments arguments);
-  Answer Change(Control control, Arguments arguments);
+  Answer Cat(Arguments arguments);
 
   queue::MailQueue* queue_;
   const base::Clock* clock_;
 };
 
-// A mail of the queue in a line of the list, and in full.
-boost::json::object QueuedMailSummary(const queue::QueuedMail& mail, base::WallTime now);
-boost::json::object QueuedMailDetails(const queue::QueuedMail& mail, base::WallTime now);
+// The argument "id", and one that may be absent. Errors: kInvalid.
+base::Result<queue::QueueId> QueueIdOf(const Arguments& arguments);
+base::Result<queue::QueueId> PlaceIn(const Arguments& arguments);
+base::Error NoSuchQueuedMail(queue::QueueId id);
+
+// Mails that one request looks at.
+inline constexpr std::uint64_t kExaminedMax = 20'000;
 
 }  // namespace admin

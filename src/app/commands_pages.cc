@@ -32,12 +32,17 @@ json::object ObjectOf(const json::object& object, std::string_view name) {
 base::Result<> ForEachRow(admin::ControlClient* node, PagedCommand command,
                           const std::function<void(const json::object&)>& visit) {
   std::string after;
+  std::uint64_t count = 0;
   for (;;) {
-    ASSIGN_OR_RETURN(const json::object page,
-                     node->Call(command.command, {{"after", after}, {"limit", command.page_size}}));
+    json::object arguments = command.arguments;
+    arguments["after"] = after;
+    arguments["limit"] = command.page_size;
+    ASSIGN_OR_RETURN(const json::object page, node->Call(command.command, std::move(arguments)));
     const json::value* const rows = page.if_contains(command.rows);
     if (rows != nullptr && rows->is_array()) {
       for (const json::value& row : rows->get_array()) {
+        if (command.rows_max > 0 && count == command.rows_max) return {};
+        count += 1;
         if (row.is_object()) visit(row.get_object());
       }
     }

@@ -23,6 +23,8 @@ struct PagedCommand {
   std::string_view command;  // "queue.list".
   std::string_view rows;     // The member that holds a page's rows.
   std::uint32_t page_size = 100;
+  boost::json::object arguments{};  // Beside "after" and "limit".
+  std::uint64_t rows_max = 0;       // Enough; 0: all.
 };
 
 // Hands `visit` each row of all pages. Errors: those of the calls.

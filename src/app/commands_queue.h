@@ -1,11 +1,15 @@
-// posthorn queue list|show|hold|release|requeue|remove
+// posthorn queue list|show|cat: what waits, and why. What changes it: app/commands_queue_change.h.
 #pragma once
 
+#include <cstdint>
 #include <string>
 
 #include <CLI/App.hpp>
+#include <boost/json/object.hpp>
 
 #include "app/commands_invocation.h"
+#include "app/commands_queue_change.h"
+#include "app/commands_queue_criteria.h"
 
 namespace app {
 
@@ -17,22 +21,22 @@ class QueueSubcommands {
   QueueSubcommands& operator=(const QueueSubcommands&) = delete;
 
  private:
-  // Hold, release, requeue, remove.
-  struct Control {
-    const char* name;
-    const char* command;
-    const char* description;
-    const char* done;  // "held 80000001-2a".
-  };
-  CLI::App* AddCommand(CLI::App* group, const char* name, const char* description);
-  CLI::App* AddControl(CLI::App* group, const Control& control);
+  void AddList(CLI::App* group);
+  void AddShow(CLI::App* group);
+  void AddCat(CLI::App* group);
   int List();
+  int ListMails(admin::ControlClient* node);
+  int Tally(admin::ControlClient* node);
   int Show();
-  int Change(const Control& control);
+  int Cat();
 
   Invocation* invocation_;
+  QueueCriteria criteria_;
+  std::unique_ptr<QueueChangeSubcommands> changes_;
   std::string id_;
-  bool yes_ = false;
+  std::string by_;
+  std::uint32_t limit_ = 0;
+  bool header_only_ = false;
 };
 
 }  // namespace app

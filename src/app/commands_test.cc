@@ -79,14 +79,6 @@ Task<Result<json::object>> ListUsers(Arguments arguments) {
 
 Task<Result<json::object>> Named(Arguments arguments) {
   json::object answer = arguments.members();
-  if (answer.contains("id") && answer["id"] != "80000000-7") co_return Error(Errc::kNotFound, "there is no such mail");
-  co_return answer;
-}
-
-Task<Result<json::object>> ListQueue(Arguments) {
-  json::object answer;
-  answer["mails"] = json::parse(R"([{"id":"80000000-7","class":"normal","age_seconds":7200,"bytes":4096,"sender":"",
-                                     "waiting":2,"held":1,"claimed":0,"delivered":0,"last_answer":"450 4.2.0 later"}])");
   co_return answer;
 }
 
@@ -108,10 +100,6 @@ class CommandsTest : public testing::Test {
     table_.Add("user.add", {.effect = Effect::kReads, .arguments = {"address", "password"}, .handler = AddUser});
     table_.Add("user.list", {.effect = Effect::kReads, .arguments = {"after", "limit"}, .handler = ListUsers});
     table_.Add("user.remove", {.effect = Effect::kReads, .arguments = {"address"}, .handler = Named});
-    table_.Add("queue.list", {.effect = Effect::kReads, .arguments = {"after", "limit"}, .handler = ListQueue});
-    for (const char* const command : {"queue.hold", "queue.release", "queue.requeue", "queue.remove", "queue.show"}) {
-      table_.Add(command, {.effect = Effect::kReads, .arguments = {"id"}, .handler = Named});
-    }
     table_.Add("status", {.effect = Effect::kReads, .arguments = {}, .handler = Status});
     shard_.emplace("commands test");
     server_.emplace(shard_->executor(), *admin::ControlSocket::Open(path_), &table_, admin::ControlServerOptions{});
@@ -155,28 +143,6 @@ TEST_F(CommandsTest, ListsAllPagesAsAnAlignedTable) {
   const Ran as_json = RunPosthorn({"--json", "user", "list"});
   EXPECT_EQ(std::count(as_json.out.begin(), as_json.out.end(), '\n'), 3);
   EXPECT_THAT(as_json.out, testing::StartsWith("{\"address\":\"a@example.test\",\"mails\":1,\"bytes\":917}\n"));
-}
-
-TEST_F(CommandsTest, ListsTheQueue) {
-  EXPECT_EQ(RunPosthorn({"queue", "list"}).out,
-            "ID          CLASS   AGE     SIZE  SENDER  RECIPIENTS         LAST ANSWER\n"
-            "80000000-7  normal  2 h  4.0 KiB  <>      2 waiting, 1 held  450 4.2.0 later\n");
-}
-
-TEST_F(CommandsTest, ControlsTheQueueById) {
-  const struct {
-    const char* name;
-    const char* done;
-  } rows[] = {{"hold", "held"}, {"release", "released"}, {"requeue", "requeued"}};
-  for (const auto& row : rows) {
-    const Ran ran = RunPosthorn({"queue", row.name, "80000000-7"});
-    EXPECT_EQ(ran.exit_code, 0) << ran.err;
-    EXPECT_EQ(ran.out, std::string(row.done) + " 80000000-7\n");
-  }
-  EXPECT_EQ(RunPosthorn({"queue", "remove", "80000000-7", "--yes"}).out, "removed 80000000-7\n");
-  const Ran missing = RunPosthorn({"queue", "hold", "80000000-8"});
-  EXPECT_EQ(missing.exit_code, 1);
-  EXPECT_EQ(missing.err, "posthorn: there is no such mail\n");
 }
 
 TEST_F(CommandsTest, ShowsTheStatusWithItsAlarms) {
@@ -246,6 +212,8 @@ TEST(CommandLine, EveryCommandHasHelpWithAnExample) {
                                                       {"queue", "--help"},
                                                       {"queue", "list", "--help"},
                                                       {"queue", "show", "--help"},
+                                                      {"queue", "cat", "--help"},
+                                                      {"queue", "flush", "--help"},
                                                       {"queue", "hold", "--help"},
                                                       {"queue", "release", "--help"},
                                                       {"queue", "requeue", "--help"},

@@ -1,19 +1,17 @@
 // How the commands print for people: tables, sizes, durations.
 #pragma once
 
-#include <chrono>
 #include <cstdint>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include "admin/readable.h"
+
 namespace app {
 
-// "917 B", "4.0 KiB", "1.5 GiB".
-std::string ReadableBytes(std::uint64_t bytes);
-
-// The largest unit that fits: "12 s", "5 min", "3 h", "12 d". A negative one is "0 s".
-std::string ReadableDuration(std::chrono::seconds duration);
+using admin::ReadableBytes;
+using admin::ReadableDuration;
 
 // Bytes that mail or another server chose, safe for a terminal: control characters become '?'.
 std::string Printable(std::string_view text);

@@ -168,6 +168,7 @@ base::Result<> Check(NodeConfig& config) {
   RETURN_IF_ERROR(OneOf("volume.zero_fill", config.volume_zero_fill, {"auto", "write"}));
   RETURN_IF_ERROR(OneOf("smtp.bare_line_ends", config.smtp_line_ends, {"refuse", "normalize"}));
   RETURN_IF_ERROR(OneOf("smtp.path", config.smtp_path, {"auto", "queue"}));
+  RETURN_IF_ERROR(OneOf("http.queue_clients", config.http_queue_clients, {"loopback", "all"}));
   RETURN_IF_ERROR(CanonicalizeDomains("mail.domains", config.domains));
   RETURN_IF_ERROR(CanonicalizeDomains("mail.auto_create_accounts", config.auto_create_accounts));
   RETURN_IF_ERROR(CheckDevOnly(config));

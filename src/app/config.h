@@ -64,6 +64,7 @@ struct NodeConfig {
   std::vector<std::string> imap_listen;
   std::vector<std::string> imaps_listen;
   std::vector<std::string> http_listen;
+  std::string http_queue_clients{"loopback"};
   std::uint64_t connections_max = 10'000;
   std::uint64_t connections_per_client_max = 1'000;
   std::chrono::seconds smtp_command_timeout{300};

@@ -115,7 +115,10 @@ std::vector<ConfigKey> ListenKeys() {
       {"imap.listen", &C::imap_listen, Unit::kNone, "Addresses of IMAP, plain with STARTTLS."},
       {"imap.listen_tls", &C::imaps_listen, Unit::kNone, "Addresses of IMAP over TLS."},
       {"http.listen", &C::http_listen, Unit::kNone,
-       "Addresses of `/metrics`, `/healthz` and `/readyz`. No login: keep it private."},
+       "Addresses of `/metrics`, `/healthz`, `/readyz` and `/queue`. No login: keep it private."},
+      {"http.queue_clients", &C::http_queue_clients, Unit::kNone,
+       "Who may look at `/queue`, which shows addresses of correspondents: `loopback` (the node's own machine) or "
+       "`all`."},
   };
 }
 

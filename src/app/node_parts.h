@@ -9,6 +9,7 @@
 #include "admin/control_server.h"
 #include "admin/http_pages.h"
 #include "admin/http_server.h"
+#include "admin/queue_pages.h"
 #include "app/listeners.h"
 #include "app/node.h"
 #include "app/outgoing.h"
@@ -72,6 +73,7 @@ struct Node::Parts {
   imap::Settings imap_settings;
   imap::Services imap_services;
 
+  std::unique_ptr<admin::QueuePages> queue_pages;
   std::unique_ptr<admin::HttpPages> pages;
   std::unique_ptr<admin::HttpServer> http;
   std::unique_ptr<admin::Commands> commands;

@@ -210,7 +210,12 @@ void RegisterReadings(Node::Parts* parts) {
 
 base::Result<> OpenAdmin(Node::Parts* parts) {
   RegisterReadings(parts);
-  parts->pages = std::make_unique<admin::HttpPages>(&parts->metrics, [parts] { return WhyNotReady(*parts); });
+  parts->queue_pages = std::make_unique<admin::QueuePages>(
+      parts->executor(), parts->queue.get(), parts->world.clock,
+      admin::QueuePagesOptions{.is_for_loopback_only = parts->config.http_queue_clients != "all",
+                               .hostname = parts->config.HostName()});
+  parts->pages = std::make_unique<admin::HttpPages>(
+      &parts->metrics, [parts] { return WhyNotReady(*parts); }, parts->queue_pages.get());
   parts->http = std::make_unique<admin::HttpServer>(parts->pages.get(), parts->world.clock, admin::HttpServerOptions{});
   RETURN_IF_ERROR(parts->listeners->Open(
       {.protocol = "http",

@@ -32,7 +32,10 @@ QueuedMail Describe(QueueId id, const MailState& mail, const SharedStrings& stri
                                     .state = claimed ? RecipientState::kClaimed : slot.state,
                                     .attempts = slot.attempts,
                                     .next_attempt = slot.next_attempt,
-                                    .last_answer = strings.Text(slot.answer)});
+                                    .last_answer = strings.Text(slot.answer),
+                                    .destination = slot.item == kNoItem
+                                                       ? std::string()
+                                                       : strings.Text(scheduler.DestinationOf(slot.item))});
   }
   return described;
 }
@@ -297,6 +300,12 @@ async::Task<base::Result<std::string>> MailQueue::ReadBody(Claim claim, std::uin
                                            replog::Prefetch::kNeighbours);
 }
 
+async::Task<base::Result<std::string>> MailQueue::ReadBody(QueueId id, std::uint64_t offset, std::uint64_t size) {
+  const MailState* mail = state_->FindMail(id);
+  if (mail == nullptr) co_return NoSuchMail(id);
+  co_return co_await state_->log->ReadBody(state_->Find(id.partition)->mails().BodyOf(*mail), offset, size);
+}
+
 std::vector<QueuedMail> MailQueue::List(QueueId after, std::uint32_t limit) const {
   std::vector<QueuedMail> mails;
   for (std::uint32_t n = 0; n < state_->partition_count(); ++n) {
@@ -339,12 +348,13 @@ async::Task<base::Result<>> MailQueue::Reclass(QueueId id, mail::Class cls) {
   return Control(id, Operation::kReclass, cls);
 }
 
-async::Task<base::Result<>> MailQueue::Remove(QueueId id) {
+async::Task<base::Result<>> MailQueue::Remove(QueueId id, std::string by) {
   const std::optional<QueuedMail> mail = Show(id);
   CO_RETURN_IF_ERROR(co_await Control(id, Operation::kRemove, mail::Class::kNormal));
   if (mail.has_value()) {
-    base::LogWarning("mail_removed",
-                     {{"id", id.ToString()}, {"from", mail->envelope.sender}, {"bytes", mail->size_bytes}});
+    base::LogWarning(
+        "mail_removed",
+        {{"id", id.ToString()}, {"from", mail->envelope.sender}, {"bytes", mail->size_bytes}, {"by", by}});
   }
   co_return base::Result<>();
 }

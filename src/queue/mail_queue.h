@@ -60,6 +60,7 @@ struct RecipientStatus {
   std::uint32_t attempts = 0;
   base::WallTime next_attempt;
   std::string last_answer;  // Of the last attempt, one line.
+  std::string destination;  // What Router gave; may be empty once it is delivered.
 };
 
 struct QueuedMail {
@@ -202,6 +203,8 @@ class MailQueue final : public replog::StateMachine {
   replog::Index LastApplied(replog::PartitionId partition) const;
 
   async::Task<base::Result<std::string>> ReadBody(Claim claim, std::uint64_t offset, std::uint64_t size);
+  // The same of a mail that nobody has claimed, for an operator who looks into it.
+  async::Task<base::Result<std::string>> ReadBody(QueueId id, std::uint64_t offset, std::uint64_t size);
 
   // ---- Status: after `after` in id order, at most `limit`. ----
   std::vector<QueuedMail> List(QueueId after, std::uint32_t limit) const;
@@ -213,7 +216,8 @@ class MailQueue final : public replog::StateMachine {
   async::Task<base::Result<>> Release(QueueId id);  // Held recipients become due now.
   async::Task<base::Result<>> Requeue(QueueId id);  // Waiting recipients become due now.
   async::Task<base::Result<>> Reclass(QueueId id, mail::Class cls);
-  async::Task<base::Result<>> Remove(QueueId id);  // An operator's decision, logged.
+  // An operator's decision, logged. `by` says whose: "uid 1000".
+  async::Task<base::Result<>> Remove(QueueId id, std::string by = {});
 
   // ---- replog::StateMachine ----
   void Apply(const replog::EntryView& entry, std::function<void(base::Result<std::string>)> done) override;

@@ -285,10 +285,35 @@ TEST_F(MailQueueTest, HoldReleaseRequeueReclassAndRemove) {
   EXPECT_FALSE(queue().Show(id).has_value());
   Finish(claim, Outcome::kDelivered);
   EXPECT_EQ(queue().Status().recipients_claimed, 0u);
-  for (auto control : {&MailQueue::Hold, &MailQueue::Release, &MailQueue::Requeue, &MailQueue::Remove}) {
-    const auto result = Run((queue().*control)(id));
+  std::vector<async::Task<base::Result<>>> controls;
+  controls.push_back(queue().Hold(id));
+  controls.push_back(queue().Release(id));
+  controls.push_back(queue().Requeue(id));
+  controls.push_back(queue().Remove(id));
+  for (auto& control : controls) {
+    const auto result = Run(std::move(control));
     ASSERT_FALSE(result.has_value());
     EXPECT_EQ(result.error().code(), base::Errc::kNotFound);
+  }
+}
+
+TEST_F(MailQueueTest, AMailIsReadByItsIdWhoeverHasClaimedIt) {
+  const QueueId id = Add({"a@x.test"}, "the whole text");
+  EXPECT_EQ(Run(queue().ReadBody(id, 4, 5)).value(), "whole");
+  const Claim claim = Take();
+  EXPECT_EQ(Run(queue().ReadBody(id, 0, 100)).value(), "the whole text");
+  Finish(claim, Outcome::kDelivered);
+  const auto gone = Run(queue().ReadBody(id, 0, 100));
+  ASSERT_FALSE(gone.has_value());
+  EXPECT_EQ(gone.error().code(), base::Errc::kNotFound);
+}
+
+TEST_F(MailQueueTest, EachRecipientIsShownWithItsDestination) {
+  const QueueId id = Add({"a@x.test", "b@y.test"});
+  for (const bool crash : {false, true}) {
+    EXPECT_EQ(queue().Show(id)->recipients[0].destination, "x.test");
+    EXPECT_EQ(queue().List({}, 1)[0].recipients[1].destination, "y.test");
+    Restart(crash);
   }
 }
 
