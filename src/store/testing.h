@@ -127,7 +127,7 @@ struct TestNodeOptions {
   mffs::VolumeOptions volume{};
   mffs::BufferPool::Options pool{.budget_bytes = 32u << 20};
   replog::LogOptions log{};
-  MailStoreOptions store{.index_memory_bytes = 8u << 20};
+  MailStoreOptions store{.index_memory_bytes = 8u << 20, .special_mailboxes = false};
   // The state machine of the queue partitions, made anew at each start; NoQueue without it.
   std::function<std::unique_ptr<replog::StateMachine>(async::Executor, replog::Log*, const base::Clock*)> make_queue{};
 };
