@@ -84,6 +84,12 @@ TEST(SpecialUse, AnOlderAccountKeepsWhatItHas) {
   node.Do(node.store().CreateMailbox(alice.id, "Sent Items"));
   node.Do(node.store().MakeSpecialMailboxes(alice.id));
   EXPECT_EQ(Describe(node, alice.id), "INBOX Sent Items") << "where the options say so nothing is made";
+  node.options().store.special_mailboxes = true;
+  node.Restart();
+  EXPECT_FALSE(node.Do(node.store().FindAccount(kAlice)).has_special_mailboxes);
+  node.Do(node.store().MakeSpecialMailboxes(alice.id));
+  EXPECT_EQ(Describe(node, alice.id), "Archive*:A Drafts*:D INBOX Junk*:J Sent Items*:S Trash*:T");
+  EXPECT_TRUE(node.Do(node.store().FindAccount(kAlice)).has_special_mailboxes);
 }
 
 }  // namespace

@@ -168,6 +168,9 @@ class TestNode {
     if constexpr (!std::is_void_v<T>) return *std::move(result);
   }
 
+  // For the next start.
+  TestNodeOptions& options() { return options_; }
+
   // Stops properly and starts again.
   void Restart(TestIndex index = TestIndex::kKept) {
     Shut();
