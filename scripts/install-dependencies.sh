@@ -37,6 +37,8 @@ test   libnet-ssleay-perl    STARTTLS for swaks
 test   msmtp                 client of the end-to-end tests: submission
 test   mpop                  client of the end-to-end tests: POP3
 test   isync                 client of the end-to-end tests: mbsync
+test   neomutt               client of the end-to-end tests: IMAP in a terminal
+test   nodejs                clients of the end-to-end tests from npm: imapflow
 test   libsasl2-modules      AUTHENTICATE PLAIN for mbsync
 test   openssl               client of the end-to-end tests: s_client
 test   python3               the end-to-end tests; smtplib, poplib, imaplib
