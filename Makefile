@@ -87,7 +87,7 @@ install-bench:
 	@scripts/install-dependencies.sh build test bench
 peers:
 	@scripts/unpack-peers.sh
-	@scripts/npm-peers.sh
+	@scripts/install-npm-peers.sh
 
 # Once configured, ninja runs CMake again by itself when a CMake file changes.
 configure-release:

@@ -39,6 +39,7 @@ test   libnet-ssleay-perl    STARTTLS for swaks
 test   msmtp                 client of the end-to-end tests: submission
 test   mpop                  client of the end-to-end tests: POP3
 test   isync                 client of the end-to-end tests: mbsync
+test   neomutt               client of the end-to-end tests: IMAP in a terminal
 test   libsasl2-modules      AUTHENTICATE PLAIN for mbsync
 test   openssl               client of the end-to-end tests: s_client
 test   python3               the end-to-end tests; smtplib, poplib, imaplib
@@ -48,8 +49,8 @@ test   e2fsprogs             volumes on ext4
 test   xfsprogs              volumes on XFS
 test   mount                 loop devices and private mounts in tests
 test   chromium              the queue's page in a browser
-test   nodejs                drives the browser
-test   npm                   fetches what drives the browser: scripts/npm-peers.sh
+test   nodejs                clients of the end-to-end tests from npm: imapflow; drives the browser
+test   npm                   fetches those: scripts/install-npm-peers.sh
 lint   clang-tidy-19         coroutine and other checks
 lint   clang-format-19       one format
 lint   python3               the checks in tools/
