@@ -35,7 +35,8 @@ struct NodeConfig {
   bool dev = false;
   std::string hostname;  // Empty: the machine's name.
   std::string data_folder = "/var/lib/posthorn";
-  std::string control_socket;  // Empty: control.sock in data_folder.
+  std::string control_socket;       // Empty: control.sock in data_folder.
+  std::string run_as = "posthorn";  // "user" or "user:group"; for a node that root starts.
   std::string log_level = "info";
 
   std::string volume_path;  // Empty: volume.mffs in data_folder.
@@ -105,14 +106,19 @@ struct ConfigKey {
   using Member = std::variant<bool NodeConfig::*, std::string NodeConfig::*, std::uint64_t NodeConfig::*,
                               std::chrono::seconds NodeConfig::*, std::vector<std::string> NodeConfig::*>;
   enum class Unit : std::uint8_t { kNone, kBytes, kSeconds, kCount };
+  enum class TakesEffect : std::uint8_t { kRestart, kReload };  // kReload: at SIGHUP too (app/reloader.h).
 
   std::string_view name;  // "smtp.listen".
   Member member;
   Unit unit = Unit::kNone;
   std::string_view meaning;
+  TakesEffect takes_effect = TakesEffect::kRestart;
 };
 const std::vector<ConfigKey>& ConfigKeys();
 
+// "list of texts", and the value when nothing is set: "[]".
+std::string KindOf(const ConfigKey& key);
+std::string DefaultOf(const ConfigKey& key);
 // The row of docs/configuration.md: "| `smtp.listen` | list | `[]` | meaning |".
 std::string DescribeKey(const ConfigKey& key);
 

@@ -11,6 +11,7 @@ namespace app {
 namespace {
 
 using Unit = ConfigKey::Unit;
+constexpr ConfigKey::TakesEffect kReload = ConfigKey::TakesEffect::kReload;
 
 std::string FormatBytes(std::uint64_t bytes) {
   constexpr std::string_view kUnits[] = {"", "KiB", "MiB", "GiB", "TiB"};
@@ -57,7 +58,10 @@ std::vector<ConfigKey> StorageKeys() {
        "Folder of everything the node writes: volume, index, epochs, certificate, control socket."},
       {"control_socket", &C::control_socket, Unit::kNone,
        "Unix socket (mode 0660) for `posthorn user`, `queue`, `status`. Empty: `control.sock` in `data_folder`."},
-      {"log.level", &C::log_level, Unit::kNone, "`debug`, `info`, `warning` or `error`."},
+      {"run_as", &C::run_as, Unit::kNone,
+       "User, or `user:group`, that a node started by root becomes once its ports and its volume are open. With `dev = "
+       "true` it stays root. Started by anybody else it stays who it is."},
+      {"log.level", &C::log_level, Unit::kNone, "`debug`, `info`, `warning` or `error`.", kReload},
       {"volume.path", &C::volume_path, Unit::kNone,
        "File or raw block device that holds the mail. Empty: `volume.mffs` in `data_folder`. A missing file is made."},
       {"volume.size", &C::volume_bytes, Unit::kBytes,
@@ -84,18 +88,18 @@ std::vector<ConfigKey> StorageKeys() {
 std::vector<ConfigKey> MailKeys() {
   return {
       {"mail.domains", &C::domains, Unit::kNone,
-       "The domains whose mail is delivered here. Mail for others is refused."},
+       "The domains whose mail is delivered here. Mail for others is refused.", kReload},
       {"mail.auto_create_accounts", &C::auto_create_accounts, Unit::kNone,
-       "Domains whose accounts are made at their first mail. Only with `dev = true`."},
+       "Domains whose accounts are made at their first mail. Only with `dev = true`.", kReload},
       {"mail.postmaster", &C::postmaster, Unit::kNone,
        "Account that gets mail to postmaster of every domain. Empty: the account postmaster@DOMAIN."},
       {"mail.recipient_delimiter", &C::recipient_delimiter, Unit::kNone,
        "One character: `user+anything` goes to `user`."},
       {"mail.size_max", &C::message_bytes_max, Unit::kBytes, "Largest mail accepted."},
       {"mail.recipients_max", &C::recipients_max, Unit::kCount,
-       "Recipients of one mail; RFC 5321 asks for at least 100."},
+       "Recipients of one mail; RFC 5321 asks for at least 100.", kReload},
       {"mail.hops_max", &C::hops_max, Unit::kCount,
-       "Received fields a mail may have before it counts as going in circles."},
+       "Received fields a mail may have before it counts as going in circles.", kReload},
   };
 }
 
@@ -129,19 +133,21 @@ std::vector<ConfigKey> ServiceKeys() {
       {"limits.connections_per_client", &C::connections_per_client_max, Unit::kCount,
        "Connections at once from one IP address."},
       {"smtp.command_timeout", &C::smtp_command_timeout, Unit::kSeconds,
-       "How long a client may be silent between commands."},
-      {"smtp.data_timeout", &C::smtp_data_timeout, Unit::kSeconds, "How long a client may be silent within a mail."},
+       "How long a client may be silent between commands.", kReload},
+      {"smtp.data_timeout", &C::smtp_data_timeout, Unit::kSeconds, "How long a client may be silent within a mail.",
+       kReload},
       {"smtp.bare_line_ends", &C::smtp_line_ends, Unit::kNone,
-       "`refuse` mail with a bare CR or LF (they enable SMTP smuggling), or `normalize` them to CRLF."},
+       "`refuse` mail with a bare CR or LF (they enable SMTP smuggling), or `normalize` them to CRLF.", kReload},
       {"smtp.normalize_clients", &C::smtp_normalize_clients, Unit::kNone,
-       "IP addresses whose bare CR and LF are normalized although others' are refused."},
+       "IP addresses whose bare CR and LF are normalized although others' are refused.", kReload},
       {"smtp.path", &C::smtp_path, Unit::kNone,
        "`auto`: mail whose recipients lie in one partition is delivered directly. `queue`: all mail goes through the "
-       "queue."},
+       "queue.",
+       kReload},
       {"deliver.workers", &C::deliver_workers, Unit::kCount, "Deliveries from the queue to mailboxes at once."},
       {"tls.certificate", &C::tls_certificate, Unit::kNone,
-       "PEM file with the chain. Empty: a self-signed one in `data_folder`, made at the first start."},
-      {"tls.key", &C::tls_key, Unit::kNone, "PEM file with the private key."},
+       "PEM file with the chain. Empty: a self-signed one in `data_folder`, made at the first start.", kReload},
+      {"tls.key", &C::tls_key, Unit::kNone, "PEM file with the private key.", kReload},
       {"auth.plaintext_on_loopback", &C::plaintext_auth_on_loopback, Unit::kNone,
        "Lets clients on a loopback address log in without TLS."},
       {"auth.hashing_threads", &C::hashing_threads, Unit::kCount, "Threads that verify passwords."},
@@ -195,9 +201,16 @@ const std::vector<ConfigKey>& ConfigKeys() {
   return keys;
 }
 
+std::string KindOf(const ConfigKey& key) {
+  return std::visit(KindText{key.unit}, key.member);
+}
+
+std::string DefaultOf(const ConfigKey& key) {
+  return std::visit(DefaultText{NodeConfig{}, key.unit}, key.member);
+}
+
 std::string DescribeKey(const ConfigKey& key) {
-  return fmt::format("| `{}` | {} | `{}` | {} |", key.name, std::visit(KindText{key.unit}, key.member),
-                     std::visit(DefaultText{NodeConfig{}, key.unit}, key.member), key.meaning);
+  return fmt::format("| `{}` | {} | `{}` | {} |", key.name, KindOf(key), DefaultOf(key), key.meaning);
 }
 
 }  // namespace app

@@ -13,6 +13,7 @@
 #include "app/listeners.h"
 #include "app/node.h"
 #include "app/outgoing.h"
+#include "app/reloader.h"
 #include "app/start_progress.h"
 #include "app/store_directory.h"
 #include "app/volume_file.h"
@@ -42,11 +43,12 @@ struct Node::Parts {
 
   NodeConfig config;
   NodeWorld world;
-  StartProgress progress{world.clock};
+  StartProgress progress{world.clock, world.on_progress};
   base::MetricsRegistry metrics;
   base::Random random{base::SecureRandom64()};
 
   async::WorkerPool file_worker{{.name = "files"}};
+  Reloader reloader{&file_worker};
   OpenedVolumeFile volume_file;
   std::unique_ptr<mffs::Volume> volume;
   std::unique_ptr<mffs::BufferPool> buffers;

@@ -69,10 +69,17 @@ async::Task<void> RunSmtp(std::unique_ptr<net::Connection> connection, const smt
   co_await session.Run();
 }
 
-base::Result<> OpenSmtp(Node::Parts* parts) {
-  parts->smtp_settings = SmtpSettings(parts->config);
+void SetSmtpSettings(Node::Parts* parts, const NodeConfig& config) {
+  parts->smtp_settings = SmtpSettings(config);
   parts->submission_settings = parts->smtp_settings;
   parts->submission_settings.submission = true;
+}
+
+base::Result<> OpenSmtp(Node::Parts* parts) {
+  SetSmtpSettings(parts, parts->config);
+  parts->reloader.Add("smtp", [parts](const NodeConfig& effective) -> base::Result<Reloader::Apply> {
+    return [parts, effective] { SetSmtpSettings(parts, effective); };
+  });
   parts->smtp_services = {.store = parts->store.get(),
                           .queue = parts->queue.get(),
                           .log = parts->log.get(),
@@ -235,7 +242,7 @@ base::Result<> OpenAdmin(Node::Parts* parts) {
                                           .clock = parts->world.clock,
                                           .version = std::string(Build().version),
                                           .hostname = parts->config.HostName(),
-                                          .domains = parts->config.domains,
+                                          .domains = &parts->config.domains,
                                           .uidl_format = parts->pop3_settings.uidl_format,
                                           .message_bytes_max = parts->config.message_bytes_max,
                                           .recipient_delimiter = parts->config.recipient_delimiter.front(),
@@ -272,7 +279,6 @@ std::string_view AddressOf(const Node::Parts& parts, std::string_view protocol, 
 }  // namespace
 
 base::Result<> OpenServices(Node::Parts* parts) {
-  parts->listeners = std::make_unique<Listeners>(parts->executor(), parts->world.clock, parts->config);
   RETURN_IF_ERROR(OpenSmtp(parts));
   RETURN_IF_ERROR(OpenPop3(parts));
   RETURN_IF_ERROR(OpenImap(parts));

@@ -63,6 +63,17 @@ class VolumeFileTest : public testing::Test {
   std::unique_ptr<mffs::Volume> volume_;
 };
 
+TEST_F(VolumeFileTest, OthersLoseTheirRightsToAFileThatTheyCouldRead) {
+  Open();
+  Close();
+  namespace fs = std::filesystem;
+  EXPECT_EQ(fs::status(config_.volume_path).permissions(), fs::perms::owner_read | fs::perms::owner_write);
+  fs::permissions(config_.volume_path, fs::perms::owner_all | fs::perms::group_read | fs::perms::others_read);
+  Open();
+  EXPECT_EQ(fs::status(config_.volume_path).permissions(), fs::perms::owner_read | fs::perms::owner_write);
+  Close();
+}
+
 TEST_F(VolumeFileTest, AMissingFileIsMadeAndFormattedOnce) {
   Open();
   EXPECT_TRUE(file_.is_new);

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <string_view>
 
 #include <fmt/format.h>
 
@@ -22,6 +23,12 @@ std::string_view StatusOf(queue::Outcome outcome) {
   return "rejected";
 }
 
+// RFC 3463. Our own words begin with it.
+std::string_view DsnStatusOf(const queue::RecipientOutcome& outcome) {
+  if (!outcome.status.empty()) return outcome.status;
+  return std::string_view(outcome.answer).substr(0, outcome.answer.find(' '));
+}
+
 }  // namespace
 
 void LogDelivery(const queue::Claim& claim, const queue::RecipientOutcome& outcome, std::string_view relay,
@@ -34,7 +41,7 @@ void LogDelivery(const queue::Claim& claim, const queue::RecipientOutcome& outco
                              {"to", claim.envelope.recipients[outcome.recipient].address},
                              {"relay", relay.empty() ? "none" : relay},
                              {"delay", fmt::format("{:.2f}", delay.count())},
-                             {"dsn", outcome.status},
+                             {"dsn", DsnStatusOf(outcome)},
                              {"status", StatusOf(outcome.outcome)},
                              {"answer", outcome.answer}});
 }

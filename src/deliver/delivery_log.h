@@ -10,7 +10,7 @@ namespace deliver {
 
 // `delivery id= queue_id= from= to= relay= delay= dsn= status= answer=`; docs/operations.md says what each field means.
 // `relay`: who took or refused the mail, "none" when nobody was reached. `dsn`: the
-// outcome's status (RFC 3463).
+// outcome's status (RFC 3463), else the one that its answer begins with.
 void LogDelivery(const queue::Claim& claim, const queue::RecipientOutcome& outcome, std::string_view relay,
                  base::WallTime now);
 

@@ -75,7 +75,8 @@ class Session {
   async::Task<void> Complete();
   void CheckHeader();
   void LogNotStored(const base::Error& error) const;
-  async::Task<base::Result<>> Store(replog::Body body);
+  async::Task<base::Result<>> Store(replog::Body body, base::SteadyTime began);
+  void LogDirectDeliveries(base::SteadyTime began) const;
   async::Task<base::Result<>> DeliverDirectly(replog::Body body);
   async::Task<base::Result<>> EnqueueMail(replog::Body body);
   std::string TraceHeader() const;
