@@ -88,7 +88,7 @@ std::vector<ConfigKey> StorageKeys() {
 std::vector<ConfigKey> MailKeys() {
   return {
       {"mail.domains", &C::domains, Unit::kNone,
-       "The domains whose mail is delivered here. Mail for others is refused.", kReload},
+       "The domains whose mail is delivered here. The first is that of names without one.", kReload},
       {"mail.auto_create_accounts", &C::auto_create_accounts, Unit::kNone,
        "Domains whose accounts are made at their first mail. Only with `dev = true`.", kReload},
       {"mail.postmaster", &C::postmaster, Unit::kNone,
@@ -97,9 +97,56 @@ std::vector<ConfigKey> MailKeys() {
        "One character: `user+anything` goes to `user`."},
       {"mail.size_max", &C::message_bytes_max, Unit::kBytes, "Largest mail accepted."},
       {"mail.recipients_max", &C::recipients_max, Unit::kCount,
-       "Recipients of one mail; RFC 5321 asks for at least 100.", kReload},
+       "Recipients of one mail, aliases counted with all they lead to; RFC 5321 asks for at least 100.", kReload},
       {"mail.hops_max", &C::hops_max, Unit::kCount,
        "Received fields a mail may have before it counts as going in circles.", kReload},
+  };
+}
+
+// Where mail for an address goes. docs/configuration.md, "Addresses", has the formats of the files.
+std::vector<ConfigKey> AddressKeys() {
+  return {
+      {"mail.domain_aliases", &C::domain_aliases, Unit::kNone,
+       "Other names of domains: `\"example.net = example.org\"` takes mail for anybody at example.net as if it were "
+       "for "
+       "the same name at example.org.",
+       kReload},
+      {"mail.relay_domains", &C::relay_domains, Unit::kNone,
+       "Domains whose mail is taken from anybody and sent on to another server.", kReload},
+      {"mail.alias_files", &C::alias_files, Unit::kNone,
+       "Files in the format of `/etc/aliases`: aliases of the first domain of `mail.domains`.", kReload},
+      {"mail.virtual_files", &C::virtual_files, Unit::kNone,
+       "Files of addresses, each with where its mail goes: `info@example.org  alice, bob@example.com`, and catch-alls "
+       "of domains: `@example.org  alice`.",
+       kReload},
+      {"mail.relay_recipient_files", &C::relay_recipient_files, Unit::kNone,
+       "Files of the addresses that exist in `mail.relay_domains`, one a line, or `@domain`: others are refused. None: "
+       "all are taken.",
+       kReload},
+      {"mail.trusted_networks", &C::trusted_networks, Unit::kNone,
+       "Networks whose clients may send mail to anywhere without a login (Postfix's mynetworks): "
+       "`\"192.0.2.0/24\"`, `\"::1\"`.",
+       kReload},
+  };
+}
+
+// What our users' mail is held to.
+std::vector<ConfigKey> SubmissionKeys() {
+  return {
+      {"submission.check_sender", &C::submission_check_sender, Unit::kNone,
+       "Clients that have logged in may send as their account, its sub-addresses and aliases, and what "
+       "`submission.sender_login_files` gives them, but as nobody else.",
+       kReload},
+      {"submission.check_from", &C::submission_check_from, Unit::kNone, "The same for the addresses in the From field.",
+       kReload},
+      {"submission.sender_login_files", &C::sender_login_files, Unit::kNone,
+       "Files of addresses, or `@domain`, each with the accounts that may send as them too: "
+       "`news@example.org  alice, bob`.",
+       kReload},
+      {"submission.mails_per_hour", &C::submission_mails_per_hour, Unit::kCount,
+       "Mails that an account may send in an hour. 0: any number.", kReload},
+      {"submission.recipients_per_hour", &C::submission_recipients_per_hour, Unit::kCount,
+       "Recipients, of all its mails together, that an account may send to in an hour. 0: any number.", kReload},
   };
 }
 
@@ -164,7 +211,8 @@ std::vector<ConfigKey> OutgoingKeys() {
        "`\"example.com smtp:192.0.2.7:25\"`. The domain: `example.com` that one alone, `.example.com` all below it, "
        "`*` "
        "all others (a smarthost). The next hop: `smtp:HOST:PORT`, `lmtp:HOST:PORT`, `lmtp:/path/of/socket`, "
-       "`mx:DOMAIN`. HOST is a name, an IPv4 address or an IPv6 address in brackets."},
+       "`mx:DOMAIN`. HOST is a name, an IPv4 address or an IPv6 address in brackets.",
+       kReload},
       {"deliver.remote_workers", &C::remote_workers, Unit::kCount,
        "Deliveries to other servers at once: at most 20 to each of them, fewer to one that is slow or fails."},
       {"deliver.connect_timeout", &C::connect_timeout, Unit::kSeconds,
@@ -193,7 +241,8 @@ std::vector<ConfigKey> OutgoingKeys() {
 const std::vector<ConfigKey>& ConfigKeys() {
   static const std::vector<ConfigKey> keys = [] {
     std::vector<ConfigKey> all;
-    for (auto part : {StorageKeys(), MailKeys(), ListenKeys(), ServiceKeys(), OutgoingKeys()}) {
+    for (auto part :
+         {StorageKeys(), MailKeys(), AddressKeys(), ListenKeys(), SubmissionKeys(), ServiceKeys(), OutgoingKeys()}) {
       std::ranges::move(part, std::back_inserter(all));
     }
     return all;

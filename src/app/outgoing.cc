@@ -70,6 +70,7 @@ base::Result<> Outgoing::Prepare(const NodeConfig& config) {
     ASSIGN_OR_RETURN(world_.resolver, MakeResolver(config));
   }
   for (const NextHopConfig& hop : config.next_hops) RETURN_IF_ERROR(AddSettings(hop));
+  TakeRoutes(*world_.table);
   deliver::RemoteCourierOptions options = CourierOptions(config);
   ASSIGN_OR_RETURN(options.hosts.own_addresses, net::InterfaceAddresses());
   courier_ = std::make_unique<deliver::RemoteCourier>(
@@ -104,7 +105,7 @@ base::Result<> Outgoing::AddSettings(const NextHopConfig& named) {
     if (!context) return std::move(context).error().In("configuration key next_hop: \"" + named.hop + "\"");
     settings.tls_context = verified_.emplace_back(*std::move(context)).get();
   }
-  world_.table->SetSettings(*hop, std::move(settings));
+  settings_.emplace_back(*std::move(hop), std::move(settings));
   return {};
 }
 
@@ -117,6 +118,11 @@ deliver::RemoteCourierOptions Outgoing::CourierOptions(const NodeConfig& config)
   options.hosts.own_names = {config.HostName()};
   options.hosts.loopback_is_own = !config.dev;
   return options;
+}
+
+void Outgoing::TakeRoutes(deliver::NextHopTable table) {
+  for (const auto& [hop, settings] : settings_) table.SetSettings(hop, settings);
+  *world_.table = std::move(table);
 }
 
 void Outgoing::Start() {

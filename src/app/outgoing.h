@@ -2,6 +2,7 @@
 #pragma once
 
 #include <memory>
+#include <utility>
 #include <vector>
 
 #include "app/config.h"
@@ -42,6 +43,9 @@ class Outgoing {
   // Gives back what is under way, says goodbye to idle connections.
   async::Task<void> Stop();
 
+  // Puts other routes in force, for mail that is queued from here on; what is queued keeps its way until a restart.
+  void TakeRoutes(deliver::NextHopTable table);
+
   const deliver::RemoteCourier& courier() const { return *courier_; }
 
  private:
@@ -53,6 +57,7 @@ class Outgoing {
   World world_;
   net::DeadlineSweep sweep_;
   std::unique_ptr<net::TlsContext> unverified_;
+  std::vector<std::pair<deliver::NextHop, deliver::NextHopSettings>> settings_;  // Of [[next_hop]].
   std::vector<std::unique_ptr<net::TlsContext>> verified_;  // Of next hops that must prove who they are.
   std::unique_ptr<deliver::RemoteCourier> courier_;
   std::unique_ptr<deliver::Dispatcher> dispatcher_;
