@@ -23,7 +23,8 @@ struct DispatcherOptions {
 // Each lane has a dispatcher of its own with its own courier, so that next hops that hang never take the workers of
 // mailboxes. A claim that is hopeless is recorded without troubling the courier.
 //
-// Thread: the queue's shard. Borrows queue, courier and notices. Start() once, then await Stop() before destruction.
+// Thread: the queue's shard. Borrows queue, courier and notices. Start() once, then await Stop() before
+// destruction.
 // Of a claim that is under way at Stop() what became of its recipients so far is recorded; the others stay due as they
 // were, and delivery ids keep the mailboxes from getting the mail twice.
 class Dispatcher {

@@ -38,14 +38,14 @@ base::Result<NextHop> ParseServer(Kind kind, std::string_view server, std::strin
     return std::isalnum(c) != 0 || c == '.' || c == '-' || c == '_' || (is_bracketed && (c == ':' || c == '%'));
   });
   if (!is_host) return Wrong(text, "has a host that is neither a name in ASCII nor an address");
+  std::ranges::transform(hop.host, hop.host.begin(),
+                         [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
   if (port.empty()) return hop;
   if (port.front() == ':') port.remove_prefix(1);
   const auto read = std::from_chars(port.data(), port.data() + port.size(), hop.port);
   if (read.ec != std::errc() || read.ptr != port.data() + port.size() || hop.port == 0) {
     return Wrong(text, "has no port from 1 to 65535 after its host; put an IPv6 address into [brackets]");
   }
-  std::ranges::transform(hop.host, hop.host.begin(),
-                         [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
   return hop;
 }
 

@@ -12,7 +12,6 @@ namespace deliver {
 namespace {
 
 constexpr int kGoodbye = 421;
-constexpr int kTooManyRecipients = 452;  // RFC 5321 §4.5.3.1.10.
 
 std::string_view StatusOf(const base::Error& error) {
   switch (error.code()) {
@@ -51,6 +50,11 @@ queue::Handover HandoverOf(const NextHop& hop, const smtp::RecipientFate& fate) 
   return fate.dsn_passed_on ? queue::Handover::kRelayedWithDsn : queue::Handover::kRelayed;
 }
 
+// RFC 5321 §4.5.3.1.10; with another status 452 is about a mailbox or a disk.
+bool IsSurplus(const smtp::RecipientFate& fate) {
+  return fate.status == "4.5.3" || (fate.code == 452 && fate.status == "4.0.0");
+}
+
 // A host that says goodbye to every mail or falls silent is as one that cannot be reached: it had better be left alone.
 queue::Reach ReachOf(bool is_usable, const std::vector<smtp::RecipientFate>& fates) {
   const bool had_its_say =
@@ -76,12 +80,11 @@ class RemoteCourier::Attempt::Settling {
     attempt_->Settle(*endpoint_, fates);
     fates.clear();
   }
-  // Takes those out that were one too many while others were accepted: they go in another mail.
+  // Takes those out that were one too many beside others which were accepted: they go in another mail.
   void DropSurplus() {
     const bool any_accepted =
         std::ranges::any_of(fates, [](const auto& fate) { return fate.fate == smtp::Fate::kAccepted; });
-    if (!any_accepted) return;
-    std::erase_if(fates, [](const auto& fate) { return fate.code == kTooManyRecipients; });
+    if (any_accepted) std::erase_if(fates, IsSurplus);
   }
 
   std::vector<smtp::RecipientFate> fates;

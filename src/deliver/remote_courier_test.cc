@@ -191,7 +191,7 @@ TEST_F(RemoteCourierTest, AFullMailboxIsNotAskedForEver) {
   };
   const auto outcomes = Send({"a@a.test", "full@a.test"});
   EXPECT_THAT(Ends(outcomes), ElementsAre(Outcome::kDelivered, Outcome::kRetryLater));
-  EXPECT_EQ(asked, 2);
+  EXPECT_EQ(asked, 1);
 }
 
 TEST_F(RemoteCourierTest, LongListsOfRecipientsAreSplit) {
@@ -295,7 +295,7 @@ TEST_F(RemoteCourierTest, EachRecipientIsALineInTheLog) {
   bed_.clock.Advance(std::chrono::milliseconds(2500));
   bed_.DeliverNext();
   base::SetLogSink(nullptr);
-  std::erase_if(heard, [](const std::string& line) { return line.find(" delivery ") == std::string::npos; });
+  std::erase_if(heard, [](const std::string& line) { return !line.starts_with("delivery "); });
   std::ranges::sort(heard, [](const auto& a, const auto& b) { return a.find("rejected") < b.find("rejected"); });
   ASSERT_THAT(heard, SizeIs(2));
   for (const std::string& line : heard) {

@@ -53,11 +53,13 @@ class RemoteDeliveryTest : public ::testing::Test {
 
   RemoteBed bed_;
   MailboxCourier mailboxes_;
+  Notices notices_{bed_.rig.queue.get(), &bed_.clock, {}};
   Dispatcher remote_{bed_.rig.context.get_executor(),
                      bed_.rig.queue.get(),
                      &bed_.courier,
+                     &notices_,
                      {.lane = queue::Lane::kRemote, .workers = 32}};
-  Dispatcher local_{bed_.rig.context.get_executor(), bed_.rig.queue.get(), &mailboxes_, {.workers = 2}};
+  Dispatcher local_{bed_.rig.context.get_executor(), bed_.rig.queue.get(), &mailboxes_, &notices_, {.workers = 2}};
 };
 
 TEST_F(RemoteDeliveryTest, NextHopsThatHangHoldUpNoOtherAndNoMailbox) {
