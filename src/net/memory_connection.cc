@@ -18,6 +18,7 @@ struct MemoryConnection::End {
   std::string inbox;
   bool closed = false;
   bool wants_tls = false;
+  bool has_tls = false;
 };
 
 struct MemoryConnection::Wire {
@@ -103,11 +104,18 @@ Task<Result<>> MemoryConnection::StartTls(TlsContext*) {
   wire_->changed.NotifyAll();
   for (;;) {
     if (HasEnded()) co_return EndedError();
+    // The other end may have written over TLS before this one resumed.
+    if (mine().has_tls) break;
     if (!mine().inbox.empty()) {
       Close();
       co_return Error(Errc::kIo, "TLS handshake failed: plaintext where the handshake belongs");
     }
-    if (theirs().wants_tls) break;
+    // Where plaintext of ours lies unread, it is their task to fail.
+    if (theirs().wants_tls && theirs().inbox.empty()) {
+      mine().has_tls = theirs().has_tls = true;
+      wire_->changed.NotifyAll();
+      break;
+    }
     if (theirs().closed) co_return Error(Errc::kIo, "TLS handshake failed: the peer closed the connection");
     co_await wire_->changed.Wait();
   }
