@@ -64,6 +64,32 @@ TEST(QueueEntries, AreReadBackAndCutsFail) {
   EXPECT_EQ(outcome_read->recipients[0].answer, "550 no");
   ExpectEveryCutFails<OutcomeEntry>(outcome.Encode());
 
+  // What older programs read stays as it was.
+  EXPECT_EQ(outcome.Encode()[0], 1);
+
+  const OutcomeWithNoticeEntry both{
+      .outcome =
+          {.mail = replog::Index(300),
+           .recipients = {{.recipient = 1, .state = RecipientState::kBounced, .next_attempt = kNow, .told = true},
+                          {.recipient = 2, .state = RecipientState::kWaiting, .next_attempt = kNow, .told = true},
+                          {.recipient = 3, .state = RecipientState::kBounced, .next_attempt = kNow}}},
+      .notice = enqueue};
+  EXPECT_EQ(both.outcome.Encode()[0], 2);
+  const auto both_read = OutcomeWithNoticeEntry::Decode(both.Encode());
+  ASSERT_TRUE(both_read.has_value());
+  EXPECT_EQ(both_read->notice.envelope, enqueue.envelope);
+  ASSERT_EQ(both_read->outcome.recipients.size(), 3u);
+  EXPECT_EQ(both_read->outcome.recipients[0].state, RecipientState::kBounced);
+  EXPECT_TRUE(both_read->outcome.recipients[0].told);
+  EXPECT_EQ(both_read->outcome.recipients[1].state, RecipientState::kWaiting);
+  EXPECT_TRUE(both_read->outcome.recipients[1].told);
+  EXPECT_FALSE(both_read->outcome.recipients[2].told);
+  ExpectEveryCutFails<OutcomeWithNoticeEntry>(both.Encode());
+  // States of the second version in the first are damage.
+  std::string early = both.outcome.Encode();
+  early[0] = 1;
+  EXPECT_EQ(OutcomeEntry::Decode(early).error().code(), base::Errc::kCorrupt);
+
   const ControlEntry control{
       .mail = replog::Index(5), .operation = Operation::kReclass, .cls = mail::Class::kBulk, .now = kNow};
   const auto control_read = ControlEntry::Decode(control.Encode());
@@ -205,6 +231,63 @@ TEST(QueueSnapshot, APieceOutOfOrderIsDamaged) {
     MailOf(static_cast<std::uint64_t>(second), {"b@x.test"}).EncodeTo(piece);
     EXPECT_EQ(DecodePiece(piece).has_value(), good) << first << ", " << second;
   }
+}
+
+TEST(QueueSnapshot, APieceOfTheFirstVersionIsRead) {
+  std::string piece = BeginPiece();
+  SavedMail mail = MailOf(1, {"a@x.test", "b@x.test"});
+  mail.recipients[1].state = RecipientState::kHeld;
+  mail.EncodeTo(piece);
+  EXPECT_EQ(piece[0], 2);
+  piece[0] = 1;
+  const auto read = DecodePiece(piece);
+  ASSERT_TRUE(read.has_value()) << read.error().message();
+  EXPECT_EQ(read->front().recipients[1].state, RecipientState::kHeld);
+  EXPECT_FALSE(read->front().recipients[0].told_of_delay);
+  piece[0] = 3;
+  EXPECT_EQ(DecodePiece(piece).error().code(), base::Errc::kUnsupported);
+}
+
+TEST(QueueSnapshot, ShowsWhoBouncedAndWhoWasTold) {
+  std::string piece = BeginPiece();
+  SavedMail mail = MailOf(1, {"a@x.test", "b@x.test"});
+  mail.recipients[0].told_of_delay = true;
+  mail.recipients[1].state = RecipientState::kBounced;
+  mail.EncodeTo(piece);
+  SharedStrings strings;
+  QueuePartition partition(&strings);
+  partition.Load(DecodePiece(piece).value().front());
+  partition.set_reached(replog::Index(1));
+  partition.BeginSnapshot();
+  EXPECT_EQ(partition.NextPiece(1000), piece);
+  partition.EndSnapshot();
+}
+
+// So that no notice is sent twice, whatever comes twice.
+TEST(QueuePartition, ANoticeIsTakenOnceForEachThingItTells) {
+  SharedStrings strings;
+  QueuePartition partition(&strings);
+  partition.Enqueue(replog::Index(1), {.queued_at = kNow, .envelope = EnvelopeTo({"a@x.test", "b@x.test"})},
+                    mail::Class::kNormal, {});
+  const OutcomeEntry delay{.mail = replog::Index(1),
+                           .recipients = {{.recipient = 0, .state = RecipientState::kWaiting, .told = true}}};
+  const OutcomeEntry untold{.mail = replog::Index(1),
+                            .recipients = {{.recipient = 0, .state = RecipientState::kBounced}}};
+  const OutcomeEntry failure{.mail = replog::Index(1),
+                             .recipients = {{.recipient = 0, .state = RecipientState::kBounced, .told = true}}};
+  EXPECT_FALSE(partition.TakesNotice({.mail = replog::Index(2), .recipients = failure.recipients}));
+  EXPECT_FALSE(partition.TakesNotice(untold));
+  EXPECT_TRUE(partition.TakesNotice(delay));
+  partition.Record(delay);
+  EXPECT_FALSE(partition.TakesNotice(delay));
+  // Held meanwhile: what the sender was told of is over all the same.
+  partition.Control({.mail = replog::Index(1), .operation = Operation::kHold, .now = kNow});
+  partition.Record(untold);
+  EXPECT_EQ(partition.mails().Find(replog::Index(1))->recipients()[0].state, RecipientState::kHeld);
+  EXPECT_TRUE(partition.TakesNotice(failure));
+  partition.Record(failure);
+  EXPECT_EQ(partition.mails().Find(replog::Index(1))->recipients()[0].state, RecipientState::kBounced);
+  EXPECT_FALSE(partition.TakesNotice(failure));
 }
 
 TEST(QueuePartition, AnOutcomeDoesNotFreeWhatAnOperatorHeld) {

@@ -170,32 +170,32 @@ async::Task<base::Result<>> MailQueue::Record(Claim claim, std::vector<Decision>
   const base::WallTime again = state_->clock->WallNow() + state_->options.retry.delay_min;
   const bool tells = std::ranges::any_of(decisions, &Decision::told);
   base::Result<> written = base::Error(base::Errc::kBusy, "the notice could not be made");
-  if (!tells || notice.has_value()) written = co_await Write(&claim, decisions, std::move(notice));
+  if (!tells || notice.has_value()) written = co_await Write(&claim, &decisions, std::move(notice));
   const bool lacks_room = !written.has_value() && (written.error().code() == base::Errc::kNoSpace ||
                                                    written.error().code() == base::Errc::kBusy);
   if (tells && lacks_room) {
     // Nothing was written. What was delivered must not be delivered again because of it.
     base::LogWarning("notice_not_queued", {{"queue_id", claim.id.ToString()}, {"reason", written.error().message()}});
     for (Decision& decision : decisions) decision = WithoutNotice(std::move(decision), again);
-    written = co_await Write(&claim, decisions, std::nullopt);
+    written = co_await Write(&claim, &decisions, std::nullopt);
   }
   EndClaim(claim, written.has_value() ? base::WallTime::min() : again);
   co_return written;
 }
 
-async::Task<base::Result<>> MailQueue::Write(const Claim* claim, std::vector<Decision> decisions,
+async::Task<base::Result<>> MailQueue::Write(const Claim* claim, const std::vector<Decision>* decisions,
                                              std::optional<Notice> notice) {
   // Removed by an operator meanwhile, or nothing to say.
-  if (decisions.empty() || state_->FindMail(claim->id) == nullptr) co_return base::Result<>();
+  if (decisions->empty() || state_->FindMail(claim->id) == nullptr) co_return base::Result<>();
   OutcomeEntry outcome{.mail = claim->id.index, .recipients = {}};
-  for (Decision& decision : decisions) {
+  for (const Decision& decision : *decisions) {
     if (decision.state == RecipientState::kHeld) {
       base::LogWarning("mail_held", {{"id", claim->id.ToString()},
                                      {"to", claim->envelope.recipients[decision.recipient].address},
                                      {"reason", decision.answer}});
     }
     outcome.recipients.push_back(
-        {decision.recipient, decision.state, decision.next_attempt, std::move(decision.answer), decision.told});
+        {decision.recipient, decision.state, decision.next_attempt, decision.answer, decision.told});
   }
   replog::Draft draft;
   // With the mails, not apart: so that both share a write of the disk.

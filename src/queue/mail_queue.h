@@ -239,8 +239,9 @@ class MailQueue final : public replog::StateMachine {
   // It comes again when its recipients are due, but not before `earliest`.
   void EndClaim(const Claim& claim, base::WallTime earliest = base::WallTime::min());
   async::Task<base::Result<>> Control(QueueId id, Operation operation, mail::Class cls);
-  // One entry. `claim` outlives the task.
-  async::Task<base::Result<>> Write(const Claim* claim, std::vector<Decision> decisions, std::optional<Notice> notice);
+  // One entry. Claim and decisions outlive the task.
+  async::Task<base::Result<>> Write(const Claim* claim, const std::vector<Decision>* decisions,
+                                    std::optional<Notice> notice);
   base::Result<> ApplyEntry(const replog::EntryView& entry, QueuePartition* partition);
   void ApplyEnqueue(const replog::EntryView& entry, QueuePartition* partition, const EnqueueEntry& enqueue);
   void ApplyOutcome(const replog::EntryView& entry, QueuePartition* partition, const OutcomeEntry& outcome);

@@ -59,7 +59,7 @@ void TryPiece(std::string_view text) {
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   if (size == 0) return 0;
   const std::string_view text(reinterpret_cast<const char*>(data) + 1, size - 1);
-  switch (data[0] % 4) {
+  switch (data[0] % 5) {
     case 0:
       TryEntry<queue::EnqueueEntry>(text);
       break;
@@ -68,6 +68,9 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
       break;
     case 2:
       TryEntry<queue::ControlEntry>(text);
+      break;
+    case 4:
+      TryEntry<queue::OutcomeWithNoticeEntry>(text);
       break;
     default:
       TryPiece(text);

@@ -5,9 +5,10 @@ import dataclasses
 from mffs_read.replog import read_body_reference
 from mffs_read.wire import Cursor, Damaged
 
-ENQUEUE, OUTCOME, CONTROL = 1, 2, 3
-WAITING, DELIVERED, HELD = 0, 2, 3
-STATES = {WAITING: "waiting", DELIVERED: "delivered", HELD: "held"}
+ENQUEUE, OUTCOME, CONTROL, OUTCOME_WITH_NOTICE = 1, 2, 3, 4
+WAITING, DELIVERED, HELD, BOUNCED = 0, 2, 3, 4
+STATES = {WAITING: "waiting", DELIVERED: "delivered", HELD: "held", BOUNCED: "bounced"}
+TOLD = 0x80
 CLASSES = ("normal", "known", "bulk", "suspect", "held", "unjudged")
 CLASS_HELD = 4
 HOLD, RELEASE, REQUEUE, RECLASS, REMOVE = 1, 2, 3, 4, 5
@@ -22,6 +23,10 @@ class Recipient:
     attempts: int = 0
     next_attempt: int = 0
     answer: str = ""
+    told_of_delay: bool = False
+
+    def is_over(self):
+        return self.state in (DELIVERED, BOUNCED)
 
 
 @dataclasses.dataclass
@@ -53,6 +58,15 @@ def read_envelope(data):
     return envelope
 
 
+def read_state(cursor, version):
+    """(state, whether the sender was told)"""
+    byte = cursor.u8()
+    state, told = (byte & ~TOLD, bool(byte & TOLD)) if version >= 2 else (byte, False)
+    if state not in STATES or (state == BOUNCED and version < 2):
+        raise Damaged(f"{cursor.what} has a recipient in state {state}, which cannot be")
+    return state, told
+
+
 class QueueState:
     """The state machine of one queue partition."""
 
@@ -62,30 +76,33 @@ class QueueState:
 
     def load(self, piece):
         cursor = Cursor(piece, "a piece of the queue's snapshot")
-        cursor.version()
+        version = cursor.version(1, 2)
         while cursor.left():
             index, queued, mail_class = cursor.varint(), cursor.i64(), cursor.u8()
             body = read_body_reference(cursor)
             envelope = read_envelope(cursor.text())
             recipients = []
             for number in range(cursor.count(RECIPIENTS_MAX, 11)):
-                state, attempts, next_attempt, answer = cursor.u8(), cursor.varint(), cursor.i64(), cursor.string()
+                state, told = read_state(cursor, version)
+                attempts, next_attempt, answer = cursor.varint(), cursor.i64(), cursor.string()
                 if number >= len(envelope["recipients"]):
                     raise Damaged("a queued mail has more states than recipients")
-                recipients.append(Recipient(envelope["recipients"][number]["address"], state, attempts, next_attempt, answer))
+                recipients.append(Recipient(envelope["recipients"][number]["address"], state, attempts, next_attempt, answer, told))
             self.mails[index] = QueuedMail(index, queued, mail_class, body, envelope, recipients)
 
     def apply(self, entry):
         if entry.type == 0:
             return
         cursor = Cursor(entry.meta(), f"entry {entry.index} of queue partition {self.partition:08x}")
-        if entry.type not in (ENQUEUE, OUTCOME, CONTROL):
+        if entry.type not in (ENQUEUE, OUTCOME, CONTROL, OUTCOME_WITH_NOTICE):
             raise Damaged(f"{cursor.what} has type {entry.type}, which a newer program wrote")
-        cursor.version()
+        version = cursor.version(1, 2 if entry.type == OUTCOME else 1)
         if entry.type == ENQUEUE:
             self._enqueue(entry, cursor)
         elif entry.type == OUTCOME:
-            self._outcome(cursor)
+            self._outcome(cursor, version)
+        elif entry.type == OUTCOME_WITH_NOTICE:
+            self._outcome_with_notice(entry, cursor)
         else:
             self._control(cursor)
 
@@ -99,22 +116,34 @@ class QueueState:
         if mail_class == CLASS_HELD:
             self._hold(mail)
 
-    def _outcome(self, cursor):
+    def _outcome_with_notice(self, entry, cursor):
+        outcome = Cursor(cursor.text(), cursor.what)
+        takes_notice = self._outcome(outcome, outcome.version(1, 2))
+        cursor.version()
+        if takes_notice:
+            self._enqueue(entry, cursor)
+
+    def _outcome(self, cursor, version):
+        """Whether a notice that comes with it is taken: it tells something new."""
         index = cursor.varint()
-        changes = [(cursor.varint(), cursor.u8(), cursor.i64(), cursor.string()) for _ in range(cursor.count(RECIPIENTS_MAX, 11))]
+        changes = [(cursor.varint(), *read_state(cursor, version), cursor.i64(), cursor.string()) for _ in range(cursor.count(RECIPIENTS_MAX, 11))]
         cursor.end()
         mail = self.mails.get(index)
         if mail is None:
-            return
-        for number, state, next_attempt, answer in changes:
-            if number >= len(mail.recipients) or mail.recipients[number].state == DELIVERED:
+            return False
+        is_news = False
+        for number, state, told, next_attempt, answer in changes:
+            if number >= len(mail.recipients) or mail.recipients[number].is_over():
                 continue
             recipient = mail.recipients[number]
+            is_news = is_news or (told and not (state == WAITING and recipient.told_of_delay))
+            recipient.told_of_delay = recipient.told_of_delay or told
             recipient.attempts += 1
             recipient.answer = answer
-            if recipient.state != HELD or state == DELIVERED:
+            if recipient.state != HELD or state == DELIVERED or (state == BOUNCED and told):
                 recipient.state, recipient.next_attempt = state, next_attempt
         self._drop_if_done(mail)
+        return is_news
 
     def _control(self, cursor):
         index, operation, mail_class, time = cursor.varint(), cursor.u8(), cursor.u8(), cursor.i64()

@@ -134,10 +134,11 @@ class Cursor:
         """A text for people. Bytes that are not UTF-8 stay visible and can be given back."""
         return self.text().decode("utf-8", "surrogateescape")
 
-    def version(self, known=1):
+    def version(self, known=1, newest=None):
         version = self.u8()
-        if version != known:
-            raise Damaged(f"{self.what} has version {version}; this reader knows {known}")
+        if not known <= version <= (newest or known):
+            raise Damaged(f"{self.what} has version {version}; this reader knows {newest or known}")
+        return version
 
     def end(self):
         if self.left():
