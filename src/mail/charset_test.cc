@@ -15,6 +15,13 @@ TEST(IsValidUtf8, KnowsWellFormedFromIllFormed) {
   }
 }
 
+TEST(IsKnownCharset, KnowsWhatCanBeConvertedWithoutGuessing) {
+  for (const char* name : {"utf-8", "UTF8", "iso-8859-1", "KOI8-R", "windows-1252", "shift_jis", "GB18030"}) {
+    EXPECT_TRUE(IsKnownCharset(name)) << name;
+  }
+  for (const char* name : {"", "x-none", "us-ascii"}) EXPECT_FALSE(IsKnownCharset(name)) << name;
+}
+
 TEST(ToUtf8, AlwaysGivesValidUtf8) {
   std::string bytes;
   for (int byte = 0; byte < 256; ++byte) bytes.push_back(static_cast<char>(byte));

@@ -348,7 +348,8 @@ class TransferTest(unittest.TestCase):
         self.assertEqual(mails[5][:2], (frozenset(("\\Seen", "\\Answered", "\\Flagged")), "14-Nov-2023 22:13:05 +0000"))
         self.assertEqual(mails[6][0], frozenset(("$Label1", "Junk")))
         node.run("export", "mbox", ALICE, self.path("out"))
-        self.assertEqual(sorted(os.listdir(self.path("out"))), ["INBOX.mbox", "Old", "Old.mbox", "posthorn-export"])
+        special = ["Archive.mbox", "Drafts.mbox", "Junk.mbox", "Sent.mbox", "Trash.mbox"]
+        self.assertEqual(sorted(os.listdir(self.path("out"))), sorted(["INBOX.mbox", "Old", "Old.mbox", "posthorn-export"] + special))
         self.assertIn("4 were there already", node.run("export", "mbox", ALICE, self.path("out")).stdout)
         node.run("import", "mbox", BOB, self.path("out/Old/mbox.mbox"), "--mailbox", "Old/mbox")
         self.assertEqual(self.mails(node, "Old/mbox", BOB), mails)

@@ -48,6 +48,8 @@ TEST(Response, WritesResponseCodes) {
   EXPECT_EQ(CodeUidValidity(3857529045), "UIDVALIDITY 3857529045");
   EXPECT_EQ(CodeUidNext(4392), "UIDNEXT 4392");
   EXPECT_EQ(CodeUnseen(12), "UNSEEN 12");
+  EXPECT_EQ(CodeHighestModseq(715194045007), "HIGHESTMODSEQ 715194045007");
+  EXPECT_EQ(CodeModified(std::vector<std::uint32_t>{7, 9}), "MODIFIED 7,9");
   EXPECT_EQ(CodePermanentFlags({.system = kDeleted | kSeen}, true), "PERMANENTFLAGS (\\Deleted \\Seen \\*)");
   EXPECT_EQ(CodePermanentFlags({}, true), "PERMANENTFLAGS (\\*)");
   EXPECT_EQ(CodePermanentFlags({}, false), "PERMANENTFLAGS ()");
@@ -65,6 +67,11 @@ TEST(Response, WritesUntaggedLines) {
   const StatusItem items[] = {StatusItem::kMessages, StatusItem::kUidNext};
   EXPECT_EQ(MailboxStatusLine("blurdybloop", items, {.messages = 231, .uid_next = 44292}),
             "* STATUS blurdybloop (MESSAGES 231 UIDNEXT 44292)\r\n");  // RFC 3501 §6.3.10.
+  const std::vector<StatusItem> large = {StatusItem::kSize, StatusItem::kHighestModseq};
+  EXPECT_EQ(MailboxStatusLine("x", large, {.size_bytes = 5'000'000'000, .highest_modseq = 1ull << 62}),
+            "* STATUS x (SIZE 5000000000 HIGHESTMODSEQ 4611686018427387904)\r\n");
+  EXPECT_EQ(ListLine(false, "\\HasChildren", '/', "a", R"(("CHILDINFO" ("SUBSCRIBED")))"),
+            "* LIST (\\HasChildren) \"/\" a (\"CHILDINFO\" (\"SUBSCRIBED\"))\r\n");
   EXPECT_EQ(ContinuationLine("idling"), "+ idling\r\n");
   EXPECT_EQ(CapabilityLine("IMAP4rev1"), "* CAPABILITY IMAP4rev1\r\n");
 }

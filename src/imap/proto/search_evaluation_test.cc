@@ -29,7 +29,8 @@ struct Sample {
                      .flags = &flags,
                      .recent = false,
                      .internal_date = std::chrono::sys_days(1996y / 7 / 17) + 23h,
-                     .size_bytes = 1000};
+                     .size_bytes = 1000,
+                     .modseq = 50};
 };
 
 TEST(SearchEvaluation, DecidesFromWhatTheIndexKnows) {
@@ -63,6 +64,8 @@ TEST(SearchEvaluation, DecidesFromWhatTheIndexKnows) {
       {"LARGER 1000", false},
       {"SMALLER 1000", false},
       {"SMALLER 1001", true},
+      {"MODSEQ 50", true},
+      {"MODSEQ 51", false},
       {"OR DELETED SEEN", true},
       {"OR DELETED DRAFT", false},
       {"NOT (SEEN DELETED)", true},
@@ -115,6 +118,11 @@ TEST(SearchEvaluation, DecidesFromHeaderAndContent) {
   }
   sample.header.sent_on.reset();
   EXPECT_EQ(Matches(Key("SENTSINCE 1-Jan-1970"), sample.facts), Match::kNo);
+}
+
+TEST(SearchEvaluation, KnowsWhetherModseqsAreAskedFor) {
+  EXPECT_FALSE(AsksModseq(Key("OR SEEN (BODY x)")));
+  EXPECT_TRUE(AsksModseq(Key("OR SEEN (NOT MODSEQ 5)")));
 }
 
 TEST(SearchEvaluation, CollectsTheTextsByIndex) {

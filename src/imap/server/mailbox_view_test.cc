@@ -56,6 +56,13 @@ TEST(MailboxView, TellsOfNewChangedAndExpungedMessages) {
   EXPECT_EQ(Apply(view, {.highest_modseq = 14, .uid_next = 12}), "");
 }
 
+TEST(MailboxView, TellsModseqsToWhoWantsThem) {
+  MailboxView view = ViewOf({3, 5});
+  view.TellModseqs(true);
+  EXPECT_EQ(Apply(view, {.highest_modseq = 14, .uid_next = 7, .changed = {Changed(5, 13, kSeen), Changed(6, 14, 0)}}),
+            "* 2 FETCH (UID 5 FLAGS (\\Seen) MODSEQ (13))\r\n* 3 EXISTS\r\n* 0 RECENT\r\n");
+}
+
 TEST(MailboxView, HoldsExpungesBackWhileNumbersMustNotChange) {
   MailboxView view = ViewOf({3, 5, 7});
   EXPECT_EQ(Apply(view, {.highest_modseq = 12, .uid_next = 9, .changed = {Changed(8, 12, 0)}, .expunged = {3}},

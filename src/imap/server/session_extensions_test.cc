@@ -221,7 +221,8 @@ TEST(SessionExtensions, StoresOnlyWhatNobodyElseHasChanged) {
   const std::string answer = one.Do(fmt::format("UID STORE 1:3 (UNCHANGEDSINCE {}) +FLAGS.SILENT (\\Seen)", known));
   EXPECT_THAT(answer, HasSubstr(fmt::format("* 1 FETCH (UID 1 MODSEQ ({}))\r\n", known + 2)));
   EXPECT_THAT(answer, HasSubstr(fmt::format("* 3 FETCH (UID 3 MODSEQ ({}))\r\n", known + 2)));
-  EXPECT_THAT(answer, HasSubstr(fmt::format("* 2 FETCH (UID 2 FLAGS (\\Flagged \\Recent) MODSEQ ({}))\r\n", known + 1)));
+  EXPECT_THAT(answer,
+              HasSubstr(fmt::format("* 2 FETCH (UID 2 FLAGS (\\Flagged \\Recent) MODSEQ ({}))\r\n", known + 1)));
   EXPECT_THAT(answer, EndsWith("t OK [MODIFIED 2] some messages were changed by others\r\n"));
   EXPECT_THAT(one.Do("STORE 1:2 (UNCHANGEDSINCE 0) FLAGS ()"),
               StartsWith("t OK [MODIFIED 1:2] some messages were changed by others"));
