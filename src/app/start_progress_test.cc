@@ -22,7 +22,8 @@ TEST(StartProgress, TellsOnceAnInterval) {
   base::SetLogSink([](std::string_view line) { Lines().emplace_back(line); });
   base::SetLogLevel(base::LogLevel::kInfo);  // `mffs` commands, run by another test of this program, lower it.
   base::SimClock clock;
-  StartProgress progress(&clock);
+  std::vector<std::string> told;
+  StartProgress progress(&clock, [&told](const std::string& sentence) { told.push_back(sentence); });
   progress.Tell({.what = "segments", .done = 1, .total = 9});
   clock.Advance(std::chrono::milliseconds(4999));
   progress.Tell({.what = "segments", .done = 2, .total = 9});
@@ -35,6 +36,7 @@ TEST(StartProgress, TellsOnceAnInterval) {
   ASSERT_EQ(lines.size(), 2u);
   EXPECT_THAT(lines[0], testing::HasSubstr("recovering what=segments done=3 total=9"));
   EXPECT_THAT(lines[1], testing::HasSubstr("recovering what=entries done=5 total=10"));
+  EXPECT_THAT(told, testing::ElementsAre("Recovering: segments, 3 of 9", "Recovering: entries, 5 of 10"));
   base::SetLogSink(nullptr);
 }
 

@@ -2,13 +2,14 @@
 
 import json
 import os
+import re
 import shutil
 import smtplib
 import stat
 import unittest
 import urllib.request
 
-from posthorn_node import Node, message
+from posthorn_node import Node, message, wait_until
 
 ALICE = "alice@example.test"
 
@@ -58,6 +59,23 @@ class StartTest(unittest.TestCase):
         done = node.run("status", check=False)
         self.assertEqual(done.returncode, 75)
         self.assertEqual(len(done.stderr.strip().splitlines()), 1)
+
+    def test_each_delivery_is_one_line_of_the_log_on_both_paths(self):
+        for path in ("auto", "queue"):
+            with Node(smtp=f'path = "{path}"') as node:
+                with smtplib.SMTP("127.0.0.1", node.ports["smtp"]) as client:
+                    client.sendmail("you@example.org", [ALICE, "bob@example.test"], message("logged"))
+
+                def lines(node=node):
+                    return re.findall(r" info delivery (id=.*)", node.log())
+
+                wait_until(lambda lines=lines: len(lines()) == 2, "two deliveries in the log")
+                for line, address in zip(sorted(lines(), key=lambda line: "bob" in line), (ALICE, "bob@example.test")):
+                    fields = dict(field.split("=", 1) for field in line.split(" ") if "=" in field)
+                    self.assertTrue(fields["id"])
+                    self.assertEqual((fields["from"], fields["to"], fields["relay"]), ("you@example.org", address, "local"))
+                    self.assertLess(float(fields["delay"]), 10)
+                    self.assertEqual((fields["dsn"], fields["status"]), ("2.0.0", "delivered"))
 
     def test_http_tells_metrics_and_health(self):
         with Node() as node:
