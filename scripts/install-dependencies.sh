@@ -27,6 +27,8 @@ build  librocksdb-dev        the mailbox index
 build  libssl-dev            TLS and digests
 build  libgmime-3.0-dev      MIME text and character sets
 build  libidn2-dev           international domain names
+build  libunbound-dev        DNS
+build  dns-root-data         the DNS root: where it is, and the key that signs it
 build  libicu-dev            Unicode
 build  libcrypt-dev          password hashes
 build  libgtest-dev          the tests of each module

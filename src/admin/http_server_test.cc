@@ -6,9 +6,9 @@
 #include <gtest/gtest.h>
 
 #include "async/testing.h"
+#include "net/connector.h"
 #include "net/listener.h"
 #include "net/memory_connection.h"
-#include "net/tcp_connection.h"
 
 namespace admin {
 namespace {
@@ -170,7 +170,7 @@ TEST_F(HttpServerTest, ServesOverALoopbackSocket) {
       .protocol = "http"};
   net::Listener listener(context_.get_executor(), std::move(sockets->front()), &limit, &sweep_, std::move(options));
   listener.Start();
-  auto client = RunTask(context_, net::ConnectTcp("127.0.0.1", listener.address().port, &sweep_));
+  auto client = RunTask(context_, net::Connect({.ip = "127.0.0.1", .port = listener.address().port}, &sweep_));
   ASSERT_TRUE(client.has_value());
   const std::string request = "GET /readyz HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n\r\n";
   ASSERT_TRUE(RunTask(context_, (*client)->Write(request)).has_value());

@@ -63,10 +63,7 @@ json::object QueuedMailSummary(const QueuedMail& mail, const QueueSelection& sel
   out["bytes"] = mail.size_bytes;
   out["sender"] = JsonText(mail.envelope.sender);
   out["recipients"] = mail.recipients.size();
-  for (const auto state :
-       {RecipientState::kWaiting, RecipientState::kClaimed, RecipientState::kDelivered, RecipientState::kHeld}) {
-    out[ToText(state)] = CountOf(mail, state);
-  }
+  for (const RecipientState state : kRecipientStates) out[ToText(state)] = CountOf(mail, state);
   if (const RecipientStatus* const next = NextDue(mail)) {
     out["next_attempt"] = JsonTime(next->next_attempt);
     out["due_in_seconds"] = SecondsBetween(now, next->next_attempt);
@@ -78,7 +75,7 @@ json::object QueuedMailSummary(const QueuedMail& mail, const QueueSelection& sel
   }
   out["first_recipients"] = std::move(first);
   const auto answered = std::ranges::find_if(mail.recipients, [](const RecipientStatus& r) {
-    return r.state != RecipientState::kDelivered && !r.last_answer.empty();
+    return !IsOver(r.state) && !r.last_answer.empty();
   });
   if (answered != mail.recipients.end()) out["last_answer"] = JsonText(answered->last_answer);
   return out;

@@ -46,7 +46,7 @@ Result<QueueSelection> QueueSelection::Parse(const Arguments& arguments) {
   ASSIGN_OR_RETURN(const std::string state, arguments.OptionalText("state", kNameBytesMax));
   if (!state.empty()) {
     selection.state = ParseRecipientState(state);
-    if (!selection.state.has_value() || selection.state == RecipientState::kDelivered) {
+    if (!selection.state.has_value() || IsOver(*selection.state)) {
       return Error(Errc::kInvalid, "a recipient's state is one of waiting, claimed, held");
     }
   }
@@ -76,7 +76,7 @@ bool QueueSelection::Matches(const QueuedMail& mail, base::WallTime now) const {
 }
 
 bool QueueSelection::MatchesRecipient(const RecipientStatus& status) const {
-  if (status.state == RecipientState::kDelivered) return false;
+  if (IsOver(status.state)) return false;
   if (state.has_value() && status.state != *state) return false;
   if (!recipient.empty() && !MatchesPattern(recipient, status.address)) return false;
   return destination.empty() || MatchesPattern(destination, status.destination);
@@ -84,7 +84,7 @@ bool QueueSelection::MatchesRecipient(const RecipientStatus& status) const {
 
 bool QueueSelection::MatchesAllRecipients(const QueuedMail& mail) const {
   return std::ranges::all_of(mail.recipients, [this](const RecipientStatus& r) {
-    return r.state == RecipientState::kDelivered || MatchesRecipient(r);
+    return IsOver(r.state) || MatchesRecipient(r);
   });
 }
 
@@ -143,13 +143,14 @@ std::string_view ToText(RecipientState state) {
       return "delivered";
     case RecipientState::kHeld:
       return "held";
+    case RecipientState::kBounced:
+      return "bounced";
   }
   return "unknown";
 }
 
 std::optional<RecipientState> ParseRecipientState(std::string_view text) {
-  for (const auto state :
-       {RecipientState::kWaiting, RecipientState::kClaimed, RecipientState::kDelivered, RecipientState::kHeld}) {
+  for (const RecipientState state : kRecipientStates) {
     if (text == ToText(state)) return state;
   }
   return std::nullopt;

@@ -38,7 +38,7 @@ struct QueueSelection {
   // There is no criterion: everything matches.
   bool IsEverything() const;
   bool Matches(const queue::QueuedMail& mail, base::WallTime now) const;
-  // The criteria of recipients; one that has the mail never matches.
+  // The criteria of recipients; one for whom it is over (delivered, bounced) never matches.
   bool MatchesRecipient(const queue::RecipientStatus& recipient) const;
   // No recipient that still waits for the mail is outside of the selection.
   bool MatchesAllRecipients(const queue::QueuedMail& mail) const;
@@ -49,6 +49,9 @@ struct QueueSelection {
 // Whether `text` is what `pattern` says: see above.
 bool MatchesPattern(std::string_view pattern, std::string_view text);
 
+inline constexpr std::array kRecipientStates{queue::RecipientState::kWaiting, queue::RecipientState::kClaimed,
+                                             queue::RecipientState::kHeld, queue::RecipientState::kDelivered,
+                                             queue::RecipientState::kBounced};
 std::string_view ToText(queue::RecipientState state);
 std::optional<queue::RecipientState> ParseRecipientState(std::string_view text);
 std::optional<mail::Class> ParseClass(std::string_view text);

@@ -81,7 +81,7 @@ std::string FateOf(const json::object& recipient) {
 // "3 waiting, 1 held": the states that some recipient is in.
 std::string StatesOf(const json::object& mail) {
   std::string out;
-  for (const std::string_view state : {"waiting", "claimed", "held", "delivered"}) {
+  for (const std::string_view state : {"waiting", "claimed", "held", "delivered", "bounced"}) {
     const std::uint64_t count = NumberOf(mail, state);
     if (count > 0) out += fmt::format("{}{} {}", out.empty() ? "" : ", ", count, state);
   }

@@ -29,6 +29,14 @@ class HeldClaim {
   std::optional<queue::Claim> claim_;
 };
 
+std::vector<queue::RecipientOutcome> GiveUp(const queue::Claim& claim) {
+  std::vector<queue::RecipientOutcome> outcomes;
+  for (const std::uint32_t recipient : claim.recipients) {
+    outcomes.push_back({recipient, queue::Outcome::kRetryLater, claim.pause_reason});
+  }
+  return outcomes;
+}
+
 }  // namespace
 
 Dispatcher::Dispatcher(async::Executor executor, queue::MailQueue* queue, Courier* courier, DispatcherOptions options)
@@ -40,7 +48,7 @@ void Dispatcher::Start() {
 
 async::Task<void> Dispatcher::Work() {
   while (!workers_.stopping()) {
-    queue::Claim claim = co_await queue_->NextClaim();
+    queue::Claim claim = co_await queue_->NextClaim(options_.lane);
     const base::Result<> recorded = co_await Serve(std::move(claim));
     if (workers_.stopping()) co_return;
     // The volume is full or failing: no use in asking at once.
@@ -53,7 +61,11 @@ async::Task<base::Result<>> Dispatcher::Serve(queue::Claim claim) {
   std::vector<queue::RecipientOutcome> outcomes;
   std::exception_ptr unwound;
   try {
-    co_await courier_->Deliver(held.claim(), &outcomes);
+    if (held.claim().is_hopeless) {
+      outcomes = GiveUp(held.claim());
+    } else {
+      co_await courier_->Deliver(held.claim(), &outcomes);
+    }
   } catch (const boost::system::system_error&) {
     unwound = std::current_exception();
   }

@@ -1,4 +1,5 @@
-// Dispatcher: deliverd's head. Takes due claims from the queue and gives each to a courier; a bounded number at once.
+// Dispatcher: deliverd's head. Takes due claims of one lane from the queue and gives each to a courier; a bounded
+// number at once.
 #pragma once
 
 #include <cstdint>
@@ -11,10 +12,16 @@
 namespace deliver {
 
 struct DispatcherOptions {
-  std::uint32_t workers = 8;                     // Claims under way at once.
+  queue::Lane lane = queue::Lane::kLocal;
+  // Claims under way at once. Mailboxes need few, since nothing there waits but for the disk. Next hops need many: one
+  // that hangs keeps as many workers as its destination has claims, for as long as its time-outs are.
+  std::uint32_t workers = 8;
   std::chrono::milliseconds record_retry{1000};  // After an outcome could not be written.
 };
 
+// Each lane has a dispatcher of its own with its own courier, so that next hops that hang never take the workers of
+// mailboxes. A claim that is hopeless is recorded without troubling the courier.
+//
 // Thread: the queue's shard. Borrows queue and courier. Start() once, then await Stop() before destruction.
 // Of a claim that is under way at Stop() what became of its recipients so far is recorded; the others stay due as they
 // were, and delivery ids keep the mailboxes from getting the mail twice.

@@ -92,7 +92,7 @@ class DispatcherTest : public ::testing::Test {
   queue::QueueStatus Status() const { return rig_.queue->Status(); }
 
   base::SimClock clock_;
-  queue::QueueRig rig_{&clock_, std::nullopt, {.retry = {.jitter_percent = 0}, .claims_per_destination_max = 2}};
+  queue::QueueRig rig_{&clock_, std::nullopt, {.retry = {.jitter_percent = 0}, .destinations = {.claims_max = 2}}};
   FakeCourier courier_{rig_.context.get_executor()};
   Dispatcher dispatcher_{rig_.context.get_executor(), rig_.queue.get(), &courier_, {.workers = 4}};
 };

@@ -8,10 +8,10 @@
 
 #include "async/testing.h"
 #include "base/random.h"
+#include "net/connector.h"
 #include "net/memory_connection.h"
 #include "net/network.h"
 #include "net/self_signed.h"
-#include "net/tcp_connection.h"
 
 namespace net {
 namespace {
@@ -107,7 +107,8 @@ class ConnectionContract : public testing::TestWithParam<Kind> {
   void ConnectOverTcp() {
     asio::basic_socket_acceptor<asio::ip::tcp, async::Executor> acceptor(
         context_.get_executor(), asio::ip::tcp::endpoint(asio::ip::address_v4::loopback(), 0));
-    client_ = RunTask(context_, ConnectTcp("127.0.0.1", acceptor.local_endpoint().port(), &sweep_)).value();
+    client_ =
+        RunTask(context_, Connect({.ip = "127.0.0.1", .port = acceptor.local_endpoint().port()}, &sweep_)).value();
     sockaddr_storage address{};
     socklen_t size = sizeof address;
     const int fd = ::accept(acceptor.native_handle(), reinterpret_cast<sockaddr*>(&address), &size);

@@ -9,8 +9,8 @@
 
 #include "async/testing.h"
 #include "base/log.h"
+#include "net/connector.h"
 #include "net/self_signed.h"
-#include "net/tcp_connection.h"
 
 namespace net {
 namespace {
@@ -74,7 +74,7 @@ class ListenerTest : public testing::Test {
   }
 
   std::unique_ptr<TcpConnection> Connect() {
-    auto connection = RunTask(context_, ConnectTcp("127.0.0.1", listener_->address().port, &sweep_));
+    auto connection = RunTask(context_, net::Connect({.ip = "127.0.0.1", .port = listener_->address().port}, &sweep_));
     EXPECT_TRUE(connection.has_value());
     return *std::move(connection);
   }

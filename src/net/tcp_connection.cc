@@ -241,20 +241,4 @@ Task<Result<>> TcpConnection::FlushTls() {
   }
 }
 
-Task<Result<std::unique_ptr<TcpConnection>>> ConnectTcp(std::string ip, std::uint16_t port, DeadlineSweep* sweep) {
-  boost::system::error_code invalid;
-  const auto address = asio::ip::make_address(ip, invalid);
-  if (invalid) co_return Error(Errc::kInvalid, ip + " is not a numeric address");
-  const async::Executor executor = co_await asio::this_coro::executor;
-  TcpSocket socket(executor);
-  const auto [code] = co_await socket.async_connect({address, port}, async::as_result);
-  if (code == asio::error::operation_aborted) throw boost::system::system_error(code);
-  if (code)
-    co_return Error(Errc::kIo, "cannot connect to " + ip + " port " + std::to_string(port) + ": " + code.message());
-  boost::system::error_code ignored;  // Without it the connection is slower, not wrong.
-  socket.set_option(asio::ip::tcp::no_delay(true), ignored);
-  PeerAddress peer{.ip = ip, .port = port, .is_loopback = address.is_loopback()};
-  co_return std::make_unique<TcpConnection>(std::move(socket), std::move(peer), sweep);
-}
-
 }  // namespace net

@@ -57,8 +57,4 @@ class TcpConnection final : public Connection, private DeadlineSweep::Entry {
   bool closed_ = false;
 };
 
-// Connects to a numeric address. Errors: kIo, with the address.
-async::Task<base::Result<std::unique_ptr<TcpConnection>>> ConnectTcp(std::string ip, std::uint16_t port,
-                                                                     DeadlineSweep* sweep);
-
 }  // namespace net

@@ -6,6 +6,7 @@
 #include <fcntl.h>
 #include <openssl/err.h>
 #include <openssl/ssl.h>
+#include <openssl/x509v3.h>
 #include <unistd.h>
 
 #include "base/check.h"
@@ -65,6 +66,23 @@ int NoPassphrase(char*, int, int, void*) {
   return 0;
 }
 
+// What OpenSSL would refuse when it is too late for an error.
+Result<> CheckServerName(const std::string& name) {
+  const bool is_usable = !name.empty() && name.size() <= 253 && name.find('\0') == std::string::npos;
+  if (!is_usable) return Error(Errc::kInvalid, "TLS cannot verify a server without a host name of 1 to 253 bytes");
+  return {};
+}
+
+// RFC 6125, RFC 6066 §3: the certificate must name the server, and the server is told which name is meant.
+void ExpectServer(SSL* ssl, const std::string& name) {
+  X509_VERIFY_PARAM* expected = SSL_get0_param(ssl);
+  if (X509_VERIFY_PARAM_set1_ip_asc(expected, name.c_str()) == 1) return;  // An address; it has no SNI.
+  ERR_clear_error();
+  CHECK(X509_VERIFY_PARAM_set1_host(expected, name.data(), name.size()) == 1);
+  X509_VERIFY_PARAM_set_hostflags(expected, X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS);
+  CHECK(SSL_set_tlsext_host_name(ssl, name.c_str()) == 1);
+}
+
 Result<std::shared_ptr<SSL_CTX>> LoadSettings(const TlsFiles& files) {
   RETURN_IF_ERROR(CheckReadable("certificate", files.certificate));
   RETURN_IF_ERROR(CheckReadable("private key", files.key));
@@ -103,8 +121,11 @@ std::string TlsErrorText() {
   return reason != nullptr ? reason : "no reason given";
 }
 
-TlsContext::TlsContext(TlsFiles files, bool is_client, std::shared_ptr<SSL_CTX> settings)
-    : files_(std::move(files)), is_client_(is_client), settings_(std::move(settings)) {}
+TlsContext::TlsContext(TlsFiles files, bool is_client, std::shared_ptr<SSL_CTX> settings, std::string server_name)
+    : files_(std::move(files)),
+      is_client_(is_client),
+      server_name_(std::move(server_name)),
+      settings_(std::move(settings)) {}
 
 Result<std::unique_ptr<TlsContext>> TlsContext::Load(TlsFiles files) {
   ASSIGN_OR_RETURN(std::shared_ptr<SSL_CTX> settings, LoadSettings(files));
@@ -116,6 +137,32 @@ std::unique_ptr<TlsContext> TlsContext::ForClient(TlsVersion highest) {
   if (highest == TlsVersion::kTls12) CHECK(SSL_CTX_set_max_proto_version(settings.get(), TLS1_2_VERSION) == 1);
   SSL_CTX_set_verify(settings.get(), SSL_VERIFY_NONE, nullptr);
   return std::unique_ptr<TlsContext>(new TlsContext({}, true, std::move(settings)));
+}
+
+Result<std::unique_ptr<TlsContext>> TlsContext::ForVerifyingClient(std::string server_name,
+                                                                   const std::string& ca_file) {
+  RETURN_IF_ERROR(CheckServerName(server_name));
+  std::shared_ptr<SSL_CTX> settings = NewSettings(TLS_client_method());
+  ERR_clear_error();
+  if (ca_file.empty()) {
+    if (SSL_CTX_set_default_verify_paths(settings.get()) != 1) {
+      return Error(Errc::kIo, "cannot read the system's certificate authorities: " + TlsErrorText());
+    }
+  } else {
+    RETURN_IF_ERROR(CheckReadable("file of certificate authorities", ca_file));
+    if (SSL_CTX_load_verify_locations(settings.get(), ca_file.c_str(), nullptr) != 1) {
+      return Error(Errc::kInvalid, ca_file + " has no usable PEM certificate of an authority (" + TlsErrorText() + ")");
+    }
+  }
+  SSL_CTX_set_verify(settings.get(), SSL_VERIFY_PEER, nullptr);
+  return std::unique_ptr<TlsContext>(new TlsContext({}, true, std::move(settings), std::move(server_name)));
+}
+
+Result<std::unique_ptr<TlsContext>> TlsContext::ForServer(std::string server_name) {
+  CHECK(!server_name_.empty());
+  RETURN_IF_ERROR(CheckServerName(server_name));
+  std::shared_ptr<SSL_CTX> settings = settings_.With([](auto& current) { return current; });
+  return std::unique_ptr<TlsContext>(new TlsContext({}, true, std::move(settings), std::move(server_name)));
 }
 
 Result<> TlsContext::Reload() {
@@ -131,6 +178,7 @@ SSL* TlsContext::NewSession() {
   CHECK(ssl != nullptr);
   if (is_client_) {
     SSL_set_connect_state(ssl);
+    if (!server_name_.empty()) ExpectServer(ssl, server_name_);
   } else {
     SSL_set_accept_state(ssl);
   }

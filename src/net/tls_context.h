@@ -30,6 +30,14 @@ class TlsContext {
   static base::Result<std::unique_ptr<TlsContext>> Load(TlsFiles files);
   // A client's, which encrypts without verifying the server (opportunistic TLS, RFC 7435), up to version `highest`.
   static std::unique_ptr<TlsContext> ForClient(TlsVersion highest = TlsVersion::kNewest);
+  // A client's, which goes on only with a server that proves to be `server_name` (a host name, or a numeric address):
+  // its certificate names it and comes from an authority in `ca_file` (PEM; empty: the system's). The handshake fails
+  // otherwise, and says why. Errors: kIo or the errno's code (a file cannot be read), kInvalid (not PEM, no name).
+  static base::Result<std::unique_ptr<TlsContext>> ForVerifyingClient(std::string server_name,
+                                                                      const std::string& ca_file = {});
+  // Of a verifying client: the same for another server, with the same authorities. Costs next to nothing. Errors:
+  // kInvalid (no name).
+  base::Result<std::unique_ptr<TlsContext>> ForServer(std::string server_name);
 
   // Reads the files again. On an error the certificate in use stays.
   base::Result<> Reload();
@@ -39,10 +47,11 @@ class TlsContext {
   SSL* NewSession();
 
  private:
-  TlsContext(TlsFiles files, bool is_client, std::shared_ptr<SSL_CTX> settings);
+  TlsContext(TlsFiles files, bool is_client, std::shared_ptr<SSL_CTX> settings, std::string server_name = {});
 
   const TlsFiles files_;
   const bool is_client_;
+  const std::string server_name_;                     // Who the other side has to be; empty: anybody.
   base::Guarded<std::shared_ptr<SSL_CTX>> settings_;  // Shared with readers that are just making a session.
 };
 

@@ -41,6 +41,19 @@ class TlsContextTest : public testing::Test {
     return name;
   }
 
+  // A handshake in memory. What the client says of it: "verified", or why not.
+  static std::string Handshake(TlsContext& server, TlsContext& client) {
+    const std::unique_ptr<SSL, void (*)(SSL*)> ends[] = {{client.NewSession(), SSL_free},
+                                                         {server.NewSession(), SSL_free}};
+    BIO* wires[2];
+    BIO_new_bio_pair(&wires[0], 0, &wires[1], 0);
+    for (int i = 0; i < 2; ++i) SSL_set_bio(ends[i].get(), wires[i], wires[i]);
+    for (int i = 0; i < 20; ++i) {
+      if (SSL_do_handshake(ends[i % 2].get()) == 1 && i % 2 == 0) return "verified";
+    }
+    return X509_verify_cert_error_string(SSL_get_verify_result(ends[0].get()));
+  }
+
   std::string dir_;
 };
 
@@ -107,6 +120,30 @@ TEST_F(TlsContextTest, ReloadTakesTheNewPairAndKeepsTheOldOneOnAnError) {
   std::ofstream(files.certificate) << "damaged";
   EXPECT_FALSE(context->Reload().has_value());
   EXPECT_EQ(CommonName(*context), "new.example.test");
+}
+
+TEST_F(TlsContextTest, AVerifyingClientWantsTheNameAndTheAuthority) {
+  const TlsFiles files = *MakeSelfSigned(dir_, "mx.example.test");
+  const TlsFiles other = *MakeSelfSigned(dir_ + "/other", "mx.example.test");
+  const auto server = *TlsContext::Load(files);
+  const auto trusts = *TlsContext::ForVerifyingClient("mx.example.test", files.certificate);
+  EXPECT_EQ(Handshake(*server, *trusts), "verified");
+  EXPECT_EQ(Handshake(*server, **trusts->ForServer("MX.Example.TEST")), "verified");
+  EXPECT_EQ(Handshake(*server, **trusts->ForServer("mx2.example.test")), "hostname mismatch");
+  EXPECT_EQ(Handshake(*server, **trusts->ForServer("192.0.2.1")), "IP address mismatch");
+  EXPECT_EQ(Handshake(*server, **TlsContext::ForVerifyingClient("mx.example.test", other.certificate)),
+            "self-signed certificate");
+  EXPECT_EQ(Handshake(*server, **TlsContext::ForVerifyingClient("mx.example.test")), "self-signed certificate");
+  EXPECT_EQ(Handshake(*server, *TlsContext::ForClient()), "verified");  // Looks at nothing.
+}
+
+TEST_F(TlsContextTest, AVerifyingClientThatCannotVerifyIsNotMade) {
+  const TlsFiles files = *MakeSelfSigned(dir_, "mx.example.test");
+  EXPECT_EQ(TlsContext::ForVerifyingClient("mx.test", dir_ + "/none").error().code(), Errc::kNotFound);
+  EXPECT_EQ(TlsContext::ForVerifyingClient("mx.test", files.key).error().code(), Errc::kInvalid);
+  EXPECT_EQ(TlsContext::ForVerifyingClient("").error().code(), Errc::kInvalid);
+  const auto client = *TlsContext::ForVerifyingClient("mx.test", files.certificate);
+  EXPECT_EQ(client->ForServer(std::string(254, 'a')).error().code(), Errc::kInvalid);
 }
 
 }  // namespace

@@ -147,6 +147,12 @@ TlsStep TlsSession::StepOf(int outcome, std::size_t size) {
       break;
   }
   failure_ = socket_failed_ ? "the peer closed the connection" : TlsErrorText();
+  // Which of the many things that can be wrong with a certificate.
+  const long verified = SSL_get_verify_result(ssl_.get());
+  const bool is_distrusted = !socket_failed_ && facts_.version.empty() && verified != X509_V_OK;
+  if (is_distrusted && SSL_get_verify_mode(ssl_.get()) != SSL_VERIFY_NONE) {
+    failure_ += std::string(": ") + X509_verify_cert_error_string(verified);
+  }
   ERR_clear_error();
   return {.state = socket_failed_ ? TlsState::kClosed : TlsState::kFailed};
 }

@@ -17,7 +17,7 @@
 namespace queue {
 
 // On disk as one byte: never renumber.
-enum class EntryType : std::uint8_t { kEnqueue = 1, kOutcome = 2, kControl = 3 };
+enum class EntryType : std::uint8_t { kEnqueue = 1, kOutcome = 2, kControl = 3, kOutcomeWithNotice = 4 };
 enum class Operation : std::uint8_t { kHold = 1, kRelease = 2, kRequeue = 3, kReclass = 4, kRemove = 5 };
 
 struct EnqueueEntry {
@@ -33,12 +33,26 @@ struct OutcomeEntry {
     RecipientState state = RecipientState::kWaiting;
     base::WallTime next_attempt;
     std::string answer;
+    bool told = false;  // A notice in the same entry speaks of it.
   };
   replog::Index mail;
   std::vector<Recipient> recipients;
   std::string Encode() const;
   static base::Result<OutcomeEntry> Decode(std::string_view in);
 };
+
+// What became of recipients, and the notice that tells it: a mail of its own, which the entry's index names.
+struct OutcomeWithNoticeEntry {
+  OutcomeEntry outcome;
+  EnqueueEntry notice;
+  std::string Encode() const;
+  static base::Result<OutcomeWithNoticeEntry> Decode(std::string_view in);
+};
+
+// Entries that bring a mail: enqueue, and the notice with an outcome.
+bool BringsMail(std::uint8_t type);
+// The mail that such an entry brings. Errors: kCorrupt (of an entry of any other type too), kUnsupported.
+base::Result<EnqueueEntry> DecodeNewMail(std::uint8_t type, std::string_view meta);
 
 struct ControlEntry {
   replog::Index mail;
@@ -56,6 +70,7 @@ struct SavedMail {
     std::uint32_t attempts = 0;
     base::WallTime next_attempt;
     std::string answer;
+    bool told_of_delay = false;  // The sender was.
   };
   replog::Index index;
   base::WallTime queued_at;
@@ -80,7 +95,7 @@ class PieceReader {
   base::Result<> ReadMail();
 
   base::Decoder in_;
-  bool is_begun_ = false;
+  std::uint8_t version_ = 0;  // 0: not yet read.
   replog::Index last_;
   SavedMail mail_;
 };

@@ -7,25 +7,14 @@
 
 #include "base/check.h"
 #include "base/log.h"
+#include "queue/decision.h"
 #include "queue/mail_queue_state.h"
-#include "queue/retry.h"
 
 namespace queue {
 namespace {
 
-constexpr std::size_t kAnswerBytesMax = 200;
-
 base::Error NoSuchMail(QueueId id) {
   return base::Error(base::Errc::kNotFound, "there is no mail " + id.ToString() + " in the queue");
-}
-
-// One line of printable bytes, not too long.
-std::string Tidy(std::string answer) {
-  if (answer.size() > kAnswerBytesMax) answer.resize(kAnswerBytesMax);
-  for (char& c : answer) {
-    if (static_cast<unsigned char>(c) < 0x20 || c == 0x7f) c = ' ';
-  }
-  return answer;
 }
 
 QueuedMail Describe(QueueId id, const MailState& mail, const SharedStrings& strings, const Scheduler& scheduler) {
@@ -49,33 +38,6 @@ QueuedMail Describe(QueueId id, const MailState& mail, const SharedStrings& stri
                                                        : strings.Text(scheduler.DestinationOf(slot.item))});
   }
   return described;
-}
-
-// When a mail was tried, and how often it may be.
-struct Trial {
-  const RetrySchedule& schedule;
-  base::WallTime queued_at;
-  base::WallTime now;
-};
-
-// What an outcome makes of a recipient: tried again later, or held with the reason.
-OutcomeEntry::Recipient Decide(const RecipientOutcome& outcome, std::uint32_t attempts, const Trial& trial,
-                               base::Random* random) {
-  OutcomeEntry::Recipient decided{.recipient = outcome.recipient,
-                                  .state = RecipientState::kDelivered,
-                                  .next_attempt = trial.now,
-                                  .answer = Tidy(outcome.answer)};
-  if (outcome.outcome == Outcome::kRejected) decided.state = RecipientState::kHeld;
-  if (outcome.outcome != Outcome::kRetryLater) return decided;
-  const auto next = NextAttempt(trial.schedule, attempts, trial.queued_at, trial.now, random);
-  decided.state = next.has_value() ? RecipientState::kWaiting : RecipientState::kHeld;
-  decided.next_attempt = next.value_or(trial.now);
-  if (!next.has_value()) {
-    decided.answer = Tidy(fmt::format(
-        "gave up after {} attempts in {} hours; the last answer: {}", attempts,
-        std::chrono::duration_cast<std::chrono::hours>(trial.now - trial.queued_at).count(), outcome.answer));
-  }
-  return decided;
 }
 
 }  // namespace
@@ -126,19 +88,20 @@ replog::BodyWriter MailQueue::NewBody(mail::Class cls) {
   return replog::BodyWriter(state_->log, StreamOf(cls));
 }
 
-async::Task<Claim> MailQueue::NextClaim() {
+replog::BodyWriter MailQueue::NewNoticeBody() {
+  return replog::BodyWriter(state_->log, mffs::Stream::kTransit, mffs::Need::kAccepted);
+}
+
+async::Task<Claim> MailQueue::NextClaim(Lane lane) {
   for (;;) {
-    const base::WallTime now = state_->clock->WallNow();
-    const std::optional<ItemId> item = state_->serving ? state_->scheduler.Claim(now) : std::nullopt;
-    if (item.has_value()) {
+    if (const std::optional<ItemId> item = state_->TakeDue(lane)) {
       Claim claim = MakeClaim(*item);
       state_->recipients_claimed += claim.recipients.size();
       // There may be more, and whoever was woken takes one only.
       state_->Poke();
       co_return claim;
     }
-    state_->ArmTimer();
-    co_await state_->workers.Wait();
+    co_await state_->workers[static_cast<std::size_t>(lane)].Wait();
   }
 }
 
@@ -156,9 +119,16 @@ Claim MailQueue::MakeClaim(std::uint32_t item) const {
               .recipients = {},
               .queued_at = mail->queued_at(),
               .body = state_->Find(id.partition)->mails().BodyOf(*mail)};
+  const bool is_overdue = state_->scheduler.IsOverdue(item);
+  const StringId destination = state_->scheduler.DestinationOf(item);
+  if (is_overdue && state_->scheduler.IsPaused(destination)) {
+    claim.is_hopeless = true;
+    claim.pause_reason = state_->scheduler.StatusOf(destination).reason;
+  }
   for (std::uint32_t i = 0; i < mail->recipients().size(); ++i) {
     const RecipientSlot& slot = mail->recipients()[i];
-    if (slot.item != item || slot.state != RecipientState::kWaiting || slot.next_attempt > now) continue;
+    if (slot.item != item || slot.state != RecipientState::kWaiting) continue;
+    if (slot.next_attempt > now && !is_overdue) continue;
     claim.recipients.push_back(i);
     claim.attempts = std::max<std::uint32_t>(claim.attempts, slot.attempts);
   }
@@ -166,40 +136,78 @@ Claim MailQueue::MakeClaim(std::uint32_t item) const {
   return claim;
 }
 
-async::Task<base::Result<>> MailQueue::Record(Claim claim, std::vector<RecipientOutcome> outcomes) {
+std::vector<Decision> MailQueue::Decide(const Claim& claim, const std::vector<RecipientOutcome>& outcomes) {
   const MailState* mail = state_->FindMail(claim.id);
-  if (mail == nullptr) {
-    // Removed by an operator meanwhile.
-    EndClaim(claim);
-    co_return base::Result<>();
-  }
+  // Removed by an operator meanwhile.
+  if (mail == nullptr) return {};
   const base::WallTime now = state_->clock->WallNow();
-  OutcomeEntry entry{.mail = claim.id.index, .recipients = {}};
   // One draw for all: recipients that fail together are due together, and one claim takes them again.
   const base::Random draw(state_->random.Next());
+  std::vector<Decision> decisions;
   for (const RecipientOutcome& outcome : outcomes) {
     CHECK(outcome.recipient < mail->recipients().size());
-    const std::uint32_t attempts = mail->recipients()[outcome.recipient].attempts + 1;
+    const RecipientSlot& slot = mail->recipients()[outcome.recipient];
+    const Trial trial{state_->options.retry, std::uint32_t{slot.attempts} + 1, mail->queued_at(), now};
     base::Random random = draw;
-    entry.recipients.push_back(Decide(outcome, attempts, {state_->options.retry, mail->queued_at(), now}, &random));
-    if (entry.recipients.back().state == RecipientState::kHeld) {
-      base::LogWarning("mail_held", {{"id", claim.id.ToString()},
-                                     {"to", claim.envelope.recipients[outcome.recipient].address},
-                                     {"reason", entry.recipients.back().answer}});
+    decisions.push_back(queue::Decide(outcome, trial, &random));
+    decisions.back().was_told_of_delay = slot.told_of_delay;
+  }
+  return decisions;
+}
+
+async::Task<base::Result<>> MailQueue::Record(Claim claim, std::vector<RecipientOutcome> outcomes) {
+  std::vector<Decision> decisions = Decide(claim, outcomes);
+  co_return co_await Record(std::move(claim), std::move(decisions), std::nullopt);
+}
+
+async::Task<base::Result<>> MailQueue::Record(Claim claim, std::vector<Decision> decisions,
+                                              std::optional<Notice> notice) {
+  // Where no entry says more, recipients are due again after this.
+  const base::WallTime again = state_->clock->WallNow() + state_->options.retry.delay_min;
+  base::Result<> written = co_await Write(&claim, decisions, std::move(notice));
+  const bool lacks_room = !written.has_value() && (written.error().code() == base::Errc::kNoSpace ||
+                                                   written.error().code() == base::Errc::kBusy);
+  if (lacks_room && std::ranges::any_of(decisions, &Decision::told)) {
+    // Nothing was written. What was delivered must not be delivered again because of it.
+    for (Decision& decision : decisions) decision = WithoutNotice(std::move(decision), again);
+    base::LogWarning("notice_not_queued", {{"id", claim.id.ToString()}, {"reason", written.error().message()}});
+    written = co_await Write(&claim, decisions, std::nullopt);
+  }
+  EndClaim(claim, written.has_value() ? base::WallTime::min() : again);
+  co_return written;
+}
+
+async::Task<base::Result<>> MailQueue::Write(const Claim* claim, std::vector<Decision> decisions,
+                                             std::optional<Notice> notice) {
+  // Removed by an operator meanwhile, or nothing to say.
+  if (decisions.empty() || state_->FindMail(claim->id) == nullptr) co_return base::Result<>();
+  OutcomeEntry outcome{.mail = claim->id.index, .recipients = {}};
+  for (Decision& decision : decisions) {
+    if (decision.state == RecipientState::kHeld) {
+      base::LogWarning("mail_held", {{"id", claim->id.ToString()},
+                                     {"to", claim->envelope.recipients[decision.recipient].address},
+                                     {"reason", decision.answer}});
     }
+    outcome.recipients.push_back(
+        {decision.recipient, decision.state, decision.next_attempt, std::move(decision.answer), decision.told});
   }
   replog::Draft draft;
-  draft.type = static_cast<std::uint8_t>(EntryType::kOutcome);
-  draft.cls = claim.cls;
   // With the mails, not apart: so that both share a write of the disk.
   draft.stream = mffs::Stream::kTransit;
-  draft.meta = entry.Encode();
-  const base::Result<replog::Committed> committed = co_await state_->log->Propose(claim.id.partition, std::move(draft));
-  if (!committed.has_value()) {
-    EndClaim(claim, now + state_->options.retry.delay_min);
-    co_return base::Error(committed.error());
+  if (notice.has_value()) {
+    draft.type = static_cast<std::uint8_t>(EntryType::kOutcomeWithNotice);
+    draft.cls = notice->envelope.cls;
+    draft.need = mffs::Need::kAccepted;
+    OutcomeWithNoticeEntry both{.outcome = std::move(outcome),
+                                .notice = {.queued_at = state_->clock->WallNow(), .envelope = notice->envelope}};
+    draft.meta = both.Encode();
+    draft.body = std::move(notice->body);
+  } else {
+    draft.type = static_cast<std::uint8_t>(EntryType::kOutcome);
+    draft.cls = claim->cls;
+    draft.meta = outcome.Encode();
   }
-  EndClaim(claim);
+  CO_RETURN_IF_ERROR(co_await state_->log->Propose(claim->id.partition, std::move(draft)));
   co_return base::Result<>();
 }
 
@@ -218,6 +226,35 @@ void MailQueue::EndClaim(const Claim& claim, base::WallTime earliest) {
   state_->scheduler.SetDue(item, due.has_value() ? std::optional(std::max(*due, earliest)) : std::nullopt);
   state_->scheduler.EndClaim(item);
   state_->Poke();
+}
+
+void MailQueue::Report(const Claim& claim, Reach reach, const std::string& reason) {
+  const MailState* mail = state_->FindMail(claim.id);
+  // Removed by an operator meanwhile, and perhaps the destination with it.
+  if (mail == nullptr) return;
+  const StringId destination = state_->scheduler.DestinationOf(mail->recipients()[claim.recipients.front()].item);
+  state_->scheduler.Report(destination, reach, Tidy(reason), state_->clock->WallNow());
+  state_->Poke();
+}
+
+std::vector<DestinationStatus> MailQueue::Destinations() const {
+  std::vector<DestinationStatus> destinations;
+  for (const StringId id : state_->scheduler.Destinations()) {
+    destinations.push_back(state_->scheduler.StatusOf(id));
+    destinations.back().destination = state_->strings.Text(id);
+  }
+  std::ranges::sort(destinations, {}, &DestinationStatus::destination);
+  return destinations;
+}
+
+bool MailQueue::EndPause(const std::string& destination) {
+  for (const StringId id : state_->scheduler.Destinations()) {
+    if (state_->strings.Text(id) != destination) continue;
+    state_->scheduler.EndPause(id, state_->clock->WallNow());
+    state_->Poke();
+    return true;
+  }
+  return false;
 }
 
 SettledMail MailQueue::Settled(replog::PartitionId id, std::size_t except_max) const {

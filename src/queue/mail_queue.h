@@ -4,6 +4,7 @@
 #pragma once
 
 #include <chrono>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -16,6 +17,7 @@
 #include "mail/class.h"
 #include "mail/delivery_id.h"
 #include "mail/envelope.h"
+#include "queue/destination.h"
 #include "replog/log.h"
 
 namespace queue {
@@ -33,11 +35,24 @@ enum class RecipientState : std::uint8_t {
   kWaiting = 0,  // Due at next_attempt.
   kClaimed = 1,  // With a courier now (in memory only: after a restart it is kWaiting).
   kDelivered = 2,
-  kHeld = 3,  // Refused for good, or held by an operator: stays until released or removed.
+  kHeld = 3,     // Refused for good, or held by an operator: stays until released or removed.
+  kBounced = 4,  // Failed for good, and the sender's notice of it is in the queue; or the sender asked for none.
 };
+
+// The mail is of no more use to the recipient.
+constexpr bool IsOver(RecipientState state) {
+  return state == RecipientState::kDelivered || state == RecipientState::kBounced;
+}
 
 // What a courier says of one recipient.
 enum class Outcome : std::uint8_t { kDelivered = 1, kRetryLater = 2, kRejected = 3 };
+
+// Who answers for a recipient that was delivered (RFC 3461 §5.2).
+enum class Handover : std::uint8_t {
+  kDelivered,       // In a mailbox: of ours, or of a server behind LMTP.
+  kRelayed,         // With a next hop that does not offer DSN.
+  kRelayedWithDsn,  // With a next hop that offers DSN, and was told what the sender asked for.
+};
 
 struct RecipientStatus {
   std::string address;
@@ -67,6 +82,9 @@ struct Claim {
   std::uint32_t attempts = 0;  // Made so far for these.
   base::WallTime queued_at;
   replog::BodyRef body;
+  // The mail is too old and its destination paused: recorded as kRetryLater without an attempt, which gives it up.
+  bool is_hopeless = false;
+  std::string pause_reason{};  // Of a hopeless claim.
   mail::DeliveryId DeliveryIdOf(std::uint32_t recipient) const {
     return mail::DeliveryId::Queued(id.partition.value(), id.index.value(), recipient);
   }
@@ -75,19 +93,43 @@ struct Claim {
 struct RecipientOutcome {
   std::uint32_t recipient = 0;  // Index into the envelope.
   Outcome outcome = Outcome::kRetryLater;
-  std::string answer;  // The other side's words, or ours; one line.
+  std::string answer{};      // The other side's words, or ours; one line.
+  std::string status{};      // RFC 3463, "5.1.1"; empty: the one in `answer`, else one that fits the outcome.
+  std::string remote_mta{};  // The host that gave the answer; empty: the words are ours.
+  Handover handover = Handover::kDelivered;  // Of kDelivered only.
+};
+
+// What an outcome makes of a recipient. MailQueue::Decide proposes it by the schedule; whoever records it may tell the
+// sender and so turn kHeld into kBounced.
+struct Decision {
+  std::uint32_t recipient = 0;                      // Index into the envelope.
+  RecipientState state = RecipientState::kWaiting;  // Never kClaimed. From Decide kHeld means: it failed for good.
+  base::WallTime next_attempt{};
+  std::string answer{};  // One line.
+  bool told = false;     // The notice that is recorded with it speaks of this recipient.
+  // Why, for who composes the notice; not written.
+  bool gave_up = false;            // Too old to be tried again.
+  bool was_told_of_delay = false;  // By an earlier notice.
+};
+
+// A mail of our own about another one, recorded with what it tells.
+struct Notice {
+  mail::Envelope envelope;
+  replog::Body body;
 };
 
 struct RetrySchedule {
   std::chrono::seconds delay_min{60};
   std::chrono::seconds delay_max{4 * 3600};
-  std::chrono::hours give_up_after{120};  // RFC 5321 §4.5.4.1: at least 4-5 days; then the recipient is held.
+  std::chrono::hours give_up_after{120};  // RFC 5321 §4.5.4.1: at least 4-5 days; then it failed.
   std::uint32_t jitter_percent = 20;
 };
 
 struct MailQueueOptions {
   RetrySchedule retry;
-  std::uint32_t claims_per_destination_max = 20;
+  DestinationLimits destinations;
+  // Empty: all are local. Pure and quick, as Router.
+  std::function<Lane(const std::string& destination)> lane_of;
   std::uint32_t mails_max = 10'000'000;  // Past it Enqueue answers kBusy.
   std::uint32_t recipients_max = 1'000;  // Of one mail; past it kInvalid.
 };
@@ -95,6 +137,8 @@ struct MailQueueOptions {
 enum class Operation : std::uint8_t;
 class MailState;
 class QueuePartition;
+struct EnqueueEntry;
+struct OutcomeEntry;
 
 // Mail of a queue partition that can never be claimed again: everything below `below` but what is in `except`.
 struct SettledMail {
@@ -127,13 +171,28 @@ class MailQueue final : public replog::StateMachine {
   async::Task<base::Result<QueueId>> Enqueue(mail::Envelope envelope, replog::Body body);
   replog::BodyWriter NewBody(mail::Class cls);
 
-  // The next due claim; waits until there is one. Ends only by cancellation.
-  async::Task<Claim> NextClaim();
-  // Writes the outcomes of a claim's recipients in one entry; one without an outcome was not tried and stays due.
+  // The next due claim of a lane; waits until there is one. Ends only by cancellation.
+  async::Task<Claim> NextClaim(Lane lane = Lane::kLocal);
+  // What outcomes make of a claim's recipients by the schedule, in their order. Nothing when the mail was removed.
+  std::vector<Decision> Decide(const Claim& claim, const std::vector<RecipientOutcome>& outcomes);
+  // Writes decisions and the notice about them in one entry, so that no crash loses the one or doubles the other; a
+  // recipient without a decision was not tried and stays due. When there is no room for the notice, recipients that it
+  // speaks of stay waiting, or are delivered without it.
   // Errors: as Enqueue; the claim is then given back and comes again.
+  async::Task<base::Result<>> Record(Claim claim, std::vector<Decision> decisions, std::optional<Notice> notice);
+  // The same without a notice: who fails is held.
   async::Task<base::Result<>> Record(Claim claim, std::vector<RecipientOutcome> outcomes);
+  replog::BodyWriter NewNoticeBody();
   // Gives a claim back unattempted (shutdown).
   void GiveBack(const Claim& claim);
+
+  // Whether the claim's destination could be reached, said before the claim ends: how much of its mail is tried at once
+  // follows from it. Kept in memory only. `reason` is for people, of kUnreachable.
+  void Report(const Claim& claim, Reach reach, const std::string& reason);
+  // What waits where, and why; by destination.
+  std::vector<DestinationStatus> Destinations() const;
+  // One mail of a paused destination tries now. False: nothing waits for it.
+  bool EndPause(const std::string& destination);
 
   // The outcome of what is settled is durable, so it stays settled after any restart. At most `except_max` exceptions:
   // the next mail ends it.
@@ -178,7 +237,12 @@ class MailQueue final : public replog::StateMachine {
   // It comes again when its recipients are due, but not before `earliest`.
   void EndClaim(const Claim& claim, base::WallTime earliest = base::WallTime::min());
   async::Task<base::Result<>> Control(QueueId id, Operation operation, mail::Class cls);
+  // One entry. `claim` outlives the task.
+  async::Task<base::Result<>> Write(const Claim* claim, std::vector<Decision> decisions, std::optional<Notice> notice);
   base::Result<> ApplyEntry(const replog::EntryView& entry, QueuePartition* partition);
+  void ApplyEnqueue(const replog::EntryView& entry, QueuePartition* partition, const EnqueueEntry& enqueue);
+  void ApplyOutcome(const replog::EntryView& entry, QueuePartition* partition, const OutcomeEntry& outcome);
+  base::Result<> ApplyControl(const replog::EntryView& entry, QueuePartition* partition);
   void AfterChange(replog::PartitionId id, QueuePartition* partition, MailState* mail);
   void Erase(replog::PartitionId id, QueuePartition* partition, MailState* mail);
 

@@ -32,37 +32,59 @@ base::Result<> MailQueue::ApplyEntry(const replog::EntryView& entry, QueuePartit
   switch (static_cast<EntryType>(entry.type)) {
     case EntryType::kEnqueue: {
       ASSIGN_OR_RETURN(const EnqueueEntry enqueue, EnqueueEntry::Decode(entry.meta));
-      MailState* mail = partition->Enqueue(entry.index, enqueue, entry.cls, entry.body);
-      state_->CountIn(*mail);
-      state_->Schedule(entry.partition, mail, enqueue.envelope.recipients);
+      ApplyEnqueue(entry, partition, enqueue);
       return {};
     }
     case EntryType::kOutcome: {
       ASSIGN_OR_RETURN(const OutcomeEntry outcome, OutcomeEntry::Decode(entry.meta));
-      if (MailState* mail = partition->mails().Find(outcome.mail)) {
-        state_->CountOut(*mail);
-        partition->Record(outcome);
-        state_->CountIn(*mail);
-        AfterChange(entry.partition, partition, mail);
+      ApplyOutcome(entry, partition, outcome);
+      return {};
+    }
+    case EntryType::kOutcomeWithNotice: {
+      ASSIGN_OR_RETURN(const OutcomeWithNoticeEntry both, OutcomeWithNoticeEntry::Decode(entry.meta));
+      const bool takes_notice = partition->TakesNotice(both.outcome);
+      ApplyOutcome(entry, partition, both.outcome);
+      if (takes_notice) {
+        ApplyEnqueue(entry, partition, both.notice);
+      } else {
+        state_->log->ReleaseBody(entry.partition, entry.body);
       }
       return {};
     }
-    case EntryType::kControl: {
-      ASSIGN_OR_RETURN(const ControlEntry control, ControlEntry::Decode(entry.meta));
-      MailState* mail = partition->mails().Find(control.mail);
-      if (mail == nullptr) return base::Error(base::Errc::kNotFound, "the mail has left the queue");
-      if (control.operation == Operation::kRemove) {
-        Erase(entry.partition, partition, mail);
-        return {};
-      }
-      state_->CountOut(*mail);
-      partition->Control(control);
-      state_->CountIn(*mail);
-      AfterChange(entry.partition, partition, mail);
-      return {};
-    }
+    case EntryType::kControl:
+      return ApplyControl(entry, partition);
   }
   return Unknown(entry.type);
+}
+
+void MailQueue::ApplyEnqueue(const replog::EntryView& entry, QueuePartition* partition, const EnqueueEntry& enqueue) {
+  MailState* mail = partition->Enqueue(entry.index, enqueue, entry.cls, entry.body);
+  state_->CountIn(*mail);
+  state_->Schedule(entry.partition, mail, enqueue.envelope.recipients);
+}
+
+void MailQueue::ApplyOutcome(const replog::EntryView& entry, QueuePartition* partition, const OutcomeEntry& outcome) {
+  MailState* mail = partition->mails().Find(outcome.mail);
+  if (mail == nullptr) return;
+  state_->CountOut(*mail);
+  partition->Record(outcome);
+  state_->CountIn(*mail);
+  AfterChange(entry.partition, partition, mail);
+}
+
+base::Result<> MailQueue::ApplyControl(const replog::EntryView& entry, QueuePartition* partition) {
+  ASSIGN_OR_RETURN(const ControlEntry control, ControlEntry::Decode(entry.meta));
+  MailState* mail = partition->mails().Find(control.mail);
+  if (mail == nullptr) return base::Error(base::Errc::kNotFound, "the mail has left the queue");
+  if (control.operation == Operation::kRemove) {
+    Erase(entry.partition, partition, mail);
+    return {};
+  }
+  state_->CountOut(*mail);
+  partition->Control(control);
+  state_->CountIn(*mail);
+  AfterChange(entry.partition, partition, mail);
+  return {};
 }
 
 void MailQueue::AfterChange(replog::PartitionId id, QueuePartition* partition, MailState* mail) {

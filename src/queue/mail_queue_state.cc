@@ -8,6 +8,8 @@ namespace {
 
 // A jump of the wall clock is noticed after this at the latest.
 constexpr std::chrono::seconds kSleepMax{60};
+// Mails that become overdue together came together: others have their turn between them.
+constexpr int kOverdueAtOnce = 1000;
 
 }  // namespace
 
@@ -21,10 +23,11 @@ MailQueue::State::State(async::Executor executor, replog::Log* in_log, const bas
       clock(by_clock),
       router(std::move(by_router)),
       options(with),
-      scheduler(with.claims_per_destination_max),
+      scheduler(with.destinations),
       random(base::SecureRandom64()),
-      workers(executor),
-      timer_(executor) {
+      workers{WaitList(executor), WaitList(executor)},
+      timer_(executor),
+      swept_(log->queue_partition_count()) {
   for (std::uint32_t n = 0; n < log->queue_partition_count(); ++n) {
     partitions_.push_back(std::make_unique<QueuePartition>(&strings));
   }
@@ -77,9 +80,9 @@ void MailQueue::State::Schedule(replog::PartitionId partition, MailState* mail,
   std::map<std::string, ItemId> items;
   for (std::size_t i = 0; i < recipients.size(); ++i) {
     RecipientSlot& slot = mail->recipients()[i];
-    if (slot.state == RecipientState::kDelivered) continue;
+    if (IsOver(slot.state)) continue;
     const auto [found, is_new] = items.try_emplace(router(recipients[i].address), kNoItem);
-    if (is_new) found->second = scheduler.Add({partition, mail->index()}, strings.Add(found->first), mail->cls);
+    if (is_new) found->second = AddItem(partition, *mail, found->first);
     slot.item = found->second;
   }
   Reschedule(*mail);
@@ -88,10 +91,16 @@ void MailQueue::State::Schedule(replog::PartitionId partition, MailState* mail,
 // As Schedule, without what only several recipients need: most mails have one, and a start schedules a million.
 void MailQueue::State::ScheduleOne(replog::PartitionId partition, MailState* mail, const mail::Recipient& recipient) {
   RecipientSlot& slot = mail->recipients().front();
-  if (slot.state == RecipientState::kDelivered) return;
-  slot.item = scheduler.Add({partition, mail->index()}, strings.Add(router(recipient.address)), mail->cls);
+  if (IsOver(slot.state)) return;
+  slot.item = AddItem(partition, *mail, router(recipient.address));
   if (slot.state == RecipientState::kWaiting) scheduler.SetDue(slot.item, slot.next_attempt);
   Poke();
+}
+
+ItemId MailQueue::State::AddItem(replog::PartitionId partition, const MailState& mail, const std::string& destination) {
+  next_overdue_ = std::min(next_overdue_, mail.queued_at() + options.retry.give_up_after);
+  const Lane lane = options.lane_of ? options.lane_of(destination) : Lane::kLocal;
+  return scheduler.Add({partition, mail.index()}, strings.Add(destination), mail.cls, lane);
 }
 
 void MailQueue::State::Reschedule(const MailState& mail) {
@@ -133,20 +142,53 @@ void MailQueue::State::Unschedule(const MailState& mail) {
 }
 
 void MailQueue::State::Poke() {
-  if (!serving || workers.empty()) return;
-  if (scheduler.HasDue(clock->WallNow())) {
-    workers.WakeOne();
-  } else {
-    ArmTimer();
+  const bool nobody_waits = std::ranges::all_of(workers, &WaitList::empty);
+  if (!serving || nobody_waits) return;
+  const base::WallTime now = clock->WallNow();
+  SweepOverdue(now);
+  bool somebody_waits = false;
+  for (std::size_t lane = 0; lane < kLaneCount; ++lane) {
+    if (workers[lane].empty()) continue;
+    if (scheduler.HasDue(now, static_cast<Lane>(lane))) {
+      workers[lane].WakeOne();
+    } else {
+      somebody_waits = true;
+    }
+  }
+  if (somebody_waits) ArmTimer(now);
+}
+
+std::optional<ItemId> MailQueue::State::TakeDue(Lane lane) {
+  const base::WallTime now = clock->WallNow();
+  SweepOverdue(now);
+  const std::optional<ItemId> item = serving ? scheduler.Claim(now, lane) : std::nullopt;
+  if (!item.has_value()) ArmTimer(now);
+  return item;
+}
+
+void MailQueue::State::SweepOverdue(base::WallTime now) {
+  if (now < next_overdue_) return;
+  next_overdue_ = base::WallTime::max();
+  int left = kOverdueAtOnce;
+  for (std::size_t n = 0; n < partitions_.size(); ++n) {
+    const MailState* mail = partitions_[n]->mails().Next(swept_[n]);
+    for (; mail != nullptr && left > 0; mail = partitions_[n]->mails().Next(swept_[n])) {
+      if (now - mail->queued_at() < options.retry.give_up_after) break;
+      for (const RecipientSlot& slot : mail->recipients()) {
+        if (slot.item != kNoItem) scheduler.SetOverdue(slot.item);
+      }
+      swept_[n] = mail->index();
+      left -= 1;
+    }
+    if (mail != nullptr) next_overdue_ = std::min(next_overdue_, mail->queued_at() + options.retry.give_up_after);
   }
 }
 
-void MailQueue::State::ArmTimer() {
-  const std::optional<base::WallTime> due = scheduler.NextDue();
-  if (!due.has_value() || armed_for_ == due) return;
+void MailQueue::State::ArmTimer(base::WallTime now) {
+  const base::WallTime due = std::min(scheduler.NextDue().value_or(base::WallTime::max()), next_overdue_);
+  if (due == base::WallTime::max() || armed_for_ == due) return;
   armed_for_ = due;
-  const auto wait =
-      std::clamp<std::chrono::microseconds>(*due - clock->WallNow(), std::chrono::microseconds(0), kSleepMax);
+  const auto wait = std::clamp<std::chrono::microseconds>(due - now, std::chrono::microseconds(0), kSleepMax);
   timer_.expires_after(wait);
   timer_.async_wait([this, alive = std::weak_ptr<bool>(alive_)](boost::system::error_code error) {
     if (error || alive.expired()) return;

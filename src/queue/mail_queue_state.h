@@ -1,6 +1,7 @@
 // MailQueue::State: the partitions, their schedule, and those who wait for work.
 #pragma once
 
+#include <array>
 #include <memory>
 #include <optional>
 #include <vector>
@@ -26,7 +27,7 @@ class MailQueue::State {
   SharedStrings strings;
   Scheduler scheduler;
   base::Random random;
-  WaitList workers;
+  std::array<WaitList, kLaneCount> workers;
   bool serving = false;  // Replay is done.
   std::uint64_t recipients_claimed = 0;
   QueueStatus totals;  // Recipients claimed count as waiting here.
@@ -50,17 +51,23 @@ class MailQueue::State {
   void Unschedule(const MailState& mail);
   // Somebody may have work now, or sooner than thought.
   void Poke();
-
-  // Wakes a worker when the next item becomes due.
-  void ArmTimer();
+  // Claims the next due item of a lane. Nothing: there is none now, and the timer is armed for the next.
+  std::optional<ItemId> TakeDue(Lane lane);
 
  private:
   void ScheduleOne(replog::PartitionId partition, MailState* mail, const mail::Recipient& recipient);
+  ItemId AddItem(replog::PartitionId partition, const MailState& mail, const std::string& destination);
+  // Tells the scheduler of mails that have become too old, some at a time.
+  void SweepOverdue(base::WallTime now);
+  // Wakes a worker when the next item becomes due, or a mail too old.
+  void ArmTimer(base::WallTime now);
 
   std::vector<std::unique_ptr<QueuePartition>> partitions_;
   async::SteadyTimer timer_;
   std::optional<base::WallTime> armed_for_;
   std::uint32_t next_partition_ = 0;
+  std::vector<replog::Index> swept_;  // By partition: the mails up to here are overdue. They are in the order of age.
+  base::WallTime next_overdue_ = base::WallTime::max();  // Or earlier.
   std::shared_ptr<bool> alive_ =
       std::make_shared<bool>(true);  // Owner: this; a timer's handler that is queued already asks it.
 };

@@ -59,7 +59,7 @@ class MailQueueTest : public ::testing::Test {
   }
 
   base::SimClock clock_;
-  MailQueueOptions options_{.retry = {.jitter_percent = 0}, .claims_per_destination_max = 2};
+  MailQueueOptions options_{.retry = {.jitter_percent = 0}, .destinations = {.claims_max = 2}};
   std::unique_ptr<QueueRig> node_;
 };
 

@@ -73,7 +73,8 @@ MailState* MailTable::Add(const SavedMail& mail) {
     auto* const slot = new (at) RecipientSlot;
     slot->next_attempt = from.next_attempt;
     slot->answer = strings_->Add(from.answer);
-    slot->attempts = from.attempts & 0x1fffffff;
+    slot->attempts = from.attempts & 0x0fffffff;
+    slot->told_of_delay = from.told_of_delay;
     slot->state = from.state;
     at += sizeof(RecipientSlot);
   }
@@ -216,7 +217,8 @@ SavedMail MailTable::Save(const MailState& mail) const {
                   .envelope = mail.Envelope(*strings_),
                   .recipients = {}};
   for (const RecipientSlot& slot : mail.recipients()) {
-    saved.recipients.push_back({slot.state, slot.attempts, slot.next_attempt, strings_->Text(slot.answer)});
+    saved.recipients.push_back(
+        {slot.state, slot.attempts, slot.next_attempt, strings_->Text(slot.answer), slot.told_of_delay});
   }
   return saved;
 }

@@ -21,7 +21,8 @@ struct RecipientSlot {
   base::WallTime next_attempt;
   StringId answer = 0;
   ItemId item = kNoItem;
-  std::uint32_t attempts : 29 = 0;
+  std::uint32_t attempts : 28 = 0;
+  bool told_of_delay : 1 = false;  // The sender was.
   RecipientState state : 3 = RecipientState::kWaiting;
 };
 static_assert(sizeof(RecipientSlot) == 24);

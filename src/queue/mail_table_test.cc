@@ -116,7 +116,7 @@ TEST(MailTable, AUsualMailTakes128BytesBesideItsRecipient) {
   constexpr std::size_t kRecipient = sizeof(RecipientSlot) + std::string_view("user@example.test").size() + 2;
   SharedStrings strings;
   MailTable table(&strings);
-  Scheduler scheduler(20);
+  Scheduler scheduler({});
   for (std::uint64_t i = 1; i <= kMails; ++i) {
     const MailState* mail = table.Add(UsualMail(i));
     scheduler.SetDue(scheduler.Add({replog::PartitionId(0x80000001), mail->index()}, 1, mail->cls), kNow);

@@ -53,13 +53,16 @@ MailState* QueuePartition::Record(const OutcomeEntry& entry) {
   for (const OutcomeEntry::Recipient& outcome : entry.recipients) {
     if (outcome.recipient >= mail->recipients().size()) continue;
     RecipientSlot& slot = mail->recipients()[outcome.recipient];
-    if (slot.state == RecipientState::kDelivered) continue;
+    if (IsOver(slot.state)) continue;
     slot.attempts += 1;
+    slot.told_of_delay = slot.told_of_delay || outcome.told;
     const StringId answer = strings_->Add(outcome.answer);
     strings_->Drop(slot.answer);
     slot.answer = answer;
-    // Held by an operator while the attempt was made: stays so, unless the mail is there.
-    if (slot.state == RecipientState::kHeld && outcome.state != RecipientState::kDelivered) continue;
+    // Held by an operator while the attempt was made: stays so, unless the mail is there, or the sender told it is not.
+    const bool is_settled =
+        outcome.state == RecipientState::kDelivered || (outcome.state == RecipientState::kBounced && outcome.told);
+    if (slot.state == RecipientState::kHeld && !is_settled) continue;
     slot.state = outcome.state;
     slot.next_attempt = outcome.next_attempt;
   }
@@ -75,9 +78,18 @@ MailState* QueuePartition::Control(const ControlEntry& entry) {
   return mail;
 }
 
+bool QueuePartition::TakesNotice(const OutcomeEntry& entry) const {
+  const MailState* mail = mails_.Find(entry.mail);
+  if (mail == nullptr) return false;
+  return std::ranges::any_of(entry.recipients, [mail](const OutcomeEntry::Recipient& outcome) {
+    if (!outcome.told || outcome.recipient >= mail->recipients().size()) return false;
+    const RecipientSlot& slot = mail->recipients()[outcome.recipient];
+    return !IsOver(slot.state) && !(outcome.state == RecipientState::kWaiting && slot.told_of_delay);
+  });
+}
+
 bool QueuePartition::IsDone(const MailState& mail) {
-  return std::ranges::all_of(mail.recipients(),
-                             [](const RecipientSlot& slot) { return slot.state == RecipientState::kDelivered; });
+  return std::ranges::all_of(mail.recipients(), [](const RecipientSlot& slot) { return IsOver(slot.state); });
 }
 
 void QueuePartition::BeforeChange(const MailState& mail) {

@@ -37,7 +37,10 @@ class QueuePartition {
   MailState* Record(const OutcomeEntry& entry);
   // Everything but kRemove.
   MailState* Control(const ControlEntry& entry);
-  // All its recipients have their mail.
+  // Whether an outcome's notice is to be queued: a recipient that it speaks of is still here, and was not told of
+  // before. Asked before the outcome is recorded.
+  bool TakesNotice(const OutcomeEntry& entry) const;
+  // None of its recipients needs it: each has it, or its sender was told that it has not.
   static bool IsDone(const MailState& mail);
   // To be called before a mail is erased.
   void BeforeChange(const MailState& mail);

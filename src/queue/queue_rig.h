@@ -53,8 +53,9 @@ inline mail::Envelope EnvelopeTo(std::vector<std::string> recipients, mail::Clas
 class QueueRig {
  public:
   QueueRig(const base::Clock* clock, std::optional<mffs::SimImage> image, MailQueueOptions options,
-           replog::LogOptions with = {})
+           replog::LogOptions with = {}, Router by_router = DomainOf)
       : log_options(std::move(with)),
+        router(std::move(by_router)),
         device(context.get_executor(), image.has_value() ? *image : mffs::SimImage(22u << 20)),
         pool(context.get_executor(), {.budget_bytes = 8u << 20}) {
     const auto opened = async::RunTask(context, Open(clock, image.has_value(), options));
@@ -68,7 +69,7 @@ class QueueRig {
     log_options.mailbox_partitions = 1;
     log_options.queue_partitions = 3;
     log = std::make_unique<replog::Log>(context.get_executor(), volume.get(), &pool, &coordinator, log_options);
-    queue = std::make_unique<MailQueue>(context.get_executor(), log.get(), clock, DomainOf, options);
+    queue = std::make_unique<MailQueue>(context.get_executor(), log.get(), clock, router, options);
     co_return co_await log->Recover(&mailboxes, queue.get());
   }
   async::Task<void> Close() {
@@ -88,6 +89,7 @@ class QueueRig {
   }
 
   replog::LogOptions log_options;
+  Router router;
   asio::io_context context{1};
   mffs::SimDevice device;
   mffs::BufferPool pool;

@@ -38,7 +38,7 @@ std::size_t Scheduler::RankOf(mail::Class cls) {
   return 3;
 }
 
-ItemId Scheduler::Add(ItemOwner owner, StringId destination, mail::Class cls) {
+ItemId Scheduler::Add(ItemOwner owner, StringId destination, mail::Class cls, Lane lane) {
   ItemId id = static_cast<ItemId>(items_.size());
   if (free_.empty()) {
     items_.emplace_back();
@@ -54,7 +54,7 @@ ItemId Scheduler::Add(ItemOwner owner, StringId destination, mail::Class cls) {
   item.destination = destination;
   item.rank = RankOf(cls);
   item.used = true;
-  destinations_[destination].items += 1;
+  destinations_.try_emplace(destination, lane, limits_).first->second.items += 1;
   return id;
 }
 
@@ -80,7 +80,9 @@ void Scheduler::Remove(ItemId id) {
   free_.push_back(id);
   const auto found = destinations_.find(item.destination);
   found->second.items -= 1;
-  if (found->second.items == 0) destinations_.erase(found);
+  if (found->second.items > 0) return;
+  SetWake(found->first, &found->second, false);
+  destinations_.erase(found);
 }
 
 void Scheduler::SetDue(ItemId id, std::optional<base::WallTime> due) {
@@ -103,18 +105,29 @@ void Scheduler::SetClass(ItemId id, mail::Class cls) {
   Enter(id);
 }
 
-std::optional<ItemId> Scheduler::Claim(base::WallTime now) {
-  if (!HasDue(now)) return std::nullopt;
-  for (std::size_t rank = 0; rank < kRanks; ++rank) {
-    if (ready_destinations_[rank].empty()) continue;
-    const StringId id = ready_destinations_[rank].begin()->second;
+void Scheduler::SetOverdue(ItemId id) {
+  Item& item = items_[id];
+  CHECK(item.used);
+  if (item.overdue) return;
+  Leave(id);
+  item.overdue = true;
+  item.due = std::min<std::int64_t>(item.due, now_.time_since_epoch().count());
+  Enter(id);
+}
+
+std::optional<ItemId> Scheduler::Claim(base::WallTime now, Lane lane) {
+  Advance(now);
+  for (const ByTime& ready : ready_destinations_[static_cast<std::size_t>(lane)]) {
+    if (ready.empty()) continue;
+    const StringId id = ready.begin()->second;
+    const auto heap = static_cast<std::size_t>(&ready - ready_destinations_[static_cast<std::size_t>(lane)]);
     Destination& destination = destinations_.at(id);
-    const ItemId item = destination.ready[rank].front();
-    Take(&destination.ready[rank], item);
+    const ItemId item = destination.ready[heap].front();
+    Take(&destination.ready[heap], item);
     items_[item].claimed = true;
     items_[item].planned = false;
     destination.claims += 1;
-    for (std::size_t r = 0; r < kRanks; ++r) List(id, &destination, r);
+    ListAll(id, &destination);
     return item;
   }
   return std::nullopt;
@@ -128,17 +141,80 @@ void Scheduler::EndClaim(ItemId id) {
   CHECK(destination.claims > 0);
   destination.claims -= 1;
   Enter(id);
-  for (std::size_t rank = 0; rank < kRanks; ++rank) List(item.destination, &destination, rank);
+  ListAll(item.destination, &destination);
 }
 
-bool Scheduler::HasDue(base::WallTime now) {
+bool Scheduler::HasDue(base::WallTime now, Lane lane) {
   Advance(now);
-  return std::ranges::any_of(ready_destinations_, [](const auto& destinations) { return !destinations.empty(); });
+  return std::ranges::any_of(ready_destinations_[static_cast<std::size_t>(lane)],
+                             [](const ByTime& destinations) { return !destinations.empty(); });
 }
 
 std::optional<base::WallTime> Scheduler::NextDue() const {
-  if (timed_.empty()) return std::nullopt;
-  return DueOf(timed_.front());
+  std::optional<base::WallTime> next;
+  if (!timed_.empty()) next = DueOf(timed_.front());
+  if (!paused_.empty()) next = std::min(next.value_or(base::WallTime::max()), paused_.begin()->first);
+  return next;
+}
+
+// --- Destinations ---
+
+void Scheduler::Report(StringId id, Reach reach, const std::string& reason, base::WallTime now) {
+  Advance(now);
+  Destination& destination = destinations_.at(id);
+  if (reach == Reach::kReached) {
+    destination.health.Reached(limits_);
+    destination.reason.reset();
+    SetWake(id, &destination, false);
+  } else if (destination.health.Failed(limits_, now_)) {
+    destination.reason = std::make_unique<std::string>(reason);
+    SetWake(id, &destination, true);
+  }
+  ListAll(id, &destination);
+}
+
+void Scheduler::EndPause(StringId id, base::WallTime now) {
+  Advance(now);
+  Destination& destination = destinations_.at(id);
+  SetWake(id, &destination, false);
+  destination.health.EndPause(now_);
+  ListAll(id, &destination);
+}
+
+DestinationStatus Scheduler::StatusOf(StringId id) const {
+  const Destination& destination = destinations_.at(id);
+  DestinationStatus status{.destination = {},
+                           .items = destination.items,
+                           .claims = destination.claims,
+                           .claims_limit = ClaimsAllowed(destination)};
+  if (destination.health.is_paused()) status.paused_until = destination.health.paused_until();
+  if (destination.reason != nullptr) status.reason = *destination.reason;
+  return status;
+}
+
+std::vector<StringId> Scheduler::Destinations() const {
+  std::vector<StringId> ids;
+  ids.reserve(destinations_.size());
+  for (const auto& [id, destination] : destinations_) ids.push_back(id);
+  return ids;
+}
+
+std::uint32_t Scheduler::ClaimsAllowed(const Destination& destination) const {
+  // Mailboxes are always reached, and nobody reports about them.
+  if (destination.lane == Lane::kLocal) return limits_.claims_max;
+  return std::min(destination.health.ClaimsAllowed(now_), limits_.claims_max);
+}
+
+void Scheduler::SetWake(StringId id, Destination* destination, bool wakes) {
+  // A pause begins after the last one is over, so that what stands in paused_ is the pause in force.
+  if (destination->wakes == wakes) return;
+  destination->wakes = wakes;
+  const std::pair entry(destination->health.paused_until(), id);
+  if (wakes) {
+    paused_.insert(entry);
+  } else {
+    paused_.erase(entry);
+  }
 }
 
 // --- Heaps ---
@@ -205,8 +281,8 @@ void Scheduler::Enter(ItemId id) {
     return;
   }
   Destination& destination = destinations_.at(item.destination);
-  Push(&destination.ready[item.rank], id, In::kReady);
-  List(item.destination, &destination, item.rank);
+  Push(&destination.ready[HeapOf(item)], id, In::kReady);
+  List(item.destination, &destination, HeapOf(item));
 }
 
 void Scheduler::Leave(ItemId id) {
@@ -217,8 +293,8 @@ void Scheduler::Leave(ItemId id) {
     return;
   }
   Destination& destination = destinations_.at(item.destination);
-  Take(&destination.ready[item.rank], id);
-  List(item.destination, &destination, item.rank);
+  Take(&destination.ready[HeapOf(item)], id);
+  List(item.destination, &destination, HeapOf(item));
 }
 
 void Scheduler::Advance(base::WallTime now) {
@@ -229,19 +305,32 @@ void Scheduler::Advance(base::WallTime now) {
     Take(&timed_, id);
     const Item& item = items_[id];
     Destination& destination = destinations_.at(item.destination);
-    Push(&destination.ready[item.rank], id, In::kReady);
-    List(item.destination, &destination, item.rank);
+    Push(&destination.ready[HeapOf(item)], id, In::kReady);
+    List(item.destination, &destination, HeapOf(item));
+  }
+  while (!paused_.empty() && paused_.begin()->first <= now_) {
+    const StringId id = paused_.begin()->second;
+    Destination& destination = destinations_.at(id);
+    SetWake(id, &destination, false);
+    ListAll(id, &destination);
   }
 }
 
-void Scheduler::List(StringId id, Destination* destination, std::size_t rank) {
-  const Heap& ready = destination->ready[rank];
+void Scheduler::ListAll(StringId id, Destination* destination) {
+  for (std::size_t heap = 0; heap < kHeaps; ++heap) List(id, destination, heap);
+}
+
+void Scheduler::List(StringId id, Destination* destination, std::size_t heap) {
+  const Heap& ready = destination->ready[heap];
+  const std::uint32_t allowed = ClaimsAllowed(*destination);
+  const bool may_claim = destination->claims < allowed || (heap == kOverdue && allowed == 0);
   std::optional<base::WallTime> due;
-  if (destination->claims < claims_max_ && !ready.empty()) due = DueOf(ready.front());
-  std::optional<base::WallTime>& listed = destination->listed[rank];
+  if (may_claim && !ready.empty()) due = DueOf(ready.front());
+  std::optional<base::WallTime>& listed = destination->listed[heap];
   if (listed == due) return;
-  if (listed.has_value()) ready_destinations_[rank].erase({*listed, id});
-  if (due.has_value()) ready_destinations_[rank].insert({*due, id});
+  ByTime& destinations = ready_destinations_[static_cast<std::size_t>(destination->lane)][heap];
+  if (listed.has_value()) destinations.erase({*listed, id});
+  if (due.has_value()) destinations.insert({*due, id});
   listed = due;
 }
 

@@ -32,7 +32,7 @@ std::vector<std::uint64_t> ClaimAll(Scheduler* scheduler, base::WallTime now) {
 }
 
 TEST(Scheduler, GoesByClassThenByDueTime) {
-  Scheduler scheduler(100);
+  Scheduler scheduler({.claims_max = 100});
   AddDue(&scheduler, 1, 1, mail::Class::kSuspect, kNow - seconds(90));
   AddDue(&scheduler, 2, 1, mail::Class::kNormal, kNow - seconds(10));
   AddDue(&scheduler, 3, 2, mail::Class::kUnjudged, kNow - seconds(20));
@@ -45,7 +45,7 @@ TEST(Scheduler, GoesByClassThenByDueTime) {
 }
 
 TEST(Scheduler, AFullDestinationKeepsNoOtherWaiting) {
-  Scheduler scheduler(2);
+  Scheduler scheduler({.claims_max = 2});
   std::vector<ItemId> first;
   for (std::uint64_t n = 0; n < 5; ++n)
     first.push_back(AddDue(&scheduler, n, 1, mail::Class::kKnown, kNow - seconds(100)));
@@ -59,7 +59,7 @@ TEST(Scheduler, AFullDestinationKeepsNoOtherWaiting) {
 }
 
 TEST(Scheduler, AChangedItemComesAsItIsNow) {
-  Scheduler scheduler(10);
+  Scheduler scheduler({.claims_max = 10});
   const ItemId a = AddDue(&scheduler, 1, 1, mail::Class::kNormal, kNow);
   const ItemId b = AddDue(&scheduler, 2, 1, mail::Class::kNormal, kNow);
   AddDue(&scheduler, 3, 1, mail::Class::kNormal, kNow);
@@ -74,7 +74,7 @@ TEST(Scheduler, AChangedItemComesAsItIsNow) {
 }
 
 TEST(Scheduler, ADueTimeSetDuringAClaimCountsAfterIt) {
-  Scheduler scheduler(10);
+  Scheduler scheduler({.claims_max = 10});
   const ItemId a = AddDue(&scheduler, 1, 1, mail::Class::kNormal, kNow);
   EXPECT_EQ(scheduler.Claim(kNow), a);
   scheduler.SetDue(a, kNow);
@@ -84,7 +84,7 @@ TEST(Scheduler, ADueTimeSetDuringAClaimCountsAfterIt) {
 }
 
 TEST(Scheduler, AClockSetBackTakesNothingBack) {
-  Scheduler scheduler(10);
+  Scheduler scheduler({.claims_max = 10});
   AddDue(&scheduler, 1, 1, mail::Class::kNormal, kNow);
   AddDue(&scheduler, 2, 1, mail::Class::kNormal, kNow);
   EXPECT_TRUE(scheduler.HasDue(kNow));
@@ -134,7 +134,7 @@ TEST(Scheduler, AgreesWithABruteForceModel) {
   for (std::uint64_t seed = 1; seed <= 30; ++seed) {
     SCOPED_TRACE("seed " + std::to_string(seed));
     base::Random random(seed);
-    Scheduler scheduler(3);
+    Scheduler scheduler({.claims_max = 3});
     Model model;
     base::WallTime now = kNow;
     const auto pick = [&] {

@@ -30,6 +30,8 @@ std::string_view ToString(queue::RecipientState state) {
       return "delivered";
     case queue::RecipientState::kHeld:
       return "held";
+    case queue::RecipientState::kBounced:
+      return "bounced";
   }
   return "unknown";
 }
@@ -154,7 +156,7 @@ json::object DescribeEntry(const EntryPlace& entry, std::string_view meta) {
   json::object where{{"kind", "unknown"}, {"partition", NameOf(entry.partition)}, {"entry", entry.index.value()}};
   out["class"] = mail::ToString(entry.cls);
   if (IsQueue(entry.partition)) {
-    const auto enqueue = queue::EnqueueEntry::Decode(meta);
+    const auto enqueue = queue::DecodeNewMail(entry.type, meta);
     if (enqueue.has_value()) AddEnvelope(&out, enqueue->envelope);
   } else if (entry.type == static_cast<std::uint8_t>(store::EntryType::kDeliver)) {
     store::DeliverEntry deliver;

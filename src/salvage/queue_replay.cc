@@ -37,15 +37,19 @@ base::Result<> QueueReplay::Apply(const replog::EntryView& entry) {
   switch (static_cast<queue::EntryType>(entry.type)) {
     case queue::EntryType::kEnqueue: {
       ASSIGN_OR_RETURN(const queue::EnqueueEntry enqueue, queue::EnqueueEntry::Decode(entry.meta));
-      if (entry.index <= partition.last) return OutOfOrder();
-      partition.last = entry.index;
-      partition.state.Enqueue(entry.index, enqueue, entry.cls, entry.body);
-      return {};
+      return Enqueue(entry, &partition, enqueue);
     }
     case queue::EntryType::kOutcome: {
       ASSIGN_OR_RETURN(const queue::OutcomeEntry outcome, queue::OutcomeEntry::Decode(entry.meta));
-      queue::MailState* const mail = partition.state.Record(outcome);
-      if (mail != nullptr && queue::QueuePartition::IsDone(*mail)) Erase(entry.partition, &partition, mail);
+      Record(entry.partition, &partition, outcome);
+      return {};
+    }
+    case queue::EntryType::kOutcomeWithNotice: {
+      ASSIGN_OR_RETURN(const queue::OutcomeWithNoticeEntry both, queue::OutcomeWithNoticeEntry::Decode(entry.meta));
+      const bool takes_notice = partition.state.TakesNotice(both.outcome);
+      Record(entry.partition, &partition, both.outcome);
+      if (takes_notice) return Enqueue(entry, &partition, both.notice);
+      if (!entry.body.empty()) released_.emplace_back(entry.partition, entry.body.id);
       return {};
     }
     case queue::EntryType::kControl: {
@@ -60,6 +64,19 @@ base::Result<> QueueReplay::Apply(const replog::EntryView& entry) {
   }
   return base::Error(base::Errc::kUnsupported,
                      "an entry of type " + std::to_string(entry.type) + " was written by a newer version");
+}
+
+base::Result<> QueueReplay::Enqueue(const replog::EntryView& entry, Partition* partition,
+                                    const queue::EnqueueEntry& enqueue) {
+  if (entry.index <= partition->last) return OutOfOrder();
+  partition->last = entry.index;
+  partition->state.Enqueue(entry.index, enqueue, entry.cls, entry.body);
+  return {};
+}
+
+void QueueReplay::Record(replog::PartitionId id, Partition* partition, const queue::OutcomeEntry& outcome) {
+  queue::MailState* const mail = partition->state.Record(outcome);
+  if (mail != nullptr && queue::QueuePartition::IsDone(*mail)) Erase(id, partition, mail);
 }
 
 void QueueReplay::Erase(replog::PartitionId id, Partition* partition, queue::MailState* mail) {

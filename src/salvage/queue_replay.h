@@ -37,6 +37,8 @@ class QueueReplay {
     replog::Index last;  // Added; a table takes mails in the order of their indexes only.
   };
   Partition& PartitionOf(replog::PartitionId partition);
+  base::Result<> Enqueue(const replog::EntryView& entry, Partition* partition, const queue::EnqueueEntry& enqueue);
+  void Record(replog::PartitionId id, Partition* partition, const queue::OutcomeEntry& outcome);
   void Erase(replog::PartitionId id, Partition* partition, queue::MailState* mail);
 
   queue::SharedStrings strings_;

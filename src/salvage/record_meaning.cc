@@ -30,6 +30,8 @@ std::string_view EntryName(replog::PartitionId partition, std::uint8_t type) {
         return "outcome of a delivery";
       case queue::EntryType::kControl:
         return "control";
+      case queue::EntryType::kOutcomeWithNotice:
+        return "outcome of a delivery and the notice of it";
     }
     return "of a type that is not known";
   }
@@ -80,8 +82,8 @@ std::string_view MetaOf(const replog::EntryHead& head, std::string_view body) {
 // The id of a queued mail's envelope.
 bool IsEnqueuedAs(const mffs::SurveyedRecord& record, const replog::EntryHead& head, std::string_view id) {
   if (!IsQueue(replog::PartitionId(record.header.key.partition))) return false;
-  if (head.type != static_cast<std::uint8_t>(queue::EntryType::kEnqueue)) return false;
-  const auto entry = queue::EnqueueEntry::Decode(MetaOf(head, record.body));
+  if (!queue::BringsMail(head.type)) return false;
+  const auto entry = queue::DecodeNewMail(head.type, MetaOf(head, record.body));
   return entry.has_value() && entry->envelope.id == id;
 }
 
@@ -96,26 +98,31 @@ bool EntryHasId(const mffs::SurveyedRecord& record, const replog::EntryHead& hea
   return ContainsId(record.body, id.digits) || IsEnqueuedAs(record, head, id.digits);
 }
 
+// The mail that an entry of the queue changes.
+std::optional<replog::Index> MailNamedBy(std::uint8_t type, std::string_view meta) {
+  switch (static_cast<queue::EntryType>(type)) {
+    case queue::EntryType::kOutcome:
+      if (const auto outcome = queue::OutcomeEntry::Decode(meta)) return outcome->mail;
+      break;
+    case queue::EntryType::kOutcomeWithNotice:
+      if (const auto both = queue::OutcomeWithNoticeEntry::Decode(meta)) return both->outcome.mail;
+      break;
+    case queue::EntryType::kControl:
+      if (const auto control = queue::ControlEntry::Decode(meta)) return control->mail;
+      break;
+    case queue::EntryType::kEnqueue:
+      break;
+  }
+  return std::nullopt;
+}
+
 std::optional<std::string> QueueNaming(const mffs::SurveyedRecord& record, const MailNames& names) {
   const replog::PartitionId partition(record.header.key.partition);
   const auto head = replog::EntryHead::Decode(record.head);
   if (!head.has_value() || !IsQueue(partition)) return std::nullopt;
-  const std::string_view meta = MetaOf(*head, record.body);
-  switch (static_cast<queue::EntryType>(head->type)) {
-    case queue::EntryType::kOutcome: {
-      const auto outcome = queue::OutcomeEntry::Decode(meta);
-      if (!outcome.has_value() || !names.entries.contains({partition, outcome->mail})) return std::nullopt;
-      return fmt::format("names queued mail {:08x}-{:x}", partition.value(), outcome->mail.value());
-    }
-    case queue::EntryType::kControl: {
-      const auto control = queue::ControlEntry::Decode(meta);
-      if (!control.has_value() || !names.entries.contains({partition, control->mail})) return std::nullopt;
-      return fmt::format("names queued mail {:08x}-{:x}", partition.value(), control->mail.value());
-    }
-    case queue::EntryType::kEnqueue:
-      return std::nullopt;
-  }
-  return std::nullopt;
+  const auto named = MailNamedBy(head->type, MetaOf(*head, record.body));
+  if (!named.has_value() || !names.entries.contains({partition, *named})) return std::nullopt;
+  return fmt::format("names queued mail {:08x}-{:x}", partition.value(), named->value());
 }
 
 bool IsMoveOf(const replog::MovedRecord& move, replog::PartitionId partition, const MailNames& names) {

@@ -16,7 +16,7 @@ void AddIds(std::string_view list, BodyIds* ids) {
 }
 
 bool IsEnqueue(const EntryPlace& entry) {
-  return entry.type == static_cast<std::uint8_t>(queue::EntryType::kEnqueue) && entry.has_mail;
+  return queue::BringsMail(entry.type) && entry.has_mail;
 }
 
 }  // namespace
@@ -105,7 +105,7 @@ async::Task<std::optional<queue::SavedMail>> SnapshotMender::MailOf(EntryPlace e
     if (body_bytes.size() < head->meta_bytes) co_return std::nullopt;
     meta = std::string_view(body_bytes).substr(body_bytes.size() - head->meta_bytes);
   }
-  const auto enqueue = queue::EnqueueEntry::Decode(meta);
+  const auto enqueue = queue::DecodeNewMail(entry.type, meta);
   if (!enqueue.has_value()) co_return std::nullopt;
   replog::BodyRef body{.id = head->body, .size_bytes = head->mail_bytes, .extents = {}, .extent_bytes = {}};
   if (head->mail_in_parts()) {
