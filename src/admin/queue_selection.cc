@@ -83,9 +83,8 @@ bool QueueSelection::MatchesRecipient(const RecipientStatus& status) const {
 }
 
 bool QueueSelection::MatchesAllRecipients(const QueuedMail& mail) const {
-  return std::ranges::all_of(mail.recipients, [this](const RecipientStatus& r) {
-    return IsOver(r.state) || MatchesRecipient(r);
-  });
+  return std::ranges::all_of(mail.recipients,
+                             [this](const RecipientStatus& r) { return IsOver(r.state) || MatchesRecipient(r); });
 }
 
 std::string QueueSelection::ToText() const {

@@ -101,8 +101,10 @@ std::vector<std::string> TallyRow(const std::string& key, const json::object& gr
   const bool is_held = NumberOf(group, "waiting") + NumberOf(group, "claimed") == 0;
   std::string due = DueOf(group);
   if (due.empty()) due = is_held ? "held" : "claimed";
+  const bool is_paused = group.contains("paused_seconds");
+  if (is_paused) due = "paused " + Seconds(NumberOf(group, "paused_seconds"));
   cells.push_back(std::move(due));
-  cells.push_back(TextOf(group, "last_answer"));
+  cells.push_back(TextOf(group, is_paused ? "pause_reason" : "last_answer"));
   return cells;
 }
 
