@@ -62,6 +62,13 @@ def wait_until_listening(port, seconds=20):
     sys.exit(f"no server on port {port}")
 
 
+def free_port():
+    """A port where nobody listens."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
 def median(values):
     return statistics.median(values)
 
@@ -88,10 +95,10 @@ def memory_bytes(pid):
         return int(re.search(r"VmRSS:\s+(\d+) kB", file.read()).group(1)) * 1024
 
 
-def load(port, seconds, size, sessions, kept):
-    """smtp-source in batches of ACCOUNTS mails, one to each account, until `seconds` have passed. Returns (mails, seconds)."""
+def load(port, seconds, size, sessions, kept, recipient="user@bench.test"):
+    """smtp-source in batches of ACCOUNTS mails, one to each account (the recipient with a number before it), until `seconds` have passed. Returns (mails, seconds)."""
     command = [os.path.join(BIN, "smtp-source"), "-s", str(sessions), "-m", str(ACCOUNTS), "-l", str(size), "-N", "-f", "from@src.test",
-               "-t", "user@bench.test"]
+               "-t", recipient]
     if kept:
         command.append("-d")
     command.append(f"127.0.0.1:{port}")

@@ -18,7 +18,8 @@ import time
 
 from bench_lib import WORK, Results, cpu_seconds, load
 from node import BenchNode
-from smtp import CASES, SESSIONS
+from peers import SESSIONS
+from smtp import CASES
 
 SAMPLES_A_SECOND = 2000
 SYSTEM_CALLS = {"sendto": "send", "sendmsg": "send", "recvfrom": "receive", "recvmsg": "receive", "accept4": "accept, close", "close": "accept, close",

@@ -10,15 +10,13 @@ Usage: smtp.py [--seconds 10] [--pairs 5] [CASE ...]
 
 import argparse
 import os
-import shutil
-import subprocess
 import sys
 import time
 
-from bench_lib import ACCOUNTS, BIN, ROOT, WORK, Results, cpu_seconds, load, median, spread, wait_until_listening
+from bench_lib import WORK, Results, cpu_seconds, load, median, spread
 from node import BenchNode
+from peers import SESSIONS, Postfix, Sink
 
-SESSIONS = 20
 # name -> (mail size, connection kept, path, bar against smtp-sink, bar against Postfix -> Maildir)
 CASES = {
     "4k-connection-a-mail": (4096, False, "auto", 0.55, 5.0),
@@ -27,55 +25,6 @@ CASES = {
     "64k-kept": (65536, True, "auto", None, None),
     "4k-queued": (4096, False, "queue", None, None),
 }
-
-
-class Sink:
-    """smtp-sink on a port of its own."""
-
-    name = "smtp-sink"
-    port = 12626
-
-    def __enter__(self):
-        user = ["-u", "daemon"] if os.geteuid() == 0 else []  # It refuses to run as root.
-        self.process = subprocess.Popen([os.path.join(BIN, "smtp-sink"), *user, f"127.0.0.1:{self.port}", "1000"])
-        wait_until_listening(self.port)
-        return self
-
-    def __exit__(self, *_):
-        self.process.terminate()
-        self.process.wait()
-
-    def run(self, seconds, size, kept):
-        mails, took = load(self.port, seconds, size, SESSIONS, kept)
-        return mails / took
-
-
-class Postfix:
-    """Postfix from a private root, delivering to Maildir."""
-
-    name = "Postfix -> Maildir"
-    port = 12525
-
-    def __init__(self):
-        self.folder = os.path.join(WORK, "postfix")
-        self.script = os.path.join(ROOT, "scripts/peer-postfix.sh")
-
-    def __enter__(self):
-        shutil.rmtree(self.folder, ignore_errors=True)
-        os.makedirs(self.folder)
-        subprocess.run([self.script, "start", self.folder, str(self.port), str(ACCOUNTS)], check=True, stdout=subprocess.DEVNULL)
-        return self
-
-    def __exit__(self, *_):
-        subprocess.run([self.script, "stop", self.folder], check=True, stdout=subprocess.DEVNULL)
-        shutil.rmtree(self.folder, ignore_errors=True)
-
-    def run(self, seconds, size, kept):
-        began = time.monotonic()
-        mails, _ = load(self.port, seconds, size, SESSIONS, kept)
-        while int(subprocess.run([self.script, "left", self.folder], check=True, capture_output=True, text=True).stdout) > 0:
-            time.sleep(0.1)
-        return mails / (time.monotonic() - began)
 
 
 def run_posthorn(node, seconds, size, kept):

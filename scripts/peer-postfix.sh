@@ -5,7 +5,8 @@
 # numbers its recipients so, which spreads its load over all mailboxes.
 # Listens on 127.0.0.1:PORT only. Needs root (Postfix changes users), but no account or file of the system is made or changed:
 # the accounts `daemon` and `mail` that every Debian has stand in for `postfix` and `postdrop`.
-# Usage: peer-postfix.sh start DIR PORT USERS
+# With RELAY_PORT all other mail goes to 127.0.0.1:RELAY_PORT by SMTP.
+# Usage: peer-postfix.sh start DIR PORT USERS [RELAY_PORT]
 #        peer-postfix.sh left DIR     prints how many mails are in the queue
 #        peer-postfix.sh stop DIR     stops it; the files stay
 set -euo pipefail
@@ -20,7 +21,7 @@ fail() {
 
 listens() { (exec 3<>"/dev/tcp/127.0.0.1/$1") 2>/dev/null; }
 
-write_configuration() { # DIR PORT
+write_configuration() { # DIR PORT [RELAY_PORT]
   cat >"$1/etc/main.cf" <<CF
 compatibility_level = 3.7
 queue_directory = $1/spool
@@ -61,6 +62,7 @@ default_process_limit = 100
 message_size_limit = 52428800
 maillog_file = $1/log/mail.log
 maillog_file_prefixes = $1/log
+${3:+relayhost = [127.0.0.1]:$3}
 CF
   # No chroot: its copies of system files would have to be kept.
   sed -e "s/^smtp      inet.*/127.0.0.1:$2 inet n - n - - smtpd/" -e 's/^\([a-z]* *unix *[^ ]* *[^ ]* *\)y/\1n/' \
@@ -78,7 +80,7 @@ make_mailboxes() { # DIR USERS
   chown -R 65534:65534 "$1/mail"
 }
 
-start() { # DIR PORT USERS
+start() { # DIR PORT USERS [RELAY_PORT]
   [ -x "$bin/postfix" ] || fail "the peers are not unpacked; run scripts/unpack-peers.sh"
   [ "$(id -u)" = 0 ] || fail "Postfix changes users and so needs root; run this as root"
   [ ! -e "$1/etc" ] || fail "$1 holds a Postfix already; stop it and remove the folder, or give another"
@@ -86,7 +88,7 @@ start() { # DIR PORT USERS
   mkdir -p "$1"/{etc,spool,data,mail,log}
   chmod 755 "$1"
   runuser -u nobody -- test -x "$1" || fail "the account nobody cannot enter $1; give a folder that all may enter"
-  write_configuration "$1" "$2"
+  write_configuration "$1" "$2" "${4:-}"
   cp -r "$root"/etc/postfix/{postfix-files,postfix-files.d,postfix-script,post-install,dynamicmaps.cf.d} "$1/etc/"
   cp "$root/usr/share/postfix/dynamicmaps.cf" "$1/etc/"
   make_mailboxes "$1" "$3"
@@ -108,8 +110,10 @@ stop() { # DIR
 }
 
 case ${1:-} in
-  start) [ $# = 4 ] || fail "usage: peer-postfix.sh start DIR PORT USERS"; start "$(realpath -m "$2")" "$3" "$4" ;;
+  start)
+    [ $# = 4 ] || [ $# = 5 ] || fail "usage: peer-postfix.sh start DIR PORT USERS [RELAY_PORT]"
+    start "$(realpath -m "$2")" "$3" "$4" "${5:-}" ;;
   left) [ $# = 2 ] || fail "usage: peer-postfix.sh left DIR"; left "$(realpath "$2")" ;;
   stop) [ $# = 2 ] || fail "usage: peer-postfix.sh stop DIR"; stop "$(realpath "$2")" ;;
-  *) fail "usage: peer-postfix.sh start DIR PORT USERS | left DIR | stop DIR" ;;
+  *) fail "usage: peer-postfix.sh start DIR PORT USERS [RELAY_PORT] | left DIR | stop DIR" ;;
 esac

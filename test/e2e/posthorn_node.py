@@ -22,12 +22,16 @@ size = "{volume_size}"
 segment_size = "{segment_size}"
 {volume}
 [mail]
-domains = ["example.test"]
-postmaster = "alice@example.test"
+domains = ["{domain}"]
+postmaster = "alice@{domain}"
 {mail}
 [smtp]
 listen = ["127.0.0.1:0"]
 {smtp}
+[queue]
+{queue}
+[deliver]
+{deliver}
 [submission]
 listen = ["127.0.0.1:0"]
 [pop3]
@@ -41,10 +45,10 @@ listen = ["127.0.0.1:0"]
 [auth]
 plaintext_on_loopback = true
 [[account]]
-address = "alice@example.test"
+address = "alice@{domain}"
 password = "posthorn"
 [[account]]
-address = "bob@example.test"
+address = "bob@{domain}"
 password = "posthorn"
 """
 
@@ -52,13 +56,13 @@ password = "posthorn"
 class Node(NodeProcess):
     """A node in a folder of its own. Use as a context manager; sections of CONFIG can be filled by keyword."""
 
-    def __init__(self, volume_size="512MiB", segment_size="16MiB", **sections):
+    def __init__(self, volume_size="512MiB", segment_size="16MiB", domain="example.test", **sections):
         # Not under /tmp when that is a tmpfs: the volume needs O_DIRECT.
         base = os.path.join(ROOT, "build/e2e")
         os.makedirs(base, exist_ok=True)
         folder = tempfile.mkdtemp(dir=base)
-        values = {"folder": folder, "volume_size": volume_size, "segment_size": segment_size}
-        for section in ("top", "volume", "mail", "smtp"):
+        values = {"folder": folder, "volume_size": volume_size, "segment_size": segment_size, "domain": domain}
+        for section in ("top", "volume", "mail", "smtp", "queue", "deliver"):
             values[section] = sections.get(section, "")
         super().__init__(folder, CONFIG.format(**values))
 
