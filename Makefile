@@ -14,7 +14,7 @@ CTEST := ctest --output-on-failure --no-tests=error
 SOURCES = $(shell git ls-files --cached --others --exclude-standard '*.cc' '*.h')
 
 .NOTPARALLEL:
-.PHONY: help run test build bench plots format lint lint-all fuzz asan tsan soak mutants crash-matrix clean \
+.PHONY: help run test build bench plots format lint lint-all fuzz asan tsan soak mutants crash-matrix man deb deb-test clean \
         install-build install-test install-lint install-bench peers configure-release configure-asan configure-tsan configure-fuzz
 
 help: ## list the targets
@@ -74,6 +74,18 @@ tsan: install-test configure-tsan ## run the tests of async, mffs and replog und
 soak: install-test build ## kill -9 every 1-5 s under load, with a ledger, for SECONDS=900, or KILLS=1000 times
 	POSTHORN_SOAK_SECONDS=$(SECONDS) POSTHORN_SOAK_KILLS=$(KILLS) $(CTEST) --test-dir build/release -C soak -L soak --verbose
 
+man: install-build configure-release ## write the manual pages to build/man
+	@$(BUILD) build/release -j $(JOBS) --target posthorn
+	build/release/src/posthorn man build/man
+
+deb: install-build configure-release ## make a Debian package in build/deb
+	@scripts/install-dependencies.sh deb
+	@$(BUILD) build/release -j $(JOBS) --target posthorn
+	@scripts/build-deb.sh
+
+deb-test: deb ## install, start, upgrade, remove and purge that package in a Debian of its own (needs root)
+	$(CTEST) --test-dir build/release -C deb -L deb --verbose
+
 clean: ## remove build/ (not var/, which holds mail, nor bench-results/)
 	rm -rf build
 
@@ -87,7 +99,7 @@ install-bench:
 	@scripts/install-dependencies.sh build test bench
 peers:
 	@scripts/unpack-peers.sh
-	@scripts/npm-peers.sh
+	@scripts/install-npm-peers.sh
 
 # Once configured, ninja runs CMake again by itself when a CMake file changes.
 configure-release:

@@ -2,7 +2,7 @@
 # Installs what Posthorn needs to be built, tested, linted and measured: Debian 12 packages only.
 # Idempotent: one dpkg-query call when nothing is missing. Needs root or sudo only when something is.
 # No server is installed: servers that tests use as peers are unpacked by scripts/unpack-peers.sh, beside the system.
-# Usage: install-dependencies.sh [--list] [build|test|lint|bench ...]   (no group: all of them)
+# Usage: install-dependencies.sh [--list] [build|test|lint|bench|deb ...]   (no group: all of them)
 set -euo pipefail
 
 # group  package  why. A library stands here when cmake/dependencies.cmake asks for it.
@@ -39,6 +39,7 @@ test   libnet-ssleay-perl    STARTTLS for swaks
 test   msmtp                 client of the end-to-end tests: submission
 test   mpop                  client of the end-to-end tests: POP3
 test   isync                 client of the end-to-end tests: mbsync
+test   neomutt               client of the end-to-end tests: IMAP in a terminal
 test   libsasl2-modules      AUTHENTICATE PLAIN for mbsync
 test   openssl               client of the end-to-end tests: s_client
 test   python3               the end-to-end tests; smtplib, poplib, imaplib
@@ -48,8 +49,14 @@ test   e2fsprogs             volumes on ext4
 test   xfsprogs              volumes on XFS
 test   mount                 loop devices and private mounts in tests
 test   chromium              the queue's page in a browser
-test   nodejs                drives the browser
-test   npm                   fetches what drives the browser: scripts/npm-peers.sh
+test   nodejs                clients of the end-to-end tests from npm: imapflow; drives the browser
+test   npm                   fetches those: scripts/install-npm-peers.sh
+test   man-db               the manual pages, as a reader sees them
+test   mandoc               the manual pages, checked
+deb    dpkg-dev             make deb
+deb    debhelper            make deb
+deb    lintian              make deb-test: the package's rules
+deb    debootstrap          make deb-test: a system to install it in
 lint   clang-tidy-19         coroutine and other checks
 lint   clang-format-19       one format
 lint   python3               the checks in tools/
@@ -72,11 +79,11 @@ groups=()
 for argument in "$@"; do
   case $argument in
     --list) list=yes ;;
-    build | test | lint | bench) groups+=("$argument") ;;
-    *) fail "unknown argument '$argument'; give --list or any of: build test lint bench" ;;
+    build | test | lint | bench | deb) groups+=("$argument") ;;
+    *) fail "unknown argument '$argument'; give --list or any of: build test lint bench deb" ;;
   esac
 done
-[ ${#groups[@]} -gt 0 ] || groups=(build test lint bench)
+[ ${#groups[@]} -gt 0 ] || groups=(build test lint bench deb)
 
 wanted=()
 declare -A row_of

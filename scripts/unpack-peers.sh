@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Unpacks the servers that tests and benchmarks use as peers (Postfix with smtp-source and smtp-sink, Dovecot) into
+# Unpacks the servers that tests and benchmarks use as peers (Postfix with smtp-source and smtp-sink, Dovecot, fail2ban) into
 # build/peers/root, with programs to call in build/peers/bin. Nothing is installed and no daemon of the system is touched.
 # Idempotent: does nothing when build/peers/unpacked names the same packages.
 set -euo pipefail
@@ -7,7 +7,7 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.."
 peers=$PWD/build/peers
 root=$peers/root
 
-servers=(postfix dovecot-core dovecot-imapd dovecot-lmtpd)
+servers=(postfix dovecot-core dovecot-imapd dovecot-lmtpd fail2ban)
 # Libraries these servers are linked with that a system may lack; only missing ones are unpacked.
 libraries=(libapparmor1 libbz2-1.0 libcap2 libcrypt1 libdb5.3 libexttextcat-2.0-0 libicu72 liblua5.4-0 liblz4-1 liblzma5
   libnsl2 libpam0g libsasl2-2 libsodium23 libssl3 libstemmer0d libsystemd0 libtirpc3 libunwind8 libwrap0 libzstd1 zlib1g)
@@ -53,6 +53,8 @@ write_wrapper() { # NAME LINES, the lines of a shell script
 }
 for name in smtp-source smtp-sink postfix postconf postmap; do write_wrapper "$name" "exec $root/usr/sbin/$name \"\$@\""; done
 write_wrapper doveadm "exec $root/usr/bin/doveadm \"\$@\""
+write_wrapper fail2ban-regex "export PYTHONPATH=$root/usr/lib/python3/dist-packages
+exec python3 $root/usr/bin/fail2ban-regex \"\$@\""
 # Dovecot looks for its programs and modules in folders that no setting changes: it gets a /usr of its own, in a mount namespace.
 write_wrapper dovecot "[ \"\$(id -u)\" = 0 ] || { echo 'dovecot changes users and so needs root; run this as root' >&2; exit 1; }
 exec unshare --mount --propagation private sh -c 'mount -t overlay overlay -o lowerdir=$root/usr:/usr /usr && exec dovecot \"\$@\"' dovecot \"\$@\""

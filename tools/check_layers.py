@@ -21,7 +21,7 @@ LEVELS = [
     ["mffs", "net", "mail"],
     ["replog", "rpc", "smtp/proto", "imap/proto", "pop3/proto"],
     ["queue", "store"],
-    ["filter", "smtp/client", "auth", "cluster"],
+    ["filter", "smtp/client", "auth", "routing", "cluster"],
     ["smtp/server", "imap/server", "pop3/server", "deliver", "salvage", "transfer"],
     ["admin"],
     ["app"],
@@ -29,7 +29,7 @@ LEVELS = [
 LEVEL_OF = {folder: level for level, folders in enumerate(LEVELS) for folder in folders}
 
 # Folders of pure functions and state machines: bytes in, values out.
-PURE = ["base", "mail", "smtp/proto", "imap/proto", "pop3/proto"]
+PURE = ["base", "mail", "routing", "smtp/proto", "imap/proto", "pop3/proto"]
 IMPURE = [folder for folder in LEVEL_OF if folder not in PURE]
 
 # What is included -> the folders (or single files) that may. A test may use what its folder may.

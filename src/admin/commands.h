@@ -30,7 +30,8 @@ struct NodeParts {
 
   std::string version;  // Of the program.
   std::string hostname;
-  std::vector<std::string> domains;  // Canonical (mail::CanonicalDomain): the only ones that may have accounts.
+  // Canonical (mail::CanonicalDomain): the only ones that may have accounts. Changed between two commands by a reload.
+  const std::vector<std::string>* domains;
   pop3::proto::UidlFormat uidl_format;
   std::uint64_t message_bytes_max = 50u << 20;  // Of a mail that is imported.
   char recipient_delimiter = '+';  // What follows it in an address is a detail, not part of an account's name.

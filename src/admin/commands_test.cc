@@ -66,7 +66,7 @@ class CommandsTest : public testing::Test {
                                             .clock = &clock_,
                                             .version = "1.2.3",
                                             .hostname = "mx.example.test",
-                                            .domains = {"example.test", "xn--bcher-kva.example"},
+                                            .domains = &domains_,
                                             .recipient_delimiter = '+',
                                             .sessions = [] {
                                               return std::vector<std::pair<std::string, std::uint64_t>>{{"imap", 2}};
@@ -129,6 +129,7 @@ class CommandsTest : public testing::Test {
   std::optional<queue::MailQueue> queue_;
   std::optional<StoreDirectory> directory_;
   std::optional<auth::Authenticator> authenticator_;
+  const std::vector<std::string> domains_{"example.test", "xn--bcher-kva.example"};
   std::optional<Commands> commands_;
 };
 
@@ -176,7 +177,7 @@ TEST_F(CommandsTest, SaysWhatIsWrongWithAnAccountAndWhatToDo) {
        "exists: the account alice@example.test exists; `posthorn user passwd` sets its password"},
       {{{"command", "user.add"}, {"address", "bob@elsewhere.test"}, {"password", "x"}},
        "invalid: elsewhere.test is not a domain of this node (it has example.test, xn--bcher-kva.example); add it to "
-       "mail.domains in the configuration and restart, or use another"},
+       "mail.domains in the configuration and reload, or use another"},
       {{{"command", "user.add"}, {"address", "bob+list@example.test"}, {"password", "x"}},
        "invalid: \"+\" in bob+list@example.test starts a sub-address, which has no account of its own; use "
        "bob@example.test"},

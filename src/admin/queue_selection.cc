@@ -36,6 +36,13 @@ bool MatchesSender(std::string_view pattern, std::string_view sender) {
   return MatchesPattern(pattern, sender);
 }
 
+// "mx:x.test" also goes by "x.test": the kind of the next hop may be left out.
+bool MatchesDestination(std::string_view pattern, std::string_view destination) {
+  if (MatchesPattern(pattern, destination)) return true;
+  const std::size_t colon = destination.find(':');
+  return colon != std::string_view::npos && MatchesPattern(pattern, destination.substr(colon + 1));
+}
+
 }  // namespace
 
 Result<QueueSelection> QueueSelection::Parse(const Arguments& arguments) {
@@ -79,7 +86,7 @@ bool QueueSelection::MatchesRecipient(const RecipientStatus& status) const {
   if (IsOver(status.state)) return false;
   if (state.has_value() && status.state != *state) return false;
   if (!recipient.empty() && !MatchesPattern(recipient, status.address)) return false;
-  return destination.empty() || MatchesPattern(destination, status.destination);
+  return destination.empty() || MatchesDestination(destination, status.destination);
 }
 
 bool QueueSelection::MatchesAllRecipients(const QueuedMail& mail) const {

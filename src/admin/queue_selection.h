@@ -19,7 +19,8 @@ namespace admin {
 // destination, state) hold together for one at least of those that do not have it yet.
 //
 // Texts are compared without regard to the case of ASCII letters; '*' in one stands for any bytes. "@x.test" is every
-// address of that domain, "<>" the empty sender.
+// address of that domain, "<>" the empty sender. Of a destination the kind may be left out: "x.test" is "mx:x.test"
+// too.
 struct QueueSelection {
   std::string sender;
   std::string recipient;

@@ -57,7 +57,7 @@ void UserCommands::AddTo(CommandTable* table) {
 UserCommands::Answer UserCommands::Add(Arguments arguments) {
   ASSIGN_OR_CO_RETURN(const std::string text, arguments.Text("address", kAddressBytesMax));
   ASSIGN_OR_CO_RETURN(const std::string password, arguments.Text("password", kPasswordBytesMax));
-  ASSIGN_OR_CO_RETURN(const std::string address, AccountAddress(text, parts_.domains, parts_.recipient_delimiter));
+  ASSIGN_OR_CO_RETURN(const std::string address, AccountAddress(text, *parts_.domains, parts_.recipient_delimiter));
   ASSIGN_OR_CO_RETURN(std::string hash, co_await Hash(password));
   const auto account = co_await parts_.store->CreateAccount(address, std::move(hash));
   if (!account && account.error().code() == Errc::kExists) {
@@ -72,7 +72,7 @@ UserCommands::Answer UserCommands::Add(Arguments arguments) {
 UserCommands::Answer UserCommands::SetPassword(Arguments arguments) {
   ASSIGN_OR_CO_RETURN(const std::string text, arguments.Text("address", kAddressBytesMax));
   ASSIGN_OR_CO_RETURN(const std::string password, arguments.Text("password", kPasswordBytesMax));
-  ASSIGN_OR_CO_RETURN(const std::string address, AccountAddress(text, parts_.domains, parts_.recipient_delimiter));
+  ASSIGN_OR_CO_RETURN(const std::string address, AccountAddress(text, *parts_.domains, parts_.recipient_delimiter));
   ASSIGN_OR_CO_RETURN(std::string hash, co_await Hash(password));
   auto set = co_await parts_.store->SetPasswordHash(address, std::move(hash));
   if (!set && set.error().code() == Errc::kNotFound) co_return NoAccount(address);
@@ -125,7 +125,7 @@ Result<std::string> AccountAddress(std::string_view text, const std::vector<std:
   if (std::ranges::find(domains, parsed->domain) == domains.end()) {
     const std::string ours = domains.empty() ? "it has none yet" : fmt::format("it has {}", fmt::join(domains, ", "));
     return Error(Errc::kInvalid, fmt::format("{} is not a domain of this node ({}); add it to mail.domains in the "
-                                             "configuration and restart, or use another",
+                                             "configuration and reload, or use another",
                                              parsed->domain, ours));
   }
   if (!parsed->Detail(recipient_delimiter).empty() || *parsed != parsed->WithoutDetail(recipient_delimiter)) {

@@ -23,7 +23,7 @@ class UserCommands {
     store::MailStore* store;
     auth::Authenticator* authenticator;
     async::WorkerPool* hashing;
-    std::vector<std::string> domains;
+    const std::vector<std::string>* domains;
     char recipient_delimiter;
   };
   explicit UserCommands(Parts parts) : parts_(std::move(parts)) {}

@@ -2,12 +2,15 @@
 
 #include <CLI/CLI.hpp>
 
+#include "app/commands_config.h"
 #include "app/commands_invocation.h"
 #include "app/commands_queue.h"
 #include "app/commands_status.h"
 #include "app/commands_text.h"
 #include "app/commands_user.h"
+#include "app/man_pages.h"
 #include "app/mffs_commands.h"
+#include "app/sendmail.h"
 #include "app/serve.h"
 #include "app/transfer_commands.h"
 #include "app/version.h"
@@ -16,7 +19,8 @@ namespace app {
 namespace {
 
 void AddServe(CLI::App* root, Invocation* invocation) {
-  CLI::App* const serve = root->add_subcommand("serve", "Run a node in the foreground until SIGINT or SIGTERM");
+  CLI::App* const serve =
+      root->add_subcommand("serve", "Run a node in the foreground until SIGINT or SIGTERM; SIGHUP reloads");
   serve->footer("Example:\n  posthorn serve --config /etc/posthorn/posthorn.toml");
   invocation->SetAction(serve, [invocation] { return Serve(invocation->ConfigPath()); });
 }
@@ -41,6 +45,9 @@ void AddVersion(CLI::App* root, Invocation* invocation) {
 }  // namespace
 
 int RunCommandLine(int argc, const char* const* argv, Terminal terminal) {
+  if (argc > 0) {
+    if (const auto exit_code = RunByName(argv[0], {argv + 1, argv + argc}, terminal)) return *exit_code;
+  }
   CLI::App root("Posthorn: a mail system on a file system of its own", "posthorn");
   root.fallthrough();  // Inherited: the common options may stand after the command.
   root.require_subcommand(1);
@@ -53,12 +60,15 @@ int RunCommandLine(int argc, const char* const* argv, Terminal terminal) {
   Invocation invocation(terminal);
   invocation.AddOptions(&root);
   AddServe(&root, &invocation);
+  ConfigSubcommands config(&root, &invocation);
   UserSubcommands users(&root, &invocation);
   QueueSubcommands queue(&root, &invocation);
+  AddSendmail(&root, &invocation);
   AddStatusSubcommand(&root, &invocation);
   TransferSubcommands transfers(&root, &invocation);
   MffsSubcommands mffs(&root, &invocation);
   AddVersion(&root, &invocation);
+  AddManPages(&root, &invocation);
   try {
     root.parse(argc, argv);
   } catch (const CLI::ParseError& error) {

@@ -32,6 +32,8 @@ class Invocation {
   bool is_json() const { return is_json_; }
   // The configuration file: --config, or the default one.
   std::string ConfigPath() const { return config_path_.empty() ? kDefaultConfig : config_path_; }
+  // As --config.
+  void SetConfigPath(std::string path) { config_path_ = std::move(path); }
   const Terminal& terminal() const { return terminal_; }
   std::ostream& out() const { return *terminal_.out; }
 

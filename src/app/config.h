@@ -12,6 +12,7 @@
 
 #include "base/result.h"
 #include "pop3/proto/uidl_format.h"
+#include "routing/problem.h"
 
 namespace app {
 
@@ -21,12 +22,22 @@ struct DevAccount {
   std::string password;
 };
 
+// How a server is spoken to that mail goes to: [[next_hop]].
+struct NextHopConfig {
+  std::string hop;  // As in deliver.routes: "smtp:relay.example.org:587".
+  std::string tls = "opportunistic";
+  std::string ca_file;  // PEM; empty: the system's authorities.
+  std::string username;
+  std::string password;
+};
+
 // Sizes are bytes, durations carry their type. The defaults are those of docs/configuration.md.
 struct NodeConfig {
   bool dev = false;
   std::string hostname;  // Empty: the machine's name.
   std::string data_folder = "/var/lib/posthorn";
-  std::string control_socket;  // Empty: control.sock in data_folder.
+  std::string control_socket;       // Empty: control.sock in data_folder.
+  std::string run_as = "posthorn";  // "user" or "user:group"; for a node that root starts.
   std::string log_level = "info";
 
   std::string volume_path;  // Empty: volume.mffs in data_folder.
@@ -47,6 +58,19 @@ struct NodeConfig {
   std::uint64_t recipients_max = 1000;
   std::uint64_t hops_max = 100;
 
+  std::vector<std::string> domain_aliases;
+  std::vector<std::string> relay_domains;
+  std::vector<std::string> alias_files;
+  std::vector<std::string> virtual_files;
+  std::vector<std::string> relay_recipient_files;
+  std::vector<std::string> trusted_networks;
+
+  bool submission_check_sender = true;
+  bool submission_check_from = false;
+  std::vector<std::string> sender_login_files;
+  std::uint64_t submission_mails_per_hour = 1000;
+  std::uint64_t submission_recipients_per_hour = 5000;
+
   std::vector<std::string> smtp_listen;
   std::vector<std::string> submission_listen;
   std::vector<std::string> pop3_listen;
@@ -64,6 +88,18 @@ struct NodeConfig {
   std::vector<std::string> smtp_normalize_clients;
   std::string smtp_path = "auto";
   std::uint64_t deliver_workers = 8;
+
+  std::vector<std::string> routes;
+  std::vector<NextHopConfig> next_hops;
+  std::uint64_t remote_workers = 500;
+  std::chrono::seconds connect_timeout{30};
+  std::uint64_t mx_port = 25;
+  std::chrono::seconds retry_min{60};
+  std::chrono::seconds retry_max{4 * 3600};
+  std::chrono::seconds queue_lifetime{5 * 24 * 3600};
+  std::chrono::seconds delay_notice_after{4 * 3600};
+  std::vector<std::string> dns_servers;
+  bool dns_from_root = false;
 
   std::string tls_certificate;  // Empty: a self-signed one in data_folder, made when missing.
   std::string tls_key;
@@ -84,20 +120,28 @@ struct ConfigKey {
   using Member = std::variant<bool NodeConfig::*, std::string NodeConfig::*, std::uint64_t NodeConfig::*,
                               std::chrono::seconds NodeConfig::*, std::vector<std::string> NodeConfig::*>;
   enum class Unit : std::uint8_t { kNone, kBytes, kSeconds, kCount };
+  enum class TakesEffect : std::uint8_t { kRestart, kReload };  // kReload: at SIGHUP too (app/reloader.h).
 
   std::string_view name;  // "smtp.listen".
   Member member;
   Unit unit = Unit::kNone;
   std::string_view meaning;
+  TakesEffect takes_effect = TakesEffect::kRestart;
 };
 const std::vector<ConfigKey>& ConfigKeys();
 
+// "list of texts", and the value when nothing is set: "[]".
+std::string KindOf(const ConfigKey& key);
+std::string DefaultOf(const ConfigKey& key);
 // The row of docs/configuration.md: "| `smtp.listen` | list | `[]` | meaning |".
 std::string DescribeKey(const ConfigKey& key);
 
 // Reads and checks a file. Errors: one sentence that names the line or key, and what is allowed.
 base::Result<NodeConfig> LoadConfig(const std::string& path);
 base::Result<NodeConfig> ParseConfig(std::string_view text, std::string_view name);
+
+// All that ParseConfig() finds wrong, not the first thing only: with its line, where it has one.
+std::vector<routing::Problem> CheckConfigText(std::string_view text, std::string_view name);
 
 // A whole number with KiB, MiB, GiB or TiB, or without a unit: "4GiB", "512 MiB", "4096". Errors: kInvalid.
 base::Result<std::uint64_t> ParseBytes(std::string_view text);

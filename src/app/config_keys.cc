@@ -11,6 +11,7 @@ namespace app {
 namespace {
 
 using Unit = ConfigKey::Unit;
+constexpr ConfigKey::TakesEffect kReload = ConfigKey::TakesEffect::kReload;
 
 std::string FormatBytes(std::uint64_t bytes) {
   constexpr std::string_view kUnits[] = {"", "KiB", "MiB", "GiB", "TiB"};
@@ -57,7 +58,10 @@ std::vector<ConfigKey> StorageKeys() {
        "Folder of everything the node writes: volume, index, epochs, certificate, control socket."},
       {"control_socket", &C::control_socket, Unit::kNone,
        "Unix socket (mode 0660) for `posthorn user`, `queue`, `status`. Empty: `control.sock` in `data_folder`."},
-      {"log.level", &C::log_level, Unit::kNone, "`debug`, `info`, `warning` or `error`."},
+      {"run_as", &C::run_as, Unit::kNone,
+       "User, or `user:group`, that a node started by root becomes once its ports and its volume are open. With `dev = "
+       "true` it stays root. Started by anybody else it stays who it is."},
+      {"log.level", &C::log_level, Unit::kNone, "`debug`, `info`, `warning` or `error`.", kReload},
       {"volume.path", &C::volume_path, Unit::kNone,
        "File or raw block device that holds the mail. Empty: `volume.mffs` in `data_folder`. A missing file is made."},
       {"volume.size", &C::volume_bytes, Unit::kBytes,
@@ -84,18 +88,65 @@ std::vector<ConfigKey> StorageKeys() {
 std::vector<ConfigKey> MailKeys() {
   return {
       {"mail.domains", &C::domains, Unit::kNone,
-       "The domains whose mail is delivered here. Mail for others is refused."},
+       "The domains whose mail is delivered here. The first is that of names without one.", kReload},
       {"mail.auto_create_accounts", &C::auto_create_accounts, Unit::kNone,
-       "Domains whose accounts are made at their first mail. Only with `dev = true`."},
+       "Domains whose accounts are made at their first mail. Only with `dev = true`.", kReload},
       {"mail.postmaster", &C::postmaster, Unit::kNone,
        "Account that gets mail to postmaster of every domain. Empty: the account postmaster@DOMAIN."},
       {"mail.recipient_delimiter", &C::recipient_delimiter, Unit::kNone,
        "One character: `user+anything` goes to `user`."},
       {"mail.size_max", &C::message_bytes_max, Unit::kBytes, "Largest mail accepted."},
       {"mail.recipients_max", &C::recipients_max, Unit::kCount,
-       "Recipients of one mail; RFC 5321 asks for at least 100."},
+       "Recipients of one mail, aliases counted with all they lead to; RFC 5321 asks for at least 100.", kReload},
       {"mail.hops_max", &C::hops_max, Unit::kCount,
-       "Received fields a mail may have before it counts as going in circles."},
+       "Received fields a mail may have before it counts as going in circles.", kReload},
+  };
+}
+
+// Where mail for an address goes. docs/configuration.md, "Addresses", has the formats of the files.
+std::vector<ConfigKey> AddressKeys() {
+  return {
+      {"mail.domain_aliases", &C::domain_aliases, Unit::kNone,
+       "Other names of domains: `\"example.net = example.org\"` takes mail for anybody at example.net as if it were "
+       "for "
+       "the same name at example.org.",
+       kReload},
+      {"mail.relay_domains", &C::relay_domains, Unit::kNone,
+       "Domains whose mail is taken from anybody and sent on to another server.", kReload},
+      {"mail.alias_files", &C::alias_files, Unit::kNone,
+       "Files in the format of `/etc/aliases`: aliases of the first domain of `mail.domains`.", kReload},
+      {"mail.virtual_files", &C::virtual_files, Unit::kNone,
+       "Files of addresses, each with where its mail goes: `info@example.org  alice, bob@example.com`, and catch-alls "
+       "of domains: `@example.org  alice`.",
+       kReload},
+      {"mail.relay_recipient_files", &C::relay_recipient_files, Unit::kNone,
+       "Files of the addresses that exist in `mail.relay_domains`, one a line, or `@domain`: others are refused. None: "
+       "all are taken.",
+       kReload},
+      {"mail.trusted_networks", &C::trusted_networks, Unit::kNone,
+       "Networks whose clients may send mail to anywhere without a login (Postfix's mynetworks): "
+       "`\"192.0.2.0/24\"`, `\"::1\"`.",
+       kReload},
+  };
+}
+
+// What our users' mail is held to.
+std::vector<ConfigKey> SubmissionKeys() {
+  return {
+      {"submission.check_sender", &C::submission_check_sender, Unit::kNone,
+       "Clients that have logged in may send as their account, its sub-addresses and aliases, and what "
+       "`submission.sender_login_files` gives them, but as nobody else.",
+       kReload},
+      {"submission.check_from", &C::submission_check_from, Unit::kNone, "The same for the addresses in the From field.",
+       kReload},
+      {"submission.sender_login_files", &C::sender_login_files, Unit::kNone,
+       "Files of addresses, or `@domain`, each with the accounts that may send as them too: "
+       "`news@example.org  alice, bob`.",
+       kReload},
+      {"submission.mails_per_hour", &C::submission_mails_per_hour, Unit::kCount,
+       "Mails that an account may send in an hour. 0: any number.", kReload},
+      {"submission.recipients_per_hour", &C::submission_recipients_per_hour, Unit::kCount,
+       "Recipients, of all its mails together, that an account may send to in an hour. 0: any number.", kReload},
   };
 }
 
@@ -129,19 +180,21 @@ std::vector<ConfigKey> ServiceKeys() {
       {"limits.connections_per_client", &C::connections_per_client_max, Unit::kCount,
        "Connections at once from one IP address."},
       {"smtp.command_timeout", &C::smtp_command_timeout, Unit::kSeconds,
-       "How long a client may be silent between commands."},
-      {"smtp.data_timeout", &C::smtp_data_timeout, Unit::kSeconds, "How long a client may be silent within a mail."},
+       "How long a client may be silent between commands.", kReload},
+      {"smtp.data_timeout", &C::smtp_data_timeout, Unit::kSeconds, "How long a client may be silent within a mail.",
+       kReload},
       {"smtp.bare_line_ends", &C::smtp_line_ends, Unit::kNone,
-       "`refuse` mail with a bare CR or LF (they enable SMTP smuggling), or `normalize` them to CRLF."},
+       "`refuse` mail with a bare CR or LF (they enable SMTP smuggling), or `normalize` them to CRLF.", kReload},
       {"smtp.normalize_clients", &C::smtp_normalize_clients, Unit::kNone,
-       "IP addresses whose bare CR and LF are normalized although others' are refused."},
+       "IP addresses whose bare CR and LF are normalized although others' are refused.", kReload},
       {"smtp.path", &C::smtp_path, Unit::kNone,
        "`auto`: mail whose recipients lie in one partition is delivered directly. `queue`: all mail goes through the "
-       "queue."},
-      {"deliver.workers", &C::deliver_workers, Unit::kCount, "Deliveries from the queue at once."},
+       "queue.",
+       kReload},
+      {"deliver.workers", &C::deliver_workers, Unit::kCount, "Deliveries from the queue to mailboxes at once."},
       {"tls.certificate", &C::tls_certificate, Unit::kNone,
-       "PEM file with the chain. Empty: a self-signed one in `data_folder`, made at the first start."},
-      {"tls.key", &C::tls_key, Unit::kNone, "PEM file with the private key."},
+       "PEM file with the chain. Empty: a self-signed one in `data_folder`, made at the first start.", kReload},
+      {"tls.key", &C::tls_key, Unit::kNone, "PEM file with the private key.", kReload},
       {"auth.plaintext_on_loopback", &C::plaintext_auth_on_loopback, Unit::kNone,
        "Lets clients on a loopback address log in without TLS."},
       {"auth.hashing_threads", &C::hashing_threads, Unit::kCount, "Threads that verify passwords."},
@@ -150,12 +203,46 @@ std::vector<ConfigKey> ServiceKeys() {
   };
 }
 
+// How mail goes to other servers.
+std::vector<ConfigKey> OutgoingKeys() {
+  return {
+      {"deliver.routes", &C::routes, Unit::kNone,
+       "Where mail for others goes that shall not go where the DNS says: a domain, a space and a next hop, as "
+       "`\"example.com smtp:192.0.2.7:25\"`. The domain: `example.com` that one alone, `.example.com` all below it, "
+       "`*` "
+       "all others (a smarthost). The next hop: `smtp:HOST:PORT`, `lmtp:HOST:PORT`, `lmtp:/path/of/socket`, "
+       "`mx:DOMAIN`. HOST is a name, an IPv4 address or an IPv6 address in brackets.",
+       kReload},
+      {"deliver.remote_workers", &C::remote_workers, Unit::kCount,
+       "Deliveries to other servers at once: at most 20 to each of them, fewer to one that is slow or fails."},
+      {"deliver.connect_timeout", &C::connect_timeout, Unit::kSeconds,
+       "How long a connection to another server may take before the next of its addresses is tried."},
+      {"deliver.mx_port", &C::mx_port, Unit::kCount,
+       "Port of the servers that the DNS names. Other than 25 only for tests; with `dev = true` they may be at "
+       "loopback "
+       "addresses too."},
+      {"queue.retry_min", &C::retry_min, Unit::kSeconds,
+       "How long mail waits after its first attempt that failed; after each one twice as long, and a fifth more or "
+       "less."},
+      {"queue.retry_max", &C::retry_max, Unit::kSeconds, "How long mail waits between two attempts at most."},
+      {"queue.lifetime", &C::queue_lifetime, Unit::kSeconds,
+       "How long mail is tried before it goes back to its sender; RFC 5321 asks for four or five days."},
+      {"queue.delay_notice_after", &C::delay_notice_after, Unit::kSeconds,
+       "When a sender who logged in, or asked for it, is told once that the mail still waits."},
+      {"dns.servers", &C::dns_servers, Unit::kNone,
+       "DNS servers to ask: `\"192.0.2.53\"`, `\"127.0.0.1@5353\"`. Empty: those of /etc/resolv.conf."},
+      {"dns.from_root", &C::dns_from_root, Unit::kNone,
+       "Asks no such server, but the root's and those they name, and checks DNSSEC signatures."},
+  };
+}
+
 }  // namespace
 
 const std::vector<ConfigKey>& ConfigKeys() {
   static const std::vector<ConfigKey> keys = [] {
     std::vector<ConfigKey> all;
-    for (auto part : {StorageKeys(), MailKeys(), ListenKeys(), ServiceKeys()}) {
+    for (auto part :
+         {StorageKeys(), MailKeys(), AddressKeys(), ListenKeys(), SubmissionKeys(), ServiceKeys(), OutgoingKeys()}) {
       std::ranges::move(part, std::back_inserter(all));
     }
     return all;
@@ -163,9 +250,16 @@ const std::vector<ConfigKey>& ConfigKeys() {
   return keys;
 }
 
+std::string KindOf(const ConfigKey& key) {
+  return std::visit(KindText{key.unit}, key.member);
+}
+
+std::string DefaultOf(const ConfigKey& key) {
+  return std::visit(DefaultText{NodeConfig{}, key.unit}, key.member);
+}
+
 std::string DescribeKey(const ConfigKey& key) {
-  return fmt::format("| `{}` | {} | `{}` | {} |", key.name, std::visit(KindText{key.unit}, key.member),
-                     std::visit(DefaultText{NodeConfig{}, key.unit}, key.member), key.meaning);
+  return fmt::format("| `{}` | {} | `{}` | {} |", key.name, KindOf(key), DefaultOf(key), key.meaning);
 }
 
 }  // namespace app

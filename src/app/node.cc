@@ -4,7 +4,9 @@
 #include <utility>
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 #include <malloc.h>
+#include <sys/stat.h>
 
 #include "app/node_parts.h"
 #include "app/services.h"
@@ -29,6 +31,8 @@ struct StartTimes {
 void LogStart(const Node::Parts& parts, const StartTimes& times);
 
 // The steps of Start(), in order. Each takes the parts that the ones before it made.
+base::Result<> MakeDataFolder(const std::string& path);
+base::Result<> OpenWhatRootMay(Node::Parts* parts);
 async::Task<base::Result<>> OpenVolume(Node::Parts* parts);
 async::Task<base::Result<>> RecoverState(Node::Parts* parts, StartTimes* times);
 async::Task<base::Result<>> MakeDevAccounts(Node::Parts* parts);
@@ -43,12 +47,10 @@ Node::~Node() = default;
 
 async::Task<base::Result<std::unique_ptr<Node>>> Node::Start(NodeConfig config, NodeWorld world) {
   auto parts = std::make_unique<Parts>(std::move(config), std::move(world));
-  std::error_code error;
-  std::filesystem::create_directories(parts->config.data_folder, error);
-  if (error) co_return base::ErrnoError("make the folder " + parts->config.data_folder, error.value());
   StartTimes times;
   replog::Stopwatch watch;
-  auto started = co_await OpenVolume(parts.get());
+  base::Result<> started = OpenWhatRootMay(parts.get());
+  if (started) started = co_await OpenVolume(parts.get());
   times.volume = watch.Lap();
   if (started) started = co_await RecoverState(parts.get(), &times);
   watch.Lap();
@@ -66,6 +68,18 @@ async::Task<base::Result<std::unique_ptr<Node>>> Node::Start(NodeConfig config, 
   co_return std::unique_ptr<Node>(new Node(std::move(parts)));
 }
 
+async::Task<base::Result<>> Node::Reload(NodeConfig next) {
+  ConfigChanges changes = CompareConfigs(parts_->config, next);
+  CO_RETURN_IF_ERROR(co_await parts_->reloader.Run(changes.effective));
+  parts_->config = std::move(changes.effective);
+  base::LogInfo("reloaded", {{"changed", fmt::format("{}", fmt::join(changes.applied, ","))}});
+  for (const std::string_view key : changes.need_restart) {
+    base::LogWarning("reload_needs_restart",
+                     {{"key", key}, {"do", "restart the node; until then the old value holds"}});
+  }
+  co_return base::Result<>();
+}
+
 async::Task<base::Result<>> Node::Stop() {
   return StopParts(parts_.get());
 }
@@ -80,11 +94,32 @@ std::string Node::Welcome() const {
 
 namespace {
 
+// A folder that is made lets the group in, to the control socket; the files in it are the node's alone (umask).
+base::Result<> MakeDataFolder(const std::string& path) {
+  std::error_code error;
+  const bool is_new = std::filesystem::create_directories(path, error);
+  if (error) return base::ErrnoError("make the folder " + path, error.value());
+  if (is_new && ::chmod(path.c_str(), 0750) != 0) return base::ErrnoError("set the mode of " + path, errno);
+  return {};
+}
+
+// What may need root's rights, and then their end: what comes later belongs to the user that the node runs as.
+base::Result<> OpenWhatRootMay(Node::Parts* parts) {
+  RETURN_IF_ERROR(MakeDataFolder(parts->config.data_folder));
+  parts->listeners = std::make_unique<Listeners>(parts->executor(), parts->world.clock, parts->config);
+  RETURN_IF_ERROR(parts->listeners->Bind(parts->config));
+  if (parts->world.device == nullptr) {
+    ASSIGN_OR_RETURN(parts->volume_file, OpenVolumeFile(parts->executor(), parts->config));
+  }
+  // Before the first read or write: the kernel keeps the threads that it makes for io_uring, with the rights of then.
+  if (parts->world.on_opened) RETURN_IF_ERROR(parts->world.on_opened(parts->volume_file.path));
+  return {};
+}
+
 async::Task<base::Result<>> OpenVolume(Node::Parts* parts) {
   const bool has_file = parts->world.device == nullptr;
   mffs::VolumeOptions options = parts->world.volume_options;
   if (has_file) {
-    ASSIGN_OR_CO_RETURN(parts->volume_file, OpenVolumeFile(parts->executor(), parts->config));
     CO_RETURN_IF_ERROR(co_await FormatIfNew(&parts->volume_file, &parts->config));
     parts->world.device = std::move(parts->volume_file.device);
     options = WithClaims(&parts->volume_file, std::move(options));
@@ -132,6 +167,16 @@ void LogStart(const Node::Parts& parts, const StartTimes& times) {
                           {"entries_replayed", parts.log->Status().replayed_entries}});
 }
 
+queue::MailQueueOptions QueueOptions(const NodeConfig& config) {
+  queue::MailQueueOptions options;
+  options.retry = {
+      .delay_min = config.retry_min, .delay_max = config.retry_max, .give_up_after = config.queue_lifetime};
+  options.lane_of = [](const std::string& destination) {
+    return deliver::IsRemoteDestination(destination) ? queue::Lane::kRemote : queue::Lane::kLocal;
+  };
+  return options;
+}
+
 async::Task<base::Result<>> RecoverState(Node::Parts* parts, StartTimes* times) {
   replog::Stopwatch watch;
   const NodeConfig& config = parts->config;
@@ -149,10 +194,11 @@ async::Task<base::Result<>> RecoverState(Node::Parts* parts, StartTimes* times) 
   store_options.index_memory_bytes = config.index_bytes;
   ASSIGN_OR_CO_RETURN(parts->store, store::MailStore::Open(parts->executor(), parts->log.get(), parts->world.clock,
                                                            std::move(store_options)));
-  // All destinations are mailboxes here: the domain groups recipients that the local courier delivers together.
-  const auto router = [](const std::string& recipient) { return recipient.substr(recipient.rfind('@') + 1); };
-  parts->queue = std::make_unique<queue::MailQueue>(parts->executor(), parts->log.get(), parts->world.clock, router,
-                                                    queue::MailQueueOptions{});
+  ASSIGN_OR_CO_RETURN(parts->next_hops, ReadRoutes(config));
+  parts->queue = std::make_unique<queue::MailQueue>(
+      parts->executor(), parts->log.get(), parts->world.clock,
+      [table = &parts->next_hops](const std::string& recipient) { return table->DestinationOf(recipient); },
+      QueueOptions(config));
   times->index = watch.Lap();
   CO_RETURN_IF_ERROR(co_await parts->log->Recover(parts->store.get(), parts->queue.get()));
   times->log = watch.Lap();
@@ -168,13 +214,21 @@ async::Task<base::Result<>> RecoverState(Node::Parts* parts, StartTimes* times) 
   co_return base::Result<>();
 }
 
-base::Result<> LoadTls(Node::Parts* parts) {
-  const NodeConfig& config = parts->config;
+base::Result<std::unique_ptr<net::TlsContext>> ReadCertificate(const NodeConfig& config) {
   net::TlsFiles files{config.tls_certificate, config.tls_key};
   if (files.certificate.empty()) {
     ASSIGN_OR_RETURN(files, net::EnsureSelfSigned(config.data_folder, config.HostName()));
   }
-  ASSIGN_OR_RETURN(parts->tls, net::TlsContext::Load(files));
+  return net::TlsContext::Load(files);
+}
+
+base::Result<> LoadTls(Node::Parts* parts) {
+  ASSIGN_OR_RETURN(parts->tls, ReadCertificate(parts->config));
+  parts->reloader.Add("certificate", [parts](const NodeConfig& effective) -> base::Result<Reloader::Apply> {
+    ASSIGN_OR_RETURN(std::unique_ptr<net::TlsContext> read, ReadCertificate(effective));
+    // Shared by the copies of the function that takes it over.
+    return [parts, next = std::shared_ptr<net::TlsContext>(std::move(read))] { parts->tls->Adopt(next.get()); };
+  });
   return {};
 }
 
@@ -202,6 +256,7 @@ async::Task<base::Result<>> StopParts(Node::Parts* parts) {
   if (parts->control) co_await parts->control->Stop();
   if (parts->commands) co_await parts->commands->Stop();
   if (parts->dispatcher) co_await parts->dispatcher->Stop();
+  if (parts->outgoing) co_await parts->outgoing->Stop();
   if (parts->log_runs) co_await parts->store->Stop();
   if (parts->log_runs) co_await parts->log->Stop();
   base::Result<> closed;

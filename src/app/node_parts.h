@@ -12,6 +12,8 @@
 #include "admin/queue_pages.h"
 #include "app/listeners.h"
 #include "app/node.h"
+#include "app/outgoing.h"
+#include "app/reloader.h"
 #include "app/start_progress.h"
 #include "app/store_directory.h"
 #include "app/volume_file.h"
@@ -41,26 +43,31 @@ struct Node::Parts {
 
   NodeConfig config;
   NodeWorld world;
-  StartProgress progress{world.clock};
+  StartProgress progress{world.clock, world.on_progress};
   base::MetricsRegistry metrics;
   base::Random random{base::SecureRandom64()};
 
   async::WorkerPool file_worker{{.name = "files"}};
+  Reloader reloader{&file_worker};
   OpenedVolumeFile volume_file;
   std::unique_ptr<mffs::Volume> volume;
   std::unique_ptr<mffs::BufferPool> buffers;
   std::unique_ptr<replog::LocalCoordinator> coordinator;
   std::unique_ptr<replog::Log> log;
   std::unique_ptr<store::MailStore> store;
+  deliver::NextHopTable next_hops;
   std::unique_ptr<queue::MailQueue> queue;
   std::unique_ptr<StoreDirectory> directory;
   std::unique_ptr<auth::Authenticator> authenticator;
   std::unique_ptr<net::TlsContext> tls;
 
+  std::unique_ptr<deliver::Notices> notices;
   std::unique_ptr<deliver::LocalCourier> courier;
   std::unique_ptr<deliver::Dispatcher> dispatcher;
+  std::unique_ptr<Outgoing> outgoing;
   smtp::Settings smtp_settings;
   smtp::Settings submission_settings;
+  smtp::SubmissionLimit submission_limit;
   smtp::Services smtp_services;
   pop3::server::MaildropLocks maildrop_locks;
   pop3::server::Settings pop3_settings;

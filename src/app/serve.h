@@ -1,4 +1,4 @@
-// `posthorn serve`: runs a node in the foreground until SIGINT or SIGTERM.
+// `posthorn serve`: runs a node in the foreground until SIGINT or SIGTERM; SIGHUP reloads.
 #pragma once
 
 #include <string>

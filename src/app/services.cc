@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include "admin/node_metrics.h"
+#include "app/address_sources.h"
 #include "app/version.h"
 #include "imap/server/session.h"
 #include "pop3/server/session.h"
@@ -14,10 +15,7 @@ namespace {
 smtp::Settings SmtpSettings(const NodeConfig& config) {
   smtp::Settings settings;
   settings.hostname = config.HostName();
-  settings.domains.insert(config.domains.begin(), config.domains.end());
   settings.auto_create_domains.insert(config.auto_create_accounts.begin(), config.auto_create_accounts.end());
-  settings.postmaster = config.postmaster;
-  settings.recipient_delimiter = config.recipient_delimiter.front();
   settings.message_bytes_max = config.message_bytes_max;
   settings.recipients_max = static_cast<std::uint32_t>(config.recipients_max);
   settings.hops_max = static_cast<std::uint32_t>(config.hops_max);
@@ -27,7 +25,17 @@ smtp::Settings SmtpSettings(const NodeConfig& config) {
   settings.normalize_clients.insert(config.smtp_normalize_clients.begin(), config.smtp_normalize_clients.end());
   settings.plaintext_auth_on_loopback = config.plaintext_auth_on_loopback;
   settings.path = config.smtp_path == "queue" ? smtp::Path::kQueue : smtp::Path::kAuto;
+  settings.check_sender = config.submission_check_sender;
+  settings.check_from = config.submission_check_from;
+  settings.submission_rates = {.mails_per_hour = config.submission_mails_per_hour,
+                               .recipients_per_hour = config.submission_recipients_per_hour};
   return settings;
+}
+
+// Who is told of mail that failed and has no sender.
+std::string PostmasterOf(const NodeConfig& config) {
+  if (!config.postmaster.empty()) return config.postmaster;
+  return "postmaster@" + (config.domains.empty() ? config.HostName() : config.domains.front());
 }
 
 base::Counter* RefusalCounter(base::MetricsRegistry& registry, std::string_view protocol, std::string_view reason) {
@@ -63,15 +71,29 @@ async::Task<void> RunSmtp(std::unique_ptr<net::Connection> connection, const smt
   co_await session.Run();
 }
 
-base::Result<> OpenSmtp(Node::Parts* parts) {
-  parts->smtp_settings = SmtpSettings(parts->config);
+void SetSmtpSettings(Node::Parts* parts, const NodeConfig& config) {
+  parts->smtp_settings = SmtpSettings(config);
   parts->submission_settings = parts->smtp_settings;
   parts->submission_settings.submission = true;
-  parts->smtp_services = {.store = parts->store.get(),
+}
+
+base::Result<> OpenSmtp(Node::Parts* parts) {
+  SetSmtpSettings(parts, parts->config);
+  parts->reloader.Add("smtp", [parts](const NodeConfig& effective) -> base::Result<Reloader::Apply> {
+    return [parts, effective] { SetSmtpSettings(parts, effective); };
+  });
+  parts->reloader.Add("addresses", [parts](const NodeConfig& effective) -> base::Result<Reloader::Apply> {
+    ASSIGN_OR_RETURN(auto addresses, LoadAddresses(effective));
+    return [parts, addresses] { parts->smtp_services.addresses = addresses; };
+  });
+  ASSIGN_OR_RETURN(auto addresses, LoadAddresses(parts->config));
+  parts->smtp_services = {.addresses = std::move(addresses),
+                          .store = parts->store.get(),
                           .queue = parts->queue.get(),
                           .log = parts->log.get(),
                           .judge = parts->world.judge.get(),
                           .authenticator = parts->authenticator.get(),
+                          .submission_limit = &parts->submission_limit,
                           .tls = parts->tls.get(),
                           .clock = parts->world.clock,
                           .random = &parts->random,
@@ -229,7 +251,7 @@ base::Result<> OpenAdmin(Node::Parts* parts) {
                                           .clock = parts->world.clock,
                                           .version = std::string(Build().version),
                                           .hostname = parts->config.HostName(),
-                                          .domains = parts->config.domains,
+                                          .domains = &parts->config.domains,
                                           .uidl_format = parts->pop3_settings.uidl_format,
                                           .message_bytes_max = parts->config.message_bytes_max,
                                           .recipient_delimiter = parts->config.recipient_delimiter.front(),
@@ -237,6 +259,26 @@ base::Result<> OpenAdmin(Node::Parts* parts) {
   ASSIGN_OR_RETURN(admin::ControlSocket socket, admin::ControlSocket::Open(parts->config.ControlSocketPath()));
   parts->control = std::make_unique<admin::ControlServer>(parts->executor(), std::move(socket),
                                                           parts->commands->table(), admin::ControlServerOptions{});
+  return {};
+}
+
+base::Result<> MakeOutgoing(Node::Parts* parts) {
+  const NodeConfig& config = parts->config;
+  parts->notices =
+      std::make_unique<deliver::Notices>(parts->queue.get(), parts->world.clock,
+                                         deliver::NoticesOptions{.hostname = config.HostName(),
+                                                                 .postmaster = PostmasterOf(config),
+                                                                 .delay_notice_after = config.delay_notice_after});
+  ASSIGN_OR_RETURN(parts->outgoing, Outgoing::Make(config, {.executor = parts->executor(),
+                                                            .clock = parts->world.clock,
+                                                            .queue = parts->queue.get(),
+                                                            .notices = parts->notices.get(),
+                                                            .table = &parts->next_hops,
+                                                            .resolver = std::move(parts->world.resolver)}));
+  parts->reloader.Add("routes", [parts](const NodeConfig& effective) -> base::Result<Reloader::Apply> {
+    ASSIGN_OR_RETURN(deliver::NextHopTable table, ReadRoutes(effective));
+    return [parts, table = std::move(table)] { parts->outgoing->TakeRoutes(table); };
+  });
   return {};
 }
 
@@ -250,10 +292,10 @@ std::string_view AddressOf(const Node::Parts& parts, std::string_view protocol, 
 }  // namespace
 
 base::Result<> OpenServices(Node::Parts* parts) {
-  parts->listeners = std::make_unique<Listeners>(parts->executor(), parts->world.clock, parts->config);
   RETURN_IF_ERROR(OpenSmtp(parts));
   RETURN_IF_ERROR(OpenPop3(parts));
   RETURN_IF_ERROR(OpenImap(parts));
+  RETURN_IF_ERROR(MakeOutgoing(parts));
   return OpenAdmin(parts);
 }
 
@@ -263,9 +305,10 @@ void StartServices(Node::Parts* parts) {
       deliver::LocalCourierOptions{.recipient_delimiter = parts->config.recipient_delimiter.front(),
                                    .postmaster = parts->config.postmaster});
   parts->dispatcher = std::make_unique<deliver::Dispatcher>(
-      parts->executor(), parts->queue.get(), parts->courier.get(),
+      parts->executor(), parts->queue.get(), parts->courier.get(), parts->notices.get(),
       deliver::DispatcherOptions{.workers = static_cast<std::uint32_t>(parts->config.deliver_workers)});
   parts->dispatcher->Start();
+  parts->outgoing->Start();
   parts->control->Start();
   parts->listeners->Start();
 }

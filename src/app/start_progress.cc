@@ -1,5 +1,7 @@
 #include "app/start_progress.h"
 
+#include <fmt/format.h>
+
 #include "base/log.h"
 
 namespace app {
@@ -9,6 +11,7 @@ void StartProgress::Tell(const mffs::Progress& progress) {
   if (now - told_ < kInterval) return;
   told_ = now;
   base::LogInfo("recovering", {{"what", progress.what}, {"done", progress.done}, {"total", progress.total}});
+  if (tell_) tell_(fmt::format("Recovering: {}, {} of {}", progress.what, progress.done, progress.total));
 }
 
 }  // namespace app

@@ -1,7 +1,10 @@
-// StartProgress: tells the log how far a start has come that takes long.
+// StartProgress: tells the log, and whoever else wants to know, how far a start has come that takes long.
 #pragma once
 
 #include <chrono>
+#include <functional>
+#include <string>
+#include <utility>
 
 #include "base/clock.h"
 #include "mffs/types.h"
@@ -13,7 +16,9 @@ class StartProgress {
  public:
   static constexpr std::chrono::seconds kInterval{5};
 
-  explicit StartProgress(const base::Clock* clock) : clock_(clock), told_(clock->SteadyNow()) {}
+  // `tell`, which may be null, gets the same as one sentence.
+  explicit StartProgress(const base::Clock* clock, std::function<void(const std::string&)> tell = nullptr)
+      : clock_(clock), told_(clock->SteadyNow()), tell_(std::move(tell)) {}
 
   // Logs one line `recovering`, unless the last was less than the interval ago.
   void Tell(const mffs::Progress& progress);
@@ -21,6 +26,7 @@ class StartProgress {
  private:
   const base::Clock* clock_;
   base::SteadyTime told_;
+  std::function<void(const std::string&)> tell_;
 };
 
 }  // namespace app

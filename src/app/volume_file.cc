@@ -3,6 +3,7 @@
 #include <filesystem>
 
 #include <fmt/format.h>
+#include <sys/stat.h>
 
 #include "base/log.h"
 #include "mffs/open_device.h"
@@ -30,6 +31,17 @@ base::Result<bool> MakeFile(const std::string& path, const NodeConfig& config) {
   if (std::filesystem::file_size(path, missing) > bytes && !missing) std::filesystem::resize_file(path, bytes, missing);
   base::LogInfo("volume_make", {{"path", path}, {"bytes", bytes}, {"zero_fill", config.volume_zero_fill}});
   return mffs::PreallocateFile(path, bytes, {.use_write_zeroes = config.volume_zero_fill != "write"});
+}
+
+// Everybody's mail is in it. Mended and not refused: a copy that was put back with the rights of a backup is the usual
+// cause, and a node that does not start is no better protected.
+void KeepToOwner(const std::string& path) {
+  struct stat file{};
+  if (::stat(path.c_str(), &file) != 0 || !S_ISREG(file.st_mode) || (file.st_mode & 077) == 0) return;
+  const bool mended = ::chmod(path.c_str(), 0600) == 0;
+  base::LogWarning("volume_rights", {{"path", path},
+                                     {"was", fmt::format("{:04o}", file.st_mode & 07777)},
+                                     {"now", mended ? "0600" : "unchanged: set it to 0600, it is everybody's mail"}});
 }
 
 // Only for a file that has no name yet.
@@ -60,6 +72,7 @@ base::Result<OpenedVolumeFile> OpenVolumeFile(async::Executor executor, const No
     return std::move(device).error();
   }
   opened.device = *std::move(device);
+  KeepToOwner(opened.path);
   return opened;
 }
 

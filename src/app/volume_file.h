@@ -23,7 +23,8 @@ struct OpenedVolumeFile {
 
 // Blocks: for start-up. A missing file is allocated at volume.size under its name with ".unfinished" added, and deleted
 // again when it cannot be opened; one that a start left behind, cut off before it had formatted it, is taken up. An
-// existing file is used as it is. Errors: one sentence each.
+// existing file is used as it is, but others than its owner lose their rights to it (0600), with a warning. Errors: one
+// sentence each.
 base::Result<OpenedVolumeFile> OpenVolumeFile(async::Executor executor, const NodeConfig& config);
 
 // Formats the volume if its file is new, and gives the file its name. A new file that cannot be formatted is deleted:

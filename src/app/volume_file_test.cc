@@ -63,6 +63,17 @@ class VolumeFileTest : public testing::Test {
   std::unique_ptr<mffs::Volume> volume_;
 };
 
+TEST_F(VolumeFileTest, OthersLoseTheirRightsToAFileThatTheyCouldRead) {
+  Open();
+  Close();
+  namespace fs = std::filesystem;
+  EXPECT_EQ(fs::status(config_.volume_path).permissions(), fs::perms::owner_read | fs::perms::owner_write);
+  fs::permissions(config_.volume_path, fs::perms::owner_all | fs::perms::group_read | fs::perms::others_read);
+  Open();
+  EXPECT_EQ(fs::status(config_.volume_path).permissions(), fs::perms::owner_read | fs::perms::owner_write);
+  Close();
+}
+
 TEST_F(VolumeFileTest, AMissingFileIsMadeAndFormattedOnce) {
   Open();
   EXPECT_TRUE(file_.is_new);
@@ -156,18 +167,21 @@ TEST_F(VolumeFileTest, TheZeroerWorksOnlyWhereSpaceWasNeverUsed) {
   ASSERT_EQ(file_.zeroer == nullptr, !file_.may_need_zeroing);
   if (!file_.may_need_zeroing) GTEST_SKIP() << "this file system writes zeroes at once";
   EXPECT_EQ(file_.zeroer->progress().offered_bytes, 18 * kMiB);
-  // Takes every segment once.
   NoOwner owner;
-  volume_->Start(&owner);
   const std::string body(500'000, 'x');
-  for (int i = 0; i < 60; ++i) {
-    const auto location = async::RunTask(context_, volume_->AppendCopy(mffs::Stream::kTransit, {.type = 1}, "", body));
-    ASSERT_TRUE(location) << location.error().message();
-    volume_->Release(*location);
+  // How soon every segment was taken once depends on when the background work frees others.
+  for (int round = 0; round < 20 && !volume_->UnusedSpace().empty(); ++round) {
+    volume_->Start(&owner);
+    for (int i = 0; i < 60; ++i) {
+      const auto location =
+          async::RunTask(context_, volume_->AppendCopy(mffs::Stream::kTransit, {.type = 1}, "", body));
+      ASSERT_TRUE(location) << location.error().message();
+      volume_->Release(*location);
+    }
+    EXPECT_TRUE(async::RunTask(context_, volume_->Checkpoint()));
+    Close();
+    Open();
   }
-  EXPECT_TRUE(async::RunTask(context_, volume_->Checkpoint()));
-  Close();
-  Open();
   EXPECT_THAT(volume_->UnusedSpace(), testing::IsEmpty());
   EXPECT_EQ(file_.zeroer, nullptr);
   Close();

@@ -56,7 +56,9 @@ class DeliveryTest : public ::testing::Test {
   ~DeliveryTest() override { Stop(); }
 
   void Start(Courier* courier, DispatcherOptions options = {}) {
-    dispatcher_.emplace(bed_.node().executor(), bed_.queue(), courier, options);
+    // Its postmaster has no account: notices that fail end held.
+    notices_.emplace(bed_.queue(), &bed_.node().clock(), NoticesOptions{.postmaster = "postmaster@example.test"});
+    dispatcher_.emplace(bed_.node().executor(), bed_.queue(), courier, &*notices_, options);
     dispatcher_->Start();
   }
   void Stop() {
@@ -85,6 +87,7 @@ class DeliveryTest : public ::testing::Test {
   TestBed bed_;
   ScriptedCourier scripted_{bed_.node().executor()};
   LocalCourier local_{bed_.queue(), &bed_.node().store(), &bed_.node().clock(), {}};
+  std::optional<Notices> notices_;
   std::optional<Dispatcher> dispatcher_;
 };
 

@@ -39,8 +39,9 @@ std::vector<queue::RecipientOutcome> GiveUp(const queue::Claim& claim) {
 
 }  // namespace
 
-Dispatcher::Dispatcher(async::Executor executor, queue::MailQueue* queue, Courier* courier, DispatcherOptions options)
-    : queue_(queue), courier_(courier), options_(options), workers_(executor, "deliver") {}
+Dispatcher::Dispatcher(async::Executor executor, queue::MailQueue* queue, Courier* courier, Notices* notices,
+                       DispatcherOptions options)
+    : queue_(queue), courier_(courier), notices_(notices), options_(options), workers_(executor, "deliver") {}
 
 void Dispatcher::Start() {
   for (std::uint32_t i = 0; i < options_.workers; ++i) workers_.Spawn(Work());
@@ -79,7 +80,7 @@ async::Task<base::Result<>> Dispatcher::Serve(queue::Claim claim) {
   base::Result<> recorded;
   if (!outcomes.empty()) {
     const std::string id = held.claim().id.ToString();
-    recorded = co_await queue_->Record(held.Take(), std::move(outcomes));
+    recorded = co_await notices_->Record(held.Take(), std::move(outcomes));
     if (!recorded) base::LogError("outcome_not_recorded", {{"queue_id", id}, {"reason", recorded.error().message()}});
   }
   co_await asio::this_coro::reset_cancellation_state(asio::enable_terminal_cancellation());

@@ -7,6 +7,7 @@
 #include "async/asio.h"
 #include "async/task_group.h"
 #include "deliver/courier.h"
+#include "deliver/notices.h"
 #include "queue/mail_queue.h"
 
 namespace deliver {
@@ -22,12 +23,14 @@ struct DispatcherOptions {
 // Each lane has a dispatcher of its own with its own courier, so that next hops that hang never take the workers of
 // mailboxes. A claim that is hopeless is recorded without troubling the courier.
 //
-// Thread: the queue's shard. Borrows queue and courier. Start() once, then await Stop() before destruction.
+// Thread: the queue's shard. Borrows queue, courier and notices. Start() once, then await Stop() before
+// destruction.
 // Of a claim that is under way at Stop() what became of its recipients so far is recorded; the others stay due as they
 // were, and delivery ids keep the mailboxes from getting the mail twice.
 class Dispatcher {
  public:
-  Dispatcher(async::Executor executor, queue::MailQueue* queue, Courier* courier, DispatcherOptions options);
+  Dispatcher(async::Executor executor, queue::MailQueue* queue, Courier* courier, Notices* notices,
+             DispatcherOptions options);
 
   void Start();
   async::Task<void> Stop() { return workers_.Stop(); }
@@ -39,6 +42,7 @@ class Dispatcher {
 
   queue::MailQueue* queue_;
   Courier* courier_;
+  Notices* notices_;
   DispatcherOptions options_;
   async::TaskGroup workers_;
 };

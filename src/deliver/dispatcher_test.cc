@@ -94,7 +94,8 @@ class DispatcherTest : public ::testing::Test {
   base::SimClock clock_;
   queue::QueueRig rig_{&clock_, std::nullopt, {.retry = {.jitter_percent = 0}, .destinations = {.claims_max = 2}}};
   FakeCourier courier_{rig_.context.get_executor()};
-  Dispatcher dispatcher_{rig_.context.get_executor(), rig_.queue.get(), &courier_, {.workers = 4}};
+  Notices notices_{rig_.queue.get(), &clock_, {}};
+  Dispatcher dispatcher_{rig_.context.get_executor(), rig_.queue.get(), &courier_, &notices_, {.workers = 4}};
 };
 
 TEST_F(DispatcherTest, DeliversWhatIsQueuedBeforeAndAfterItsStart) {
@@ -108,10 +109,11 @@ TEST_F(DispatcherTest, DeliversWhatIsQueuedBeforeAndAfterItsStart) {
 TEST_F(DispatcherTest, EachRecipientGetsItsOwnEnd) {
   const queue::QueueId id = Add({"ok@a.test", "no@a.test", "later@a.test"});
   dispatcher_.Start();
-  RunUntil([this] { return Status().recipients_held == 1; });
+  // The sender is told of the one that failed.
+  RunUntil([this] { return courier_.attempts["sender@example.test"] == 1; });
   const auto mail = *rig_.queue->Show(id);
   EXPECT_EQ(mail.recipients[0].state, queue::RecipientState::kDelivered);
-  EXPECT_EQ(mail.recipients[1].state, queue::RecipientState::kHeld);
+  EXPECT_EQ(mail.recipients[1].state, queue::RecipientState::kBounced);
   EXPECT_EQ(mail.recipients[1].last_answer, "550 no");
   EXPECT_EQ(mail.recipients[2].state, queue::RecipientState::kWaiting);
   EXPECT_EQ(mail.recipients[2].next_attempt, clock_.WallNow() + std::chrono::seconds(60));
@@ -146,7 +148,7 @@ TEST_F(DispatcherTest, WhatHappenedBeforeStopIsRecordedAndTheRestStaysDue) {
   Run(dispatcher_.Stop());
   const auto mail = *rig_.queue->Show(id);
   EXPECT_EQ(mail.recipients[0].state, queue::RecipientState::kDelivered);
-  EXPECT_EQ(mail.recipients[1].state, queue::RecipientState::kHeld);
+  EXPECT_EQ(mail.recipients[1].state, queue::RecipientState::kBounced);
   EXPECT_EQ(mail.recipients[2].state, queue::RecipientState::kWaiting);
   EXPECT_EQ(mail.recipients[2].attempts, 0u);
   EXPECT_LE(mail.recipients[2].next_attempt, clock_.WallNow());

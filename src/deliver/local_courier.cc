@@ -4,7 +4,7 @@
 #include <optional>
 #include <utility>
 
-#include "base/log.h"
+#include "deliver/delivery_log.h"
 #include "mail/trace.h"
 
 namespace deliver {
@@ -30,7 +30,12 @@ async::Task<void> LocalCourier::Deliver(queue::Claim claim, std::vector<queue::R
     Stop stop{recipient, AccountOf(claim.envelope.recipients[recipient].address)};
     stops_of[store_->PartitionOf(stop.account)].push_back(std::move(stop));
   }
+  const std::size_t before = outcomes->size();
   for (auto& [partition, stops] : stops_of) co_await DeliverToPartition(&claim, std::move(stops), outcomes);
+  for (std::size_t i = before; i < outcomes->size(); ++i) {
+    const queue::RecipientOutcome& outcome = (*outcomes)[i];
+    LogDelivery(claim, outcome, "local", clock_->WallNow());
+  }
 }
 
 async::Task<void> LocalCourier::DeliverToPartition(const queue::Claim* claim, Stops stops,
@@ -86,12 +91,6 @@ async::Task<base::Result<>> LocalCourier::DeliverTogether(const queue::Claim* cl
   if (news.has_value()) delivery.settled.push_back(*news);
   CO_RETURN_IF_ERROR(co_await store_->Deliver(std::move(delivery)));
   if (news.has_value()) settled_.Told(partition, *news);
-  for (const Stop& stop : stops) {
-    base::LogInfo("mail_delivered", {{"id", claim->envelope.id},
-                                     {"queue_id", claim->id.ToString()},
-                                     {"to", claim->envelope.recipients[stop.recipient].address},
-                                     {"attempts", claim->attempts + 1}});
-  }
   co_return base::Result<>();
 }
 

@@ -52,6 +52,10 @@ bool IsValidUtf8(std::string_view text) {
   return true;
 }
 
+bool IsKnownCharset(std::string_view charset) {
+  return IsUtf8Name(charset) || OpenConverter(charset) != nullptr;
+}
+
 std::string ToUtf8(std::string_view bytes, std::string_view charset) {
   if (!IsUtf8Name(charset)) {
     if (const Converter converter = OpenConverter(charset)) {

@@ -10,6 +10,9 @@ namespace mail {
 // RFC 3629: no overlong forms, no surrogates, nothing past U+10FFFF.
 bool IsValidUtf8(std::string_view text);
 
+// Whether ToUtf8 knows how to read this charset (a MIME name, any case), other than by guessing.
+bool IsKnownCharset(std::string_view charset);
+
 // Converts `bytes` from `charset` (a MIME name, any case; empty = unknown). What cannot be converted becomes U+FFFD.
 // An unknown charset, and us-ascii with 8-bit bytes, is read as UTF-8 when it is valid UTF-8, else as Latin-1.
 // The result is always valid UTF-8.

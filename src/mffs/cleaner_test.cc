@@ -132,10 +132,10 @@ TEST_F(Cleaning, ARecordReleasedWhileItIsCopiedIsGoneAtBothPlaces) {
 
 // What is left of the older one has shown that it lasts. The younger one, though emptier, is still losing mail.
 TEST(CleaningOrder, OfTwoNearlyEmptySegmentsTheOlderOneGoesFirst) {
+  MovingOwner owner;  // Outlives the volume.
   TestMachine machine{SimImage(66 * kMiB)};
   ASSERT_TRUE(machine.Format());
   ASSERT_TRUE(machine.Open());
-  MovingOwner owner;
   machine.volume->Start(&owner);
   machine.started = true;
   std::vector<Location> dead;
@@ -164,13 +164,13 @@ TEST(CleaningOrder, OfTwoNearlyEmptySegmentsTheOlderOneGoesFirst) {
 // would have no room left to finish any.
 TEST(CleaningOrder, AVictimThatWasBegunIsFinishedThoughAnotherIsEmptierByNow) {
   constexpr std::uint64_t kSegmentBytes = 4 * kMiB;
+  MovingOwner owner;  // Outlives the volume.
   TestMachine machine{SimImage(2 * kMiB + 20 * kSegmentBytes)};
   ASSERT_TRUE(machine.Format(kSegmentBytes));
   VolumeOptions options = TestMachine::Options();
   options.clean_below_live_percent = 94;
   options.clean_bytes_per_second = UINT32_MAX;
   ASSERT_TRUE(machine.Open(options));
-  MovingOwner owner;
   std::vector<Location> places;
   const auto append = [&] {
     const auto location = machine.Append(Stream::kMailbox, TestKey(places.size()), "", std::string(400'000, 'm'));
@@ -202,10 +202,10 @@ TEST(CleaningOrder, AVictimThatWasBegunIsFinishedThoughAnotherIsEmptierByNow) {
 TEST(CleaningUnderPressure, GoesOnWhenMailGoesAnywhereInAVolumeThatIsFourFifthsFull) {
   constexpr std::uint64_t kSeed = 1;
   SCOPED_TRACE("seed " + std::to_string(kSeed));
+  MovingOwner owner;  // Outlives the volume.
   TestMachine machine{SimImage(std::uint64_t{130} << 20)};
   ASSERT_TRUE(machine.Format());
   ASSERT_TRUE(machine.Open());
-  MovingOwner owner;
   machine.volume->Start(&owner);
   machine.started = true;
   const std::string body(60'000, 'm');

@@ -105,7 +105,11 @@ void UringDevice::RegisterBuffers(base::MutableByteSpan memory) {
     return;
   }
   base::LogWarning("io_uring_buffers_not_registered",
-                   {{"device", name()}, {"why", std::strerror(-answer)}, {"hint", "raise LimitMEMLOCK (ulimit -l)"}});
+                   {{"device", name()},
+                    {"why", std::strerror(-answer)},
+                    {"bytes", memory.size()},
+                    {"now", "the kernel maps the buffers anew for each write, which is slower"},
+                    {"do", "set LimitMEMLOCK=64M in the unit (systemctl edit posthorn), or ulimit -l, and restart"}});
 }
 
 void UringDevice::Start(DeviceRequest request) {

@@ -88,15 +88,14 @@ int SetUp(int descriptor, const SocketAddress& address, Sharing sharing) {
   if (sharing == Sharing::kReusePort && ::setsockopt(descriptor, SOL_SOCKET, SO_REUSEPORT, &on, sizeof on) != 0) {
     return errno;
   }
-  if (::bind(descriptor, reinterpret_cast<const sockaddr*>(&address.raw), address.size) != 0) return errno;
-  return ::listen(descriptor, kBacklog) != 0 ? errno : 0;
+  return ::bind(descriptor, reinterpret_cast<const sockaddr*>(&address.raw), address.size) != 0 ? errno : 0;
 }
 
 }  // namespace
 
 class ListenSocketOpener {
  public:
-  static Result<ListenSocket> Open(ListenAddress address, Sharing sharing) {
+  static Result<ListenSocket> Bind(ListenAddress address, Sharing sharing) {
     ASSIGN_OR_RETURN(const SocketAddress raw, Parse(address));
     const int descriptor = ::socket(raw.raw.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
     if (descriptor < 0) return BindError(address, errno);
@@ -105,7 +104,22 @@ class ListenSocketOpener {
     socket.address_.port = PortOf(descriptor);
     return socket;
   }
+
+  static Result<ListenSocket> Open(ListenAddress address, Sharing sharing) {
+    ASSIGN_OR_RETURN(ListenSocket socket, Bind(std::move(address), sharing));
+    RETURN_IF_ERROR(socket.Listen());
+    return socket;
+  }
 };
+
+Result<ListenSocket> ListenSocket::Bind(const ListenAddress& address) {
+  return ListenSocketOpener::Bind(address, Sharing::kAlone);
+}
+
+Result<> ListenSocket::Listen() {
+  if (::listen(descriptor_, kBacklog) != 0) return BindError(address_, errno);
+  return {};
+}
 
 Result<std::vector<ListenSocket>> ListenSocket::Open(const ListenAddress& address, std::size_t count) {
   std::vector<ListenSocket> sockets;

@@ -172,6 +172,12 @@ Result<> TlsContext::Reload() {
   return {};
 }
 
+void TlsContext::Adopt(TlsContext* next) {
+  CHECK(!is_client_ && !next->is_client_);
+  std::shared_ptr<SSL_CTX> settings = next->settings_.With([](auto& current) { return current; });
+  settings_.With([&](auto& current) { current.swap(settings); });
+}
+
 SSL* TlsContext::NewSession() {
   const std::shared_ptr<SSL_CTX> settings = settings_.With([](auto& current) { return current; });
   SSL* ssl = SSL_new(settings.get());

@@ -21,7 +21,7 @@ enum class TlsVersion { kTls12, kNewest };
 
 // TLS 1.2 and 1.3, no renegotiation, no session cache (tickets resume without memory of ours).
 //
-// Thread: any. A connection keeps the certificate it began with; Reload() changes what the next ones get.
+// Thread: any. A connection keeps the certificate it began with; Reload() and Adopt() change what the next ones get.
 // Outlives every StartTls() it is given to.
 class TlsContext {
  public:
@@ -41,6 +41,9 @@ class TlsContext {
 
   // Reads the files again. On an error the certificate in use stays.
   base::Result<> Reload();
+  // Takes over the certificate of `next`, a server's just loaded. It cannot fail: for a reload of several things, which
+  // loads all of them first and changes something only when all are there.
+  void Adopt(TlsContext* next);
 
   bool is_client() const { return is_client_; }
   // A new SSL in the right role, for one connection.

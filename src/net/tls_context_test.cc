@@ -146,5 +146,16 @@ TEST_F(TlsContextTest, AVerifyingClientThatCannotVerifyIsNotMade) {
   EXPECT_EQ(client->ForServer(std::string(254, 'a')).error().code(), Errc::kInvalid);
 }
 
+TEST_F(TlsContextTest, TakesOverACertificateThatWasLoadedLater) {
+  const TlsFiles files = *MakeSelfSigned(dir_, "old.example.test");
+  auto context = *TlsContext::Load(files);
+  ASSERT_TRUE(MakeSelfSigned(dir_, "new.example.test").has_value());
+  auto next = *TlsContext::Load(files);
+  EXPECT_EQ(CommonName(*context), "old.example.test");
+  context->Adopt(next.get());
+  next.reset();
+  EXPECT_EQ(CommonName(*context), "new.example.test");
+}
+
 }  // namespace
 }  // namespace net

@@ -154,6 +154,10 @@ std::vector<Decision> MailQueue::Decide(const Claim& claim, const std::vector<Re
   return decisions;
 }
 
+base::WallTime MailQueue::GivesUpAt(const Claim& claim) const {
+  return claim.queued_at + state_->options.retry.give_up_after;
+}
+
 async::Task<base::Result<>> MailQueue::Record(Claim claim, std::vector<RecipientOutcome> outcomes) {
   std::vector<Decision> decisions = Decide(claim, outcomes);
   co_return co_await Record(std::move(claim), std::move(decisions), std::nullopt);
@@ -163,13 +167,15 @@ async::Task<base::Result<>> MailQueue::Record(Claim claim, std::vector<Decision>
                                               std::optional<Notice> notice) {
   // Where no entry says more, recipients are due again after this.
   const base::WallTime again = state_->clock->WallNow() + state_->options.retry.delay_min;
-  base::Result<> written = co_await Write(&claim, decisions, std::move(notice));
+  const bool tells = std::ranges::any_of(decisions, &Decision::told);
+  base::Result<> written = base::Error(base::Errc::kBusy, "the notice could not be made");
+  if (!tells || notice.has_value()) written = co_await Write(&claim, decisions, std::move(notice));
   const bool lacks_room = !written.has_value() && (written.error().code() == base::Errc::kNoSpace ||
                                                    written.error().code() == base::Errc::kBusy);
-  if (lacks_room && std::ranges::any_of(decisions, &Decision::told)) {
+  if (tells && lacks_room) {
     // Nothing was written. What was delivered must not be delivered again because of it.
+    base::LogWarning("notice_not_queued", {{"queue_id", claim.id.ToString()}, {"reason", written.error().message()}});
     for (Decision& decision : decisions) decision = WithoutNotice(std::move(decision), again);
-    base::LogWarning("notice_not_queued", {{"id", claim.id.ToString()}, {"reason", written.error().message()}});
     written = co_await Write(&claim, decisions, std::nullopt);
   }
   EndClaim(claim, written.has_value() ? base::WallTime::min() : again);
@@ -206,7 +212,14 @@ async::Task<base::Result<>> MailQueue::Write(const Claim* claim, std::vector<Dec
     draft.cls = claim->cls;
     draft.meta = outcome.Encode();
   }
-  CO_RETURN_IF_ERROR(co_await state_->log->Propose(claim->id.partition, std::move(draft)));
+  ASSIGN_OR_CO_RETURN(const replog::Committed committed,
+                      co_await state_->log->Propose(claim->id.partition, std::move(draft)));
+  if (notice.has_value()) {
+    base::LogInfo("notice_queued", {{"id", notice->envelope.id},
+                                    {"queue_id", QueueId{claim->id.partition, committed.index}.ToString()},
+                                    {"about", claim->envelope.id},
+                                    {"to", notice->envelope.recipients.front().address}});
+  }
   co_return base::Result<>();
 }
 

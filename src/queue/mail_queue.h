@@ -121,7 +121,7 @@ struct Notice {
 struct RetrySchedule {
   std::chrono::seconds delay_min{60};
   std::chrono::seconds delay_max{4 * 3600};
-  std::chrono::hours give_up_after{120};  // RFC 5321 §4.5.4.1: at least 4-5 days; then it failed.
+  std::chrono::seconds give_up_after{120 * 3600};  // RFC 5321 §4.5.4.1: at least 4-5 days; then it failed.
   std::uint32_t jitter_percent = 20;
 };
 
@@ -175,9 +175,11 @@ class MailQueue final : public replog::StateMachine {
   async::Task<Claim> NextClaim(Lane lane = Lane::kLocal);
   // What outcomes make of a claim's recipients by the schedule, in their order. Nothing when the mail was removed.
   std::vector<Decision> Decide(const Claim& claim, const std::vector<RecipientOutcome>& outcomes);
+  // When a mail that still waits has waited too long.
+  base::WallTime GivesUpAt(const Claim& claim) const;
   // Writes decisions and the notice about them in one entry, so that no crash loses the one or doubles the other; a
-  // recipient without a decision was not tried and stays due. When there is no room for the notice, recipients that it
-  // speaks of stay waiting, or are delivered without it.
+  // recipient without a decision was not tried and stays due. Without the notice, or without room for it, recipients
+  // that it should speak of stay waiting, or are delivered and nobody is told.
   // Errors: as Enqueue; the claim is then given back and comes again.
   async::Task<base::Result<>> Record(Claim claim, std::vector<Decision> decisions, std::optional<Notice> notice);
   // The same without a notice: who fails is held.

@@ -76,16 +76,17 @@ class QueueRig {
     co_await log->Stop();
     base::Ignore(co_await volume->Close());
   }
-  mffs::SimImage Shut(bool crash) {
+  // `seed` decides what of the writes in flight a crash leaves.
+  mffs::SimImage Shut(bool crash, std::uint64_t seed = 1) {
     if (crash) {
-      device.CutPowerNow();
+      if (!device.PowerWasCut()) device.CutPowerNow();
       device.FailWhatWasCut();
     }
     async::RunTask(context, Close());
     queue.reset();
     log.reset();
     volume.reset();
-    return crash ? device.ImageAfter(1) : device.Snapshot();
+    return crash ? device.ImageAfter(seed) : device.Snapshot();
   }
 
   replog::LogOptions log_options;

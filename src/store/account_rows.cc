@@ -81,6 +81,22 @@ void NameTree::AddMailbox(std::string_view name, std::uint32_t number) {
   row.mailbox = number;
   row.no_select = false;
   Put(name, before, row);
+  MakeMailbox(name, number);
+}
+
+void NameTree::AddSpecial(std::string_view name, SpecialUse use) {
+  const auto before = Find(name);
+  NameRow row = before.value_or(NameRow());
+  row.use = use;
+  row.subscribed = true;
+  const bool is_new = row.mailbox == 0;
+  if (is_new) row.mailbox = changes_->ChangePartition(partition_).id_next++;
+  row.no_select = false;
+  Put(name, before, row);
+  if (is_new) MakeMailbox(name, row.mailbox);
+}
+
+void NameTree::MakeMailbox(std::string_view name, std::uint32_t number) {
   MailboxRow mailbox;
   mailbox.account = number_;
   mailbox.name = name;

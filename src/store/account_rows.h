@@ -41,6 +41,9 @@ class NameTree {
   void Put(std::string_view name, const std::optional<NameRow>& before, const NameRow& row);
   // A mailbox of a new number, or of `number` when not 0; the name becomes it.
   void AddMailbox(std::string_view name, std::uint32_t number = 0);
+  // The same for a mailbox of special use, which is subscribed to. One that is there only gets the use.
+  void AddSpecial(std::string_view name, SpecialUse use);
+  void MarkSpecial() { account_.has_special_mailboxes = true; }
   // Later mailboxes get greater ones. False, and nothing changes: the account has used it, or a greater one.
   bool RaiseUidValidity(std::uint32_t uid_validity);
   // Makes the parents that are not in the tree.
@@ -49,6 +52,7 @@ class NameTree {
   void Write();
 
  private:
+  void MakeMailbox(std::string_view name, std::uint32_t number);
   std::vector<NamedRow> ReadPrefix(std::string_view prefix, bool only_first_in_tree);
 
   Changeset* changes_;

@@ -76,6 +76,10 @@ base::Result<std::string> Dispatch(Changeset& changes, const replog::EntryView& 
       return DecodeAndApply<SetUidsEntry>(changes, view);
     case EntryType::kImportFlags:
       return DecodeAndApply<ImportFlagsEntry>(changes, view);
+    case EntryType::kStoreFlagsIf:
+      return DecodeAndApply<StoreFlagsIfEntry>(changes, view);
+    case EntryType::kSpecialMailboxes:
+      return DecodeAndApply<SpecialMailboxesEntry>(changes, view);
   }
   return TooNew(changes, view);
 }

@@ -34,7 +34,9 @@ base::Result<std::string> Apply(Changeset& changes, replog::PartitionId partitio
 base::Result<std::string> Apply(Changeset& changes, replog::PartitionId partition, const DeleteMailboxEntry& entry);
 base::Result<std::string> Apply(Changeset& changes, replog::PartitionId partition, const RenameMailboxEntry& entry);
 base::Result<std::string> Apply(Changeset& changes, replog::PartitionId partition, const SubscribeEntry& entry);
+base::Result<std::string> Apply(Changeset& changes, replog::PartitionId partition, const SpecialMailboxesEntry& entry);
 base::Result<std::string> Apply(Changeset& changes, replog::PartitionId partition, const StoreFlagsEntry& entry);
+base::Result<std::string> Apply(Changeset& changes, replog::PartitionId partition, const StoreFlagsIfEntry& entry);
 base::Result<std::string> Apply(Changeset& changes, replog::PartitionId partition, const CopyEntry& entry);
 base::Result<std::string> Apply(Changeset& changes, replog::PartitionId partition, const ExpungeEntry& entry);
 base::Result<std::string> Apply(Changeset& changes, replog::PartitionId partition, const PurgeEntry& entry);

@@ -37,6 +37,7 @@ void MoveName(Changeset& changes, replog::PartitionId partition, NameTree& tree,
   NameRow moved = before.value_or(NameRow());
   moved.mailbox = from.second.mailbox;
   moved.no_select = from.second.no_select;
+  moved.use = from.second.use;
   tree.Put(to, before, moved);
   if (moved.mailbox == 0) return;
   if (MailboxRow* mailbox = changes.FindMailbox(partition, moved.mailbox); mailbox != nullptr) {
@@ -74,6 +75,7 @@ base::Result<std::string> Apply(Changeset& changes, replog::PartitionId partitio
   NameRow left = *row;
   left.mailbox = 0;
   left.no_select = has_children;
+  left.use = SpecialUse::kNone;
   tree->Put(entry.name, row, left);
   tree->Write();
   if (row->mailbox != 0) changes.DropMailbox(partition, row->mailbox);
@@ -117,6 +119,23 @@ base::Result<std::string> Apply(Changeset& changes, replog::PartitionId partitio
   NameRow row = before.value_or(NameRow());
   row.subscribed = entry.subscribed;
   tree->Put(entry.name, before, row);
+  tree->Write();
+  return std::string();
+}
+
+base::Result<std::string> Apply(Changeset& changes, replog::PartitionId partition, const SpecialMailboxesEntry& entry) {
+  auto tree = NameTree::Open(&changes, partition, entry.account);
+  if (!tree.has_value()) return base::Error(base::Errc::kNotFound, "no such account");
+  if (tree->account().has_special_mailboxes) return std::string();
+  for (const SpecialMailboxesEntry::Item& item : entry.items) {
+    const auto row = tree->Find(item.name);
+    const bool is_there = row.has_value() && row->mailbox != 0;
+    // New ones stand at the top: a parent could be another item's name, which is read as it was before the entry.
+    if (!is_there && (item.name.find('/') != std::string_view::npos || !HasRoomFor(*tree, item.name, entry.names_max)))
+      continue;
+    tree->AddSpecial(item.name, item.use);
+  }
+  tree->MarkSpecial();
   tree->Write();
   return std::string();
 }

@@ -63,16 +63,9 @@ std::optional<std::unordered_map<std::uint16_t, std::uint16_t>> MapKeywords(Chan
   return positions;
 }
 
-// A mail that is copied elsewhere and removed here lives on. Before its reference is dropped.
-void Count(Changeset& changes, const MessageRow& row, Effects::Removal* removal) {
-  if (!changes.IsLastReference(removal->partition, row.body)) return;
-  removal->messages += 1;
-  removal->bytes += row.size_bytes;
-}
-
-}  // namespace
-
-base::Result<std::string> Apply(Changeset& changes, replog::PartitionId partition, const StoreFlagsEntry& entry) {
+// Leaves messages with a MODSEQ greater than `unchanged_since` as they are, and tells them in `modified`.
+base::Result<std::string> ChangeFlagsOf(Changeset& changes, replog::PartitionId partition, const StoreFlagsEntry& entry,
+                                        std::uint64_t unchanged_since, std::vector<std::uint32_t>* modified) {
   const OpenMailbox mailbox{partition, entry.mailbox, changes.FindMailbox(partition, entry.mailbox)};
   if (mailbox.row == nullptr) return NoMailbox();
   std::vector<std::string> table = ReadKeywords(changes, mailbox);
@@ -86,6 +79,10 @@ base::Result<std::string> Apply(Changeset& changes, replog::PartitionId partitio
   ReadMessageRow message;
   for (const std::uint32_t uid : entry.uids) {
     if (!ReadMessage(changes, mailbox, uid, message)) continue;
+    if (message.row.modseq > unchanged_since) {
+      modified->push_back(uid);
+      continue;
+    }
     const ResolvedFlags now{message.row.system, message.row.keywords};
     ResolvedFlags next = ChangeFlags(now, entry.change, by);
     // A message that has these flags already keeps its MODSEQ (RFC 7162 §3.1).
@@ -105,13 +102,31 @@ base::Result<std::string> Apply(Changeset& changes, replog::PartitionId partitio
   return result.Take();
 }
 
+// A mail that is copied elsewhere and removed here lives on. Before its reference is dropped.
+void Count(Changeset& changes, const MessageRow& row, Effects::Removal* removal) {
+  if (!changes.IsLastReference(removal->partition, row.body)) return;
+  removal->messages += 1;
+  removal->bytes += row.size_bytes;
+}
+
+}  // namespace
+
+base::Result<std::string> Apply(Changeset& changes, replog::PartitionId partition, const StoreFlagsEntry& entry) {
+  std::vector<std::uint32_t> modified;
+  return ChangeFlagsOf(changes, partition, entry, UINT64_MAX, &modified);
+}
+
+base::Result<std::string> Apply(Changeset& changes, replog::PartitionId partition, const StoreFlagsIfEntry& entry) {
+  std::vector<std::uint32_t> modified;
+  ASSIGN_OR_RETURN(const std::string flags,
+                   ChangeFlagsOf(changes, partition, entry.change, entry.unchanged_since, &modified));
+  return EncodeFlagsStored(flags, modified);
+}
+
 base::Result<std::string> Apply(Changeset& changes, replog::PartitionId partition, const CopyEntry& entry) {
   const OpenMailbox from{partition, entry.from, changes.FindMailbox(partition, entry.from)};
   const OpenMailbox to{partition, entry.to, changes.FindMailbox(partition, entry.to)};
   if (from.row == nullptr || to.row == nullptr) return NoMailbox();
-  if (entry.move && entry.from == entry.to) {
-    return base::Error(base::Errc::kInvalid, "a mailbox cannot be moved into itself");
-  }
   if (to.row->uid_next > UINT32_MAX - entry.uids.size()) {
     return base::Error(base::Errc::kLimit, "the mailbox has used all its UIDs");
   }

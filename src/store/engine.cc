@@ -5,6 +5,7 @@
 
 #include "base/check.h"
 #include "base/log.h"
+#include "store/results.h"
 
 namespace store {
 
@@ -137,19 +138,32 @@ async::Task<base::Result<>> MailStore::Engine::Purge(MailboxId mailbox) {
   }
 }
 
-async::Task<base::Result<>> MailStore::Engine::MoveAll(MailboxId from, MailboxId to) {
-  ASSIGN_OR_CO_RETURN(const std::vector<std::uint32_t> uids,
-                      co_await Read([from](const ReadView& view) { return QueryUids(view, from); }));
-  for (std::size_t at = 0; at < uids.size(); at += kUidsPerEntryMax) {
-    const auto begin = uids.begin() + static_cast<std::ptrdiff_t>(at);
-    const auto end =
-        uids.begin() + static_cast<std::ptrdiff_t>(std::min<std::size_t>(uids.size(), at + kUidsPerEntryMax));
-    CopyEntry entry{.from = static_cast<std::uint32_t>(from.value()),
-                    .to = static_cast<std::uint32_t>(to.value()),
-                    .move = true,
-                    .uids = std::vector<std::uint32_t>(begin, end)};
-    CO_RETURN_IF_ERROR(co_await Propose(store::PartitionOf(from), EntryType::kCopy, entry));
+async::Task<base::Result<Copied>> MailStore::Engine::Copy(CopyEntry all, replog::PartitionId from,
+                                                          replog::PartitionId to) {
+  if (from != to) co_return base::Error(base::Errc::kInvalid, "messages are copied within one account only");
+  const std::vector<std::uint32_t> uids = std::exchange(all.uids, {});
+  Copied copied;
+  // An empty list too asks once: for the errors and the UIDVALIDITY.
+  for (std::size_t at = 0; at == 0 || at < uids.size(); at += kUidsPerEntryMax) {
+    const std::size_t end = std::min<std::size_t>(uids.size(), at + kUidsPerEntryMax);
+    all.uids.assign(uids.begin() + static_cast<std::ptrdiff_t>(at), uids.begin() + static_cast<std::ptrdiff_t>(end));
+    ASSIGN_OR_CO_RETURN(const std::string applied, co_await Propose(to, EntryType::kCopy, all));
+    ASSIGN_OR_CO_RETURN(Copied part, DecodeCopied(applied));
+    copied.uid_validity = part.uid_validity;
+    copied.uids.insert(copied.uids.end(), part.uids.begin(), part.uids.end());
   }
+  co_return copied;
+}
+
+async::Task<base::Result<>> MailStore::Engine::MoveAll(MailboxId from, MailboxId to) {
+  ASSIGN_OR_CO_RETURN(std::vector<std::uint32_t> uids,
+                      co_await Read([from](const ReadView& view) { return QueryUids(view, from); }));
+  if (uids.empty()) co_return base::Result<>();
+  CopyEntry entry{.from = static_cast<std::uint32_t>(from.value()),
+                  .to = static_cast<std::uint32_t>(to.value()),
+                  .move = true,
+                  .uids = std::move(uids)};
+  CO_RETURN_IF_ERROR(co_await Copy(std::move(entry), store::PartitionOf(from), store::PartitionOf(to)));
   co_return base::Result<>();
 }
 

@@ -58,6 +58,8 @@ class MailStore::Engine {
 
   // The account's id, from the cache or the index.
   async::Task<base::Result<AccountId>> LookUp(std::string address);
+  // Copies or moves messages of any number, in as many entries as they need.
+  async::Task<base::Result<Copied>> Copy(CopyEntry all, replog::PartitionId from, replog::PartitionId to);
   // Moves all messages of one mailbox into another, in steps.
   async::Task<base::Result<>> MoveAll(MailboxId from, MailboxId to);
 

@@ -1,5 +1,7 @@
 #include "store/entries.h"
 
+#include <algorithm>
+
 #include "store/rows.h"
 #include "store/types.h"
 
@@ -136,6 +138,32 @@ bool SubscribeEntry::Read(base::Decoder& in) {
   return ReadU32(in, account) && ReadText(in, name) && ReadBool(in, subscribed) && ReadU32(in, names_max);
 }
 
+void SpecialMailboxesEntry::Write(base::Encoder& out) const {
+  out.Varint(account);
+  out.Varint(names_max);
+  out.Varint(items.size());
+  for (const Item& item : items) {
+    out.U8(static_cast<std::uint8_t>(item.use));
+    out.Text(item.name);
+  }
+}
+
+bool SpecialMailboxesEntry::Read(base::Decoder& in) {
+  items.clear();
+  if (!ReadU32(in, account) || !ReadU32(in, names_max)) return false;
+  const std::uint64_t count = in.Varint();
+  if (count > static_cast<std::uint64_t>(kLastSpecialUse)) return false;
+  for (std::uint64_t i = 0; i < count; ++i) {
+    const auto use = static_cast<SpecialUse>(in.U8());
+    std::string_view name;
+    if (use == SpecialUse::kNone || use > kLastSpecialUse || !ReadText(in, name) || name.empty()) return false;
+    const auto is_same = [&](const Item& other) { return other.use == use || other.name == name; };
+    if (std::ranges::any_of(items, is_same)) return false;
+    items.push_back({use, name});
+  }
+  return in.ok();
+}
+
 void EntryFlags::Write(base::Encoder& out) const {
   out.U8(system);
   out.Varint(keywords.size());
@@ -178,6 +206,17 @@ bool StoreFlagsEntry::Read(base::Decoder& in) {
   if (!ReadU32(in, mailbox)) return false;
   change = in.U8();
   return change <= 2 && flags.Read(in) && DecodeUids(in, kUidsPerEntryMax, uids);
+}
+
+void StoreFlagsIfEntry::Write(base::Encoder& out) const {
+  change.Write(out);
+  out.Varint(unchanged_since);
+}
+
+bool StoreFlagsIfEntry::Read(base::Decoder& in) {
+  if (!change.Read(in)) return false;
+  unchanged_since = in.Varint();
+  return in.ok();
 }
 
 void CopyEntry::Write(base::Encoder& out) const {

@@ -11,6 +11,7 @@
 #include "base/bytes.h"
 #include "base/result.h"
 #include "mail/delivery_id.h"
+#include "store/types.h"
 #include "store/watermark.h"
 
 namespace store {
@@ -33,8 +34,10 @@ enum class EntryType : std::uint8_t {
   kImport = 14,
   kSetUids = 15,
   kImportFlags = 16,
+  kStoreFlagsIf = 17,
+  kSpecialMailboxes = 18,
 };
-inline constexpr EntryType kNewestEntryType = EntryType::kImportFlags;
+inline constexpr EntryType kNewestEntryType = EntryType::kSpecialMailboxes;
 inline constexpr std::uint8_t kEntryVersion = 1;
 
 struct CreateAccountEntry {
@@ -111,6 +114,19 @@ struct SubscribeEntry {
   bool Read(base::Decoder& in);
 };
 
+// The mailboxes of special use, once in an account's life: those that are there get their use, the others are made.
+struct SpecialMailboxesEntry {
+  struct Item {
+    SpecialUse use = SpecialUse::kNone;
+    std::string_view name;
+  };
+  std::uint32_t account = 0;
+  std::uint32_t names_max = 0;
+  std::vector<Item> items;  // Of different uses and names.
+  void Write(base::Encoder& out) const;
+  bool Read(base::Decoder& in);
+};
+
 struct EntryFlags {
   std::uint8_t system = 0;
   std::vector<std::string_view> keywords;
@@ -131,6 +147,14 @@ struct StoreFlagsEntry {
   std::uint8_t change = 0;  // FlagsChange.
   EntryFlags flags;
   std::vector<std::uint32_t> uids;
+  void Write(base::Encoder& out) const;
+  bool Read(base::Decoder& in);
+};
+
+// StoreFlags of those messages that nobody has changed since the client looked (RFC 7162 §3.1.3).
+struct StoreFlagsIfEntry {
+  StoreFlagsEntry change;
+  std::uint64_t unchanged_since = 0;  // Messages with a greater MODSEQ stay as they are.
   void Write(base::Encoder& out) const;
   bool Read(base::Decoder& in);
 };

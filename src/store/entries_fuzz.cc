@@ -45,7 +45,7 @@ void TryWatermark(std::string_view text) {
 }
 
 // The first byte of an input says which: new ones go last, so that the corpus keeps its meaning.
-constexpr std::array<void (*)(std::string_view), 24> kTries = {TryEntry<store::CreateAccountEntry>,
+constexpr std::array<void (*)(std::string_view), 26> kTries = {TryEntry<store::CreateAccountEntry>,
                                                                TryEntry<store::SetPasswordEntry>,
                                                                TryEntry<store::RemoveAccountEntry>,
                                                                TryEntry<store::DeliverEntry>,
@@ -68,7 +68,9 @@ constexpr std::array<void (*)(std::string_view), 24> kTries = {TryEntry<store::C
                                                                TryEntry<store::ImportEntry>,
                                                                TryEntry<store::SetUidsEntry>,
                                                                TryEntry<store::ImportFlagsEntry>,
-                                                               TryRow<store::OriginRow>};
+                                                               TryRow<store::OriginRow>,
+                                                               TryEntry<store::StoreFlagsIfEntry>,
+                                                               TryEntry<store::SpecialMailboxesEntry>};
 
 }  // namespace
 

@@ -47,10 +47,18 @@ TEST(Entries, AreReadBackAsWritten) {
   ExpectRoundTrip("rename mailbox",
                   RenameMailboxEntry{.account = 1, .from = "a", .to = "b", .names_max = 9, .name_bytes_max = 99});
   ExpectRoundTrip("subscribe", SubscribeEntry{.account = 1, .name = "a", .subscribed = true, .names_max = 9});
+  ExpectRoundTrip(
+      "special mailboxes",
+      SpecialMailboxesEntry{
+          .account = 1, .names_max = 9, .items = {{SpecialUse::kSent, "Sent"}, {SpecialUse::kTrash, "Trash"}}});
   ExpectRoundTrip("append", AppendEntry{.mailbox = 3, .flags = {.system = 1, .keywords = {"a", "b"}}, .date_us = -5});
   ExpectRoundTrip(
       "store flags",
       StoreFlagsEntry{.mailbox = 3, .change = 2, .flags = {.system = 1, .keywords = {"a"}}, .uids = {1, 2, 9}});
+  ExpectRoundTrip("store flags if unchanged",
+                  StoreFlagsIfEntry{
+                      .change = {.mailbox = 3, .change = 2, .flags = {.system = 1, .keywords = {"a"}}, .uids = {1, 9}},
+                      .unchanged_since = 1ull << 62});
   ExpectRoundTrip("copy", CopyEntry{.from = 3, .to = 4, .move = true, .uids = {4000000000u, 4294967295u}});
   ExpectRoundTrip("expunge", ExpungeEntry{.mailbox = 3, .only_deleted = true, .uids = {5}});
   ExpectRoundTrip("purge", PurgeEntry{.mailbox = 3});

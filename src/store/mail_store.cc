@@ -7,6 +7,7 @@
 #include "store/flags.h"
 #include "store/names.h"
 #include "store/results.h"
+#include "store/special_use.h"
 
 namespace store {
 
@@ -69,7 +70,12 @@ async::Task<base::Result<Account>> MailStore::CreateAccount(std::string address,
       co_await engine_->Propose(partition, EntryType::kCreateAccount,
                                 CreateAccountEntry{.address = address, .password_hash = password_hash}));
   ASSIGN_OR_CO_RETURN(const std::uint32_t number, DecodeAccountResult(applied));
-  co_return Account{.id = AccountId(std::uint64_t{partition.value()} << 32 | number), .address = std::move(address)};
+  const AccountId id(std::uint64_t{partition.value()} << 32 | number);
+  // The account is there in any case; what could not be made is made at its first login.
+  const auto made = co_await MakeSpecialMailboxes(id);
+  co_return Account{.id = id,
+                    .address = std::move(address),
+                    .has_special_mailboxes = made.has_value() && engine_->options().special_mailboxes};
 }
 
 async::Task<base::Result<>> MailStore::SetPasswordHash(std::string address, std::string password_hash) {
@@ -206,6 +212,17 @@ async::Task<base::Result<>> MailStore::RenameMailbox(AccountId account, std::str
                                  .names_max = options.mailboxes_per_account_max,
                                  .name_bytes_max = options.mailbox_name_bytes_max};
   CO_RETURN_IF_ERROR(co_await engine_->Propose(store::PartitionOf(account), EntryType::kRenameMailbox, entry));
+  co_return base::Result<>();
+}
+
+async::Task<base::Result<>> MailStore::MakeSpecialMailboxes(AccountId account) {
+  if (!engine_->options().special_mailboxes) co_return base::Result<>();
+  ASSIGN_OR_CO_RETURN(const std::vector<Mailbox> mailboxes, co_await ListMailboxes(account));
+  const std::vector<SpecialName> names = ChooseSpecialNames(mailboxes);
+  SpecialMailboxesEntry entry{
+      .account = Number(account), .names_max = engine_->options().mailboxes_per_account_max, .items = {}};
+  for (const auto& [use, name] : names) entry.items.push_back({use, name});
+  CO_RETURN_IF_ERROR(co_await engine_->Propose(store::PartitionOf(account), EntryType::kSpecialMailboxes, entry));
   co_return base::Result<>();
 }
 

@@ -30,6 +30,7 @@ struct MailStoreOptions {
   std::uint32_t mailboxes_per_account_max = 10'000;
   std::uint32_t mailbox_name_bytes_max = 1024;
   std::uint32_t direct_ids_kept_hours = 48;  // kDirect delivery ids are remembered this long.
+  bool special_mailboxes = true;             // New accounts get Drafts, Sent, Junk, Trash and Archive.
 };
 
 // One copy of a mail for one mailbox.
@@ -90,6 +91,12 @@ struct FlagsImported {
   std::uint32_t refused = 0;  // The mailbox has as many keywords as it may have.
 };
 
+// What became of a change of flags that holds only for messages nobody has changed meanwhile.
+struct FlagsStored {
+  std::vector<Message> changed;         // With their new flags and MODSEQs, by UID.
+  std::vector<std::uint32_t> modified;  // Changed by others, and left so; by UID.
+};
+
 struct Copied {
   std::uint32_t uid_validity = 0;
   std::vector<std::pair<std::uint32_t, std::uint32_t>> uids;  // Source, destination; those that still existed.
@@ -120,8 +127,9 @@ class MailStore final : public replog::StateMachine {
   async::Task<void> Stop();
 
   // ---- Accounts. Addresses are canonical. ----
-  async::Task<base::Result<Account>> CreateAccount(std::string address, std::string password_hash);  // kExists.
-  async::Task<base::Result<>> SetPasswordHash(std::string address, std::string password_hash);       // kNotFound.
+  // With its mailboxes of special use; if those cannot be made now, MakeSpecialMailboxes() does it later. kExists.
+  async::Task<base::Result<Account>> CreateAccount(std::string address, std::string password_hash);
+  async::Task<base::Result<>> SetPasswordHash(std::string address, std::string password_hash);  // kNotFound.
   async::Task<base::Result<>> RemoveAccount(std::string address);       // kNotFound; its mail goes too.
   async::Task<base::Result<Account>> FindAccount(std::string address);  // kNotFound.
   // Without waiting: the account when it is known on the shard. The hot path of RCPT TO.
@@ -145,6 +153,9 @@ class MailStore final : public replog::StateMachine {
   async::Task<base::Result<>> DeleteMailbox(AccountId account, std::string name);       // kNotFound, kDenied (INBOX).
   async::Task<base::Result<>> RenameMailbox(AccountId account, std::string from,
                                             std::string to);  // RFC 3501 §6.3.5, INBOX too.
+  // Gives an account that never had them its mailboxes of special use (RFC 6154): an existing one that is called so
+  // gets the use, the others are made and subscribed to. Does nothing where the options say so, or the second time.
+  async::Task<base::Result<>> MakeSpecialMailboxes(AccountId account);
   async::Task<base::Result<>> Subscribe(AccountId account, std::string name, bool subscribed);
 
   // ---- Messages ----
@@ -178,7 +189,13 @@ class MailStore final : public replog::StateMachine {
   // Returns the new flags of those that exist, by UID.
   async::Task<base::Result<std::vector<Message>>> StoreFlags(MailboxId mailbox, std::vector<std::uint32_t> uids,
                                                              FlagsChange change, Flags flags);
+  // The same for those whose MODSEQ is `unchanged_since` at most when the change is applied (RFC 7162 §3.1.3).
+  async::Task<base::Result<FlagsStored>> StoreFlagsIf(MailboxId mailbox, std::vector<std::uint32_t> uids,
+                                                      FlagsChange change, Flags flags, std::uint64_t unchanged_since);
   async::Task<base::Result<Copied>> Copy(MailboxId from, std::vector<std::uint32_t> uids, MailboxId to);
+  // Copies and expunges in one entry (each 20,000 messages in one of their own): a message is in one of the two
+  // mailboxes, never in both or in none. Into the same mailbox it gives new UIDs.
+  async::Task<base::Result<Copied>> Move(MailboxId from, std::vector<std::uint32_t> uids, MailboxId to);
   // Removes those of `uids` that have \Deleted (all with \Deleted when empty, `only_deleted`), or exactly `uids`
   // otherwise (POP3).
   async::Task<base::Result<std::vector<std::uint32_t>>> Expunge(MailboxId mailbox, std::vector<std::uint32_t> uids,
@@ -186,6 +203,8 @@ class MailStore final : public replog::StateMachine {
 
   // ---- Changes ----
   async::Task<base::Result<Changes>> ChangesSince(MailboxId mailbox, std::uint64_t modseq);
+  // The UIDs of the messages whose MODSEQ is greater. kNotFound.
+  async::Task<base::Result<std::vector<std::uint32_t>>> ChangedUids(MailboxId mailbox, std::uint64_t modseq);
   // Returns when the mailbox may have changed since `modseq`, or after `timeout`.
   async::Task<void> WaitForChange(MailboxId mailbox, std::uint64_t modseq, std::chrono::milliseconds timeout);
 

@@ -108,22 +108,35 @@ async::Task<base::Result<std::vector<Message>>> MailStore::StoreFlags(MailboxId 
   co_return messages;
 }
 
-async::Task<base::Result<Copied>> MailStore::Copy(MailboxId from, std::vector<std::uint32_t> uids, MailboxId to) {
-  if (store::PartitionOf(from) != store::PartitionOf(to)) {
-    co_return base::Error(base::Errc::kInvalid, "messages are copied within one account only");
-  }
+async::Task<base::Result<FlagsStored>> MailStore::StoreFlagsIf(MailboxId mailbox, std::vector<std::uint32_t> uids,
+                                                               FlagsChange change, Flags flags,
+                                                               std::uint64_t unchanged_since) {
+  ASSIGN_OR_CO_RETURN(const Flags normal, NormalizeFlags(std::move(flags)));
   uids = SortedOnce(std::move(uids));
-  Copied copied;
-  // An empty list too asks once: for the errors and the UIDVALIDITY.
-  for (std::size_t at = 0; at == 0 || at < uids.size(); at += kUidsPerEntryMax) {
-    CopyEntry entry{.from = Number(from), .to = Number(to), .move = false, .uids = OneEntry(uids, at)};
+  FlagsStored stored;
+  for (std::size_t at = 0; at < uids.size(); at += kUidsPerEntryMax) {
+    StoreFlagsIfEntry entry{.change = {.mailbox = Number(mailbox),
+                                       .change = static_cast<std::uint8_t>(change),
+                                       .flags = FlagsOfEntry(normal),
+                                       .uids = OneEntry(uids, at)},
+                            .unchanged_since = unchanged_since};
     ASSIGN_OR_CO_RETURN(const std::string applied,
-                        co_await engine_->Propose(store::PartitionOf(to), EntryType::kCopy, entry));
-    ASSIGN_OR_CO_RETURN(Copied part, DecodeCopied(applied));
-    copied.uid_validity = part.uid_validity;
-    std::ranges::move(part.uids, std::back_inserter(copied.uids));
+                        co_await engine_->Propose(store::PartitionOf(mailbox), EntryType::kStoreFlagsIf, entry));
+    ASSIGN_OR_CO_RETURN(FlagsStored part, DecodeFlagsStored(applied));
+    std::ranges::move(part.changed, std::back_inserter(stored.changed));
+    std::ranges::move(part.modified, std::back_inserter(stored.modified));
   }
-  co_return copied;
+  co_return stored;
+}
+
+async::Task<base::Result<Copied>> MailStore::Copy(MailboxId from, std::vector<std::uint32_t> uids, MailboxId to) {
+  return engine_->Copy({.from = Number(from), .to = Number(to), .move = false, .uids = SortedOnce(std::move(uids))},
+                       store::PartitionOf(from), store::PartitionOf(to));
+}
+
+async::Task<base::Result<Copied>> MailStore::Move(MailboxId from, std::vector<std::uint32_t> uids, MailboxId to) {
+  return engine_->Copy({.from = Number(from), .to = Number(to), .move = true, .uids = SortedOnce(std::move(uids))},
+                       store::PartitionOf(from), store::PartitionOf(to));
 }
 
 async::Task<base::Result<std::vector<std::uint32_t>>> MailStore::Expunge(MailboxId mailbox,
@@ -151,6 +164,10 @@ async::Task<base::Result<std::vector<std::uint32_t>>> MailStore::Expunge(Mailbox
 
 async::Task<base::Result<Changes>> MailStore::ChangesSince(MailboxId mailbox, std::uint64_t modseq) {
   return engine_->Read([mailbox, modseq](const ReadView& view) { return QueryChanges(view, mailbox, modseq); });
+}
+
+async::Task<base::Result<std::vector<std::uint32_t>>> MailStore::ChangedUids(MailboxId mailbox, std::uint64_t modseq) {
+  return engine_->Read([mailbox, modseq](const ReadView& view) { return QueryChangedUids(view, mailbox, modseq); });
 }
 
 async::Task<void> MailStore::WaitForChange(MailboxId mailbox, std::uint64_t modseq, std::chrono::milliseconds timeout) {

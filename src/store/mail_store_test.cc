@@ -89,6 +89,49 @@ TEST(MailStore, RenamingInboxMovesItsMessagesAndLeavesItEmpty) {
   EXPECT_EQ(node.Do(node.store().ReadMessage(old.id, 2, 70, 4)), "mail");
 }
 
+TEST(MailStore, MovesInOneEntryAndKeepsTheMessage) {
+  TestNode node;
+  const Account alice = node.AddAccount(kAlice);
+  for (int i = 0; i < 3; ++i) node.Deliver(kAlice, "Subject: x\r\n\r\nhello\r\n");
+  const MailboxId inbox = InboxOf(node, alice.id);
+  node.Do(node.store().CreateMailbox(alice.id, "Box"));
+  const MailboxId box = node.Do(node.store().FindMailbox(alice.id, "Box")).id;
+  node.Do(node.store().StoreFlags(inbox, {2}, FlagsChange::kAdd, {.system = Flags::kFlagged, .keywords = {"k"}}));
+  const std::string text = ReadAll(node, inbox, 2);
+  const std::uint64_t entries = node.log().Status().entries_committed;
+  const Copied moved = node.Do(node.store().Move(inbox, {3, 2, 9, 2}, box));
+  EXPECT_EQ(node.log().Status().entries_committed, entries + 1);
+  EXPECT_EQ(moved.uids, (std::vector<std::pair<std::uint32_t, std::uint32_t>>{{2, 1}, {3, 2}}));
+  EXPECT_EQ(node.Do(node.store().ListUids(inbox)), std::vector<std::uint32_t>{1});
+  EXPECT_EQ(ReadAll(node, box, 1), text);
+  const Message message = node.Do(node.store().FindMessage(box, 1));
+  EXPECT_EQ(message.flags, (Flags{.system = Flags::kFlagged, .keywords = {"k"}}));
+  // Within a mailbox a move gives new UIDs.
+  EXPECT_EQ(node.Do(node.store().Move(box, {1}, box)).uids.front().second, 3u);
+  EXPECT_EQ(node.Do(node.store().ListUids(box)), (std::vector<std::uint32_t>{2, 3}));
+  EXPECT_EQ(ReadAll(node, box, 3), text);
+  EXPECT_EQ(node.Run(node.store().Move(inbox, {1}, MailboxId(box.value() + 77))).error().code(), Errc::kNotFound);
+}
+
+TEST(MailStore, FlagsChangeOnlyWhereNobodyElseHasChangedThem) {
+  TestNode node;
+  const Account alice = node.AddAccount(kAlice);
+  for (int i = 0; i < 3; ++i) node.Deliver(kAlice, "x\r\n");
+  const MailboxId inbox = InboxOf(node, alice.id);
+  const Flags seen{.system = Flags::kSeen, .keywords = {}};
+  const std::uint64_t before = node.Do(node.store().MailboxState(inbox)).highest_modseq;
+  node.Do(node.store().StoreFlags(inbox, {2}, FlagsChange::kAdd, seen));
+  EXPECT_EQ(node.Do(node.store().ChangedUids(inbox, before)), std::vector<std::uint32_t>{2});
+  const Flags flagged{.system = Flags::kFlagged, .keywords = {}};
+  const FlagsStored stored =
+      node.Do(node.store().StoreFlagsIf(inbox, {1, 2, 3, 4}, FlagsChange::kAdd, flagged, before));
+  EXPECT_EQ(stored.modified, std::vector<std::uint32_t>{2});
+  ASSERT_EQ(stored.changed.size(), 2u);
+  EXPECT_EQ(stored.changed[0].flags, flagged);
+  EXPECT_GT(stored.changed[0].modseq, before + 1);
+  EXPECT_EQ(node.Do(node.store().FindMessage(inbox, 2)).flags, seen);
+}
+
 TEST(MailStore, AReadSeesWhatWasCommittedBeforeIt) {
   TestNode node;
   const Account alice = node.AddAccount(kAlice);
@@ -262,6 +305,9 @@ void DoMixedWork(TestNode& node, int rounds) {
     base::Ignore(node.Run(node.store().CreateMailbox(account.id, "Box" + std::to_string(random.Below(3)))));
     const auto box = node.Run(node.store().FindMailbox(account.id, "Box0"));
     if (box.has_value()) node.Do(node.store().Copy(inbox, {uids[random.Below(uids.size())]}, box->id));
+    if (box.has_value()) node.Do(node.store().Move(inbox, {uids[random.Below(uids.size())]}, box->id));
+    node.Do(node.store().StoreFlagsIf(inbox, uids, FlagsChange::kAdd, {.system = Flags::kFlagged, .keywords = {}},
+                                      5 + random.Below(100)));
     node.Do(node.store().StoreFlags(inbox, uids, FlagsChange::kAdd,
                                     {.system = Flags::kSeen, .keywords = {"k" + std::to_string(round % 5)}}));
     node.Do(node.store().Expunge(inbox, {uids[random.Below(uids.size())]}, false));

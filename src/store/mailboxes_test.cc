@@ -153,6 +153,29 @@ TEST(Mailboxes, ARenamedMailboxKeepsItsMessagesAndUidValidity) {
   EXPECT_EQ(after.messages, 1u);
 }
 
+// An account from before there were such mailboxes: what it has gets the use, what it lacks is made, once.
+TEST(Mailboxes, SpecialOnesAreMadeAroundThoseThatAreThere) {
+  IndexRig rig;
+  const AccountId account = rig.AddAccount("alice@example.test");
+  ASSERT_TRUE(rig.CreateMailbox(account, "Sent Items/2026").has_value());
+  ASSERT_EQ(RunStep(rig, account, {"subscribe", "Trash"}), kOk);
+  const SpecialMailboxesEntry entry{.account = IndexRig::Number(account),
+                                    .names_max = 5,
+                                    .items = {{SpecialUse::kSent, "Sent Items"},
+                                              {SpecialUse::kTrash, "Trash"},
+                                              {SpecialUse::kJunk, "no/such"},
+                                              {SpecialUse::kDrafts, "Drafts"},
+                                              {SpecialUse::kArchive, "Archive"}}};
+  ASSERT_TRUE(rig.Propose(EntryType::kSpecialMailboxes, entry).has_value());
+  EXPECT_EQ(TreeOf(rig, account), "Draftss INBOX Sent Itemss Sent Items/2026 Trashs");
+  EXPECT_EQ(rig.MailboxOf(account, "Sent Items").use, SpecialUse::kSent);
+  EXPECT_EQ(rig.MailboxOf(account, "Trash").use, SpecialUse::kTrash);
+  ASSERT_EQ(RunStep(rig, account, {"delete", "Trash"}), kOk);
+  ASSERT_TRUE(rig.Propose(EntryType::kSpecialMailboxes, entry).has_value());
+  EXPECT_EQ(TreeOf(rig, account), "Draftss INBOX Sent Itemss Sent Items/2026 Trash-s")
+      << "deleted by the user, it stays so";
+}
+
 TEST(MailboxNames, AreCheckedAndSpeltOneWay) {
   struct {
     const char* label;

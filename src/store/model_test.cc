@@ -49,7 +49,7 @@ class ModelRun {
   }
 
   void Step() {
-    switch (random_.Below(15)) {
+    switch (random_.Below(16)) {
       case 0:
       case 1:
       case 2:
@@ -81,6 +81,9 @@ class ModelRun {
         break;
       case 13:
         ImportFlags();
+        break;
+      case 14:
+        StoreIf();
         break;
       default:
         Disturb();
@@ -246,11 +249,40 @@ class ModelRun {
     }
   }
 
+  // Half of the time with a MODSEQ that some messages have passed.
+  void StoreIf() {
+    const MailboxId id = Any();
+    ModelMailbox& model = mailboxes_[id];
+    const std::uint64_t since = random_.Below(model.modseq + 2);
+    const Uids uids = SomeUids(model);
+    const StoreFlagsIfEntry entry{.change = {.mailbox = IndexRig::Number(id),
+                                             .change = static_cast<std::uint8_t>(FlagsChange::kAdd),
+                                             .flags = {.system = Flags::kFlagged, .keywords = {}},
+                                             .uids = uids},
+                                  .unchanged_since = since};
+    const auto done = rig_.Propose(EntryType::kStoreFlagsIf, entry);
+    ASSERT_TRUE(done.has_value());
+    Uids modified;
+    bool changed = false;
+    for (const std::uint32_t uid : uids) {
+      const auto found = model.messages.find(uid);
+      if (found == model.messages.end()) continue;
+      ModelMessage& message = found->second;
+      if (message.modseq > since) modified.push_back(uid);
+      if (message.modseq > since || (message.system & Flags::kFlagged) != 0) continue;
+      if (!changed) model.modseq += 1;
+      changed = true;
+      message.system |= Flags::kFlagged;
+      message.modseq = model.modseq;
+      message.is_touched = true;
+    }
+    EXPECT_EQ(DecodeFlagsStored(*done)->modified, modified);
+  }
+
   void Copy(bool move) {
     const AccountId account = accounts_[random_.Below(accounts_.size())];
     const MailboxId from = MailboxId(account.value() + random_.Below(3));
     MailboxId to = MailboxId(account.value() + random_.Below(3));
-    if (move && to == from) return;
     const Uids uids = SomeUids(mailboxes_[from]);
     ASSERT_TRUE(
         rig_.Propose(EntryType::kCopy,
@@ -370,6 +402,7 @@ class ModelRun {
     }
     EXPECT_EQ(changed, wanted_changed) << "since " << since;
     EXPECT_EQ(changes->expunged, wanted_expunged) << "since " << since;
+    EXPECT_EQ(*rig_.Ask([&](const ReadView& v) { return QueryChangedUids(v, id, since); }), wanted_changed);
   }
 
   base::Random random_;

@@ -36,11 +36,13 @@ Mailbox MakeMailbox(MailboxId id, const MailboxRow& row, const NameRow& name) {
   mailbox.id = id;
   mailbox.name = row.name;
   mailbox.subscribed = name.subscribed;
+  mailbox.use = name.use;
   mailbox.uid_validity = row.uid_validity;
   mailbox.uid_next = row.uid_next;
   mailbox.highest_modseq = row.highest_modseq;
   mailbox.messages = row.messages;
   mailbox.unseen = row.unseen;
+  mailbox.bytes = row.bytes;
   return mailbox;
 }
 
@@ -116,7 +118,9 @@ base::Result<FoundAccount> QueryAccount(const ReadView& view, replog::PartitionI
 base::Result<Account> QueryAccountSums(const ReadView& view, replog::PartitionId partition,
                                        const std::string& address) {
   ASSIGN_OR_RETURN(const FoundAccount found, QueryAccount(view, partition, address));
-  Account account{.id = MakeId<AccountId>(partition, found.number), .address = found.row.address};
+  Account account{.id = MakeId<AccountId>(partition, found.number),
+                  .address = found.row.address,
+                  .has_special_mailboxes = found.row.has_special_mailboxes};
   const RowKey prefix = RowKey(partition, RowKind::kName).U32(found.number);
   const auto rows = view.Iterate();
   for (rows->Seek(prefix.text()); rows->Valid() && rows->key().starts_with(prefix.text()); rows->Next()) {

@@ -77,6 +77,9 @@ base::Result<std::vector<std::uint32_t>> QueryDeletedUids(const ReadView& view, 
                                                           const std::vector<std::uint32_t>& among);
 // With the locations of its body.
 base::Result<Message> QueryMessage(const ReadView& view, MailboxId mailbox, std::uint32_t uid);
+// Those with a greater MODSEQ, by UID.
+base::Result<std::vector<std::uint32_t>> QueryChangedUids(const ReadView& view, MailboxId mailbox,
+                                                          std::uint64_t modseq);
 base::Result<Changes> QueryChanges(const ReadView& view, MailboxId mailbox, std::uint64_t modseq);
 
 // Deleted mailboxes with messages left, all partitions.

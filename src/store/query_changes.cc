@@ -25,9 +25,9 @@ Message MakeChanged(std::uint32_t uid, const MessageRow& row, const std::vector<
   return message;
 }
 
-// Messages made after `modseq`: the MODSEQ at which a message is made grows with the UID, so they are the last ones.
-base::Result<> AddNew(const ReadView& view, MailboxId mailbox, std::uint64_t modseq,
-                      const std::vector<std::string>& keywords, std::map<std::uint32_t, Message>* changed) {
+// Visits the messages made after `modseq`, the last first: the MODSEQ at which a message is made grows with the UID.
+template <class F>
+base::Result<> ForEachNew(const ReadView& view, MailboxId mailbox, std::uint64_t modseq, F visit) {
   const RowKey prefix = MailboxKey(PartitionOf(mailbox), Number(mailbox), MailboxRowKind::kMessage);
   const auto rows = view.Iterate();
   MessageRow row;
@@ -35,27 +35,20 @@ base::Result<> AddNew(const ReadView& view, MailboxId mailbox, std::uint64_t mod
        rows->Valid() && rows->key().starts_with(prefix.text()); rows->Prev()) {
     if (!row.DecodeFrom(rows->value().ToStringView())) return ReadView::UnreadableRow();
     if (row.created_modseq <= modseq) break;
-    const std::uint32_t uid = KeyU32(rows->key().ToStringView(), kMailboxFieldsOffset);
-    changed->emplace(uid, MakeChanged(uid, row, keywords));
+    visit(KeyU32(rows->key().ToStringView(), kMailboxFieldsOffset), row);
   }
   if (!rows->status().ok()) return ToError(rows->status(), "read the index");
   return {};
 }
 
-// Older messages whose flags changed after `modseq`: each has one row in the change index.
-base::Result<> AddFlagged(const ReadView& view, MailboxId mailbox, std::uint64_t modseq,
-                          const std::vector<std::string>& keywords, std::map<std::uint32_t, Message>* changed) {
+// Visits the UIDs of messages whose flags changed after `modseq`: each has one row in the change index.
+template <class F>
+base::Result<> ForEachFlagged(const ReadView& view, MailboxId mailbox, std::uint64_t modseq, F visit) {
   const RowKey prefix = MailboxKey(PartitionOf(mailbox), Number(mailbox), MailboxRowKind::kChange);
-  const RowKey messages = MailboxKey(PartitionOf(mailbox), Number(mailbox), MailboxRowKind::kMessage);
   const auto rows = view.Iterate();
   for (rows->Seek(RowKey(prefix).U64(modseq + 1).text()); rows->Valid() && rows->key().starts_with(prefix.text());
        rows->Next()) {
-    const std::uint32_t uid = KeyU32(rows->key().ToStringView(), kMailboxFieldsOffset + 8);
-    if (changed->contains(uid)) continue;
-    ASSIGN_OR_RETURN(const std::string text, view.Get(RowKey(messages).U32(uid)));
-    MessageRow row;
-    if (!row.DecodeFrom(text)) return ReadView::UnreadableRow();
-    changed->emplace(uid, MakeChanged(uid, row, keywords));
+    RETURN_IF_ERROR(visit(KeyU32(rows->key().ToStringView(), kMailboxFieldsOffset + 8)));
   }
   if (!rows->status().ok()) return ToError(rows->status(), "read the index");
   return {};
@@ -91,11 +84,37 @@ base::Result<Changes> QueryChanges(const ReadView& view, MailboxId mailbox, std:
   changes.uid_next = state->uid_next;
   if (modseq >= state->highest_modseq) return changes;
   std::map<std::uint32_t, Message> changed;
-  RETURN_IF_ERROR(AddNew(view, mailbox, modseq, state->keywords, &changed));
-  RETURN_IF_ERROR(AddFlagged(view, mailbox, modseq, state->keywords, &changed));
+  RETURN_IF_ERROR(ForEachNew(view, mailbox, modseq, [&](std::uint32_t uid, const MessageRow& row) {
+    changed.emplace(uid, MakeChanged(uid, row, state->keywords));
+  }));
+  const RowKey messages = MailboxKey(PartitionOf(mailbox), Number(mailbox), MailboxRowKind::kMessage);
+  RETURN_IF_ERROR(ForEachFlagged(view, mailbox, modseq, [&](std::uint32_t uid) -> base::Result<> {
+    if (changed.contains(uid)) return {};
+    ASSIGN_OR_RETURN(const std::string text, view.Get(RowKey(messages).U32(uid)));
+    MessageRow row;
+    if (!row.DecodeFrom(text)) return ReadView::UnreadableRow();
+    changed.emplace(uid, MakeChanged(uid, row, state->keywords));
+    return {};
+  }));
   RETURN_IF_ERROR(AddExpunged(view, mailbox, modseq, &changes.expunged));
   for (auto& [uid, message] : changed) changes.changed.push_back(std::move(message));
   return changes;
+}
+
+base::Result<std::vector<std::uint32_t>> QueryChangedUids(const ReadView& view, MailboxId mailbox,
+                                                          std::uint64_t modseq) {
+  RETURN_IF_ERROR(QueryMailbox(view, mailbox));
+  std::vector<std::uint32_t> uids;
+  RETURN_IF_ERROR(
+      ForEachNew(view, mailbox, modseq, [&uids](std::uint32_t uid, const MessageRow&) { uids.push_back(uid); }));
+  RETURN_IF_ERROR(ForEachFlagged(view, mailbox, modseq, [&uids](std::uint32_t uid) -> base::Result<> {
+    uids.push_back(uid);
+    return {};
+  }));
+  std::ranges::sort(uids);
+  const auto repeated = std::ranges::unique(uids);  // New, and flagged since.
+  uids.erase(repeated.begin(), repeated.end());
+  return uids;
 }
 
 }  // namespace store

@@ -146,4 +146,20 @@ base::Result<std::vector<Message>> DecodeFlagsResult(std::string_view text) {
   return messages;
 }
 
+std::string EncodeFlagsStored(std::string_view flags, const std::vector<std::uint32_t>& modified) {
+  std::string text;
+  base::Encoder out(text);
+  out.Text(flags);
+  EncodeUids(modified, out);
+  return text;
+}
+
+base::Result<FlagsStored> DecodeFlagsStored(std::string_view text) {
+  base::Decoder in(text);
+  FlagsStored stored;
+  ASSIGN_OR_RETURN(stored.changed, DecodeFlagsResult(in.Text()));
+  if (!DecodeUids(in, kUidsPerEntryMax, stored.modified) || !in.AtEnd()) return Unreadable();
+  return stored;
+}
+
 }  // namespace store

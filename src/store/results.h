@@ -42,4 +42,8 @@ class FlagsResultWriter {
 };
 base::Result<std::vector<Message>> DecodeFlagsResult(std::string_view text);
 
+// `flags` is a FlagsResultWriter's; the UIDs are those that were left as they are.
+std::string EncodeFlagsStored(std::string_view flags, const std::vector<std::uint32_t>& modified);
+base::Result<FlagsStored> DecodeFlagsStored(std::string_view text);
+
 }  // namespace store

@@ -6,6 +6,8 @@ namespace {
 
 constexpr std::uint8_t kNoSelect = 1;
 constexpr std::uint8_t kSubscribed = 2;
+constexpr std::uint8_t kUseShift = 2;  // Three bits.
+constexpr std::uint8_t kHasSpecialMailboxes = 1;
 constexpr std::uint64_t kKeywordsMax = 4096;  // Of a hostile row; the store itself stops at kKeywordsPerMailboxMax.
 
 }  // namespace
@@ -39,6 +41,7 @@ void AccountRow::EncodeTo(std::string& text) const {
   out.Text(password_hash);
   out.Varint(uid_validity_next);
   out.Varint(names);
+  if (has_special_mailboxes) out.U8(kHasSpecialMailboxes);
 }
 
 bool AccountRow::DecodeFrom(std::string_view text) {
@@ -47,6 +50,7 @@ bool AccountRow::DecodeFrom(std::string_view text) {
   password_hash = in.Text();
   uid_validity_next = static_cast<std::uint32_t>(in.Varint());
   names = static_cast<std::uint32_t>(in.Varint());
+  has_special_mailboxes = in.remaining() > 0 && (in.U8() & kHasSpecialMailboxes) != 0;
   return in.AtEnd();
 }
 
@@ -77,7 +81,8 @@ bool MailboxRow::DecodeFrom(std::string_view text) {
 
 void NameRow::EncodeTo(std::string& text) const {
   base::Encoder out(text);
-  out.U8(static_cast<std::uint8_t>((no_select ? kNoSelect : 0) | (subscribed ? kSubscribed : 0)));
+  out.U8(static_cast<std::uint8_t>((no_select ? kNoSelect : 0) | (subscribed ? kSubscribed : 0) |
+                                   static_cast<std::uint8_t>(use) << kUseShift));
   out.Varint(mailbox);
 }
 
@@ -86,6 +91,8 @@ bool NameRow::DecodeFrom(std::string_view text) {
   const std::uint8_t bits = in.U8();
   no_select = (bits & kNoSelect) != 0;
   subscribed = (bits & kSubscribed) != 0;
+  const auto known_use = static_cast<SpecialUse>(bits >> kUseShift);
+  use = known_use <= kLastSpecialUse ? known_use : SpecialUse::kNone;
   mailbox = static_cast<std::uint32_t>(in.Varint());
   return in.AtEnd();
 }

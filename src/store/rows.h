@@ -9,6 +9,7 @@
 
 #include "base/bytes.h"
 #include "replog/types.h"
+#include "store/types.h"
 
 namespace store {
 
@@ -30,7 +31,8 @@ struct AccountRow {
   std::string address;
   std::string password_hash;
   std::uint32_t uid_validity_next = 1;
-  std::uint32_t names = 0;  // Rows of kind kName.
+  std::uint32_t names = 0;             // Rows of kind kName.
+  bool has_special_mailboxes = false;  // See Account; written only when it is so.
 
   void EncodeTo(std::string& out) const;
   bool DecodeFrom(std::string_view in);
@@ -55,6 +57,7 @@ struct NameRow {
   std::uint32_t mailbox = 0;  // 0: no mailbox.
   bool no_select = false;
   bool subscribed = false;
+  SpecialUse use = SpecialUse::kNone;  // Goes where the mailbox goes.
 
   bool in_tree() const { return mailbox != 0 || no_select; }
   void EncodeTo(std::string& out) const;

@@ -127,7 +127,7 @@ struct TestNodeOptions {
   mffs::VolumeOptions volume{};
   mffs::BufferPool::Options pool{.budget_bytes = 32u << 20};
   replog::LogOptions log{};
-  MailStoreOptions store{.index_memory_bytes = 8u << 20};
+  MailStoreOptions store{.index_memory_bytes = 8u << 20, .special_mailboxes = false};
   // The state machine of the queue partitions, made anew at each start; NoQueue without it.
   std::function<std::unique_ptr<replog::StateMachine>(async::Executor, replog::Log*, const base::Clock*)> make_queue{};
 };
@@ -167,6 +167,9 @@ class TestNode {
     Must(result);
     if constexpr (!std::is_void_v<T>) return *std::move(result);
   }
+
+  // For the next start.
+  TestNodeOptions& options() { return options_; }
 
   // Stops properly and starts again.
   void Restart(TestIndex index = TestIndex::kKept) {

@@ -27,7 +27,12 @@ struct Account {
   std::string address;  // Canonical (mail::Address::CanonicalKey).
   std::uint64_t mails = 0;
   std::uint64_t bytes = 0;
+  bool has_special_mailboxes = false;  // They were made, or found, once; the user may have deleted them since.
 };
+
+// What a mailbox is for (RFC 6154). In the log and the index: never renumber.
+enum class SpecialUse : std::uint8_t { kNone = 0, kDrafts = 1, kSent = 2, kJunk = 3, kTrash = 4, kArchive = 5 };
+inline constexpr SpecialUse kLastSpecialUse = SpecialUse::kArchive;
 
 // Flags of a message. System flags are bits (RFC 3501 §2.3.2); \Recent belongs to sessions, not to the store.
 struct Flags {
@@ -53,11 +58,13 @@ struct Mailbox {
   std::string name;  // UTF-8, hierarchy separator '/'. "INBOX" is always there, spelt so.
   bool subscribed = false;
   bool exists = true;  // False: only subscribed to, or only a parent of others (\NoSelect).
+  SpecialUse use = SpecialUse::kNone;
   std::uint32_t uid_validity = 0;
   std::uint32_t uid_next = 1;
   std::uint64_t highest_modseq = 1;
   std::uint32_t messages = 0;
   std::uint32_t unseen = 0;
+  std::uint64_t bytes = 0;            // The sum of size_bytes of its messages.
   std::vector<std::string> keywords;  // Used in this mailbox so far.
 };
 

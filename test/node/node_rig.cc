@@ -111,7 +111,9 @@ NodeRig::NodeRig(RigOptions options) : folder_(std::move(options.folder)) {
   world.device = std::move(device);
   world.volume_options = options.volume;
   world.judge = std::move(options.judge);
-  auto started = Run(app::Node::Start(ConfigFor(folder_), std::move(world)));
+  app::NodeConfig config = ConfigFor(folder_);
+  config.dns_servers = std::move(options.dns_servers);
+  auto started = Run(app::Node::Start(std::move(config), std::move(world)));
   if (started.has_value()) {
     node_ = *std::move(started);
   } else {

@@ -1,12 +1,17 @@
-// No shard blocks: while the disk, RocksDB or the password hashing stands still for 5 s, other sessions' NOOP is
+// No shard blocks: while the disk, RocksDB, the password hashing or the DNS stands still for 5 s, other sessions' NOOP is
 // answered.
 #include <algorithm>
 
+#include <arpa/inet.h>
 #include <crypt.h>
 #include <fmt/format.h>
 #include <gtest/gtest.h>
+#include <netinet/in.h>
 #include <poll.h>
+#include <sys/socket.h>
+#include <unistd.h>
 
+#include "base/base64.h"
 #include "node/client.h"
 #include "node/node_rig.h"
 
@@ -58,6 +63,36 @@ std::uint64_t RoundsFor(std::chrono::duration<double> time) {
   return static_cast<std::uint64_t>(static_cast<double>(kSample) * (time / quickest));
 }
 
+// A DNS server that hears questions and says nothing.
+class SilentDnsServer {
+ public:
+  SilentDnsServer() : descriptor_(::socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0)) {
+    sockaddr_in address{};
+    address.sin_family = AF_INET;
+    address.sin_addr.s_addr = ::htonl(INADDR_LOOPBACK);
+    socklen_t size = sizeof address;
+    EXPECT_EQ(::bind(descriptor_, reinterpret_cast<sockaddr*>(&address), size), 0);
+    EXPECT_EQ(::getsockname(descriptor_, reinterpret_cast<sockaddr*>(&address), &size), 0);
+    port_ = ::ntohs(address.sin_port);
+  }
+  ~SilentDnsServer() { ::close(descriptor_); }
+  SilentDnsServer(const SilentDnsServer&) = delete;
+  SilentDnsServer& operator=(const SilentDnsServer&) = delete;
+
+  std::string Name() const { return fmt::format("127.0.0.1@{}", port_); }
+  // Questions heard since the last call.
+  int Questions() {
+    int count = 0;
+    char question[512];
+    while (::recv(descriptor_, question, sizeof question, 0) > 0) ++count;
+    return count;
+  }
+
+ private:
+  int descriptor_;
+  std::uint16_t port_ = 0;
+};
+
 class NodeStall : public testing::Test {
  protected:
   void SetUp() override {
@@ -94,13 +129,17 @@ class NodeStall : public testing::Test {
     probes_.push_back(
         {.name = std::move(name), .client = std::make_unique<Client>(std::move(client)), .noop = noop, .yes = yes});
   }
-  // Asks all probes in turn for the time of the stall; `victim` waits for what stands still, and shows that it does.
+  // `victim` waits for what stands still, and shows that it does.
   void ProbeWhileStalled(const std::string& what, const Client& victim) {
+    ProbeFor(what);
+    EXPECT_FALSE(HasAnswer(victim)) << what << " did not stand still";
+  }
+  // Asks all probes in turn for the time of the stall.
+  void ProbeFor(const std::string& what) {
     const auto end = Clock::now() + kStall;
     while (Clock::now() < end && !HasFatalFailure()) {
       for (Probe& probe : probes_) AskNoop(&probe);
     }
-    EXPECT_FALSE(HasAnswer(victim)) << what << " did not stand still";
     for (const Probe& probe : probes_) {
       const double ms = std::chrono::duration<double, std::milli>(probe.longest).count();
       std::printf("%-18s stalled 5 s: %-20s %7llu NOOPs, longest %6.2f ms\n", what.c_str(), probe.name.c_str(),
@@ -110,7 +149,8 @@ class NodeStall : public testing::Test {
   }
 
   Folder folder_;
-  NodeRig rig_{{.image = FormattedImage(48u << 20), .folder = folder_.path()}};
+  SilentDnsServer dns_;
+  NodeRig rig_{{.image = FormattedImage(48u << 20), .folder = folder_.path(), .dns_servers = {dns_.Name()}}};
   std::vector<Probe> probes_;
 };
 
@@ -152,6 +192,20 @@ TEST_F(NodeStall, NoopIsAnsweredWhilePasswordsAreHashed) {
   imap.Send("t LOGIN slow@example.test wrong\r\n");
   ProbeWhileStalled("password hashing", imap);
   EXPECT_TRUE(ReadImapAnswer(&imap, "t").status.starts_with("NO"));
+}
+
+TEST_F(NodeStall, NoopIsAnsweredWhileTheDnsHangs) {
+  constexpr std::uint64_t kMails = 100;
+  Client smtp(rig_.port("smtp"));
+  ASSERT_TRUE(BeginSmtp(&smtp));
+  const std::string login = fmt::format("{0}{1}{0}{2}", '\0', kAlice, kPassword);
+  ASSERT_EQ(AskSmtp(&smtp, "AUTH PLAIN " + base::EncodeBase64(login)).substr(0, 3), "235");
+  for (std::uint64_t n = 0; n < kMails; ++n) {
+    ASSERT_EQ(SendMail(&smtp, {fmt::format("somebody@far{}.test", n)}, kMail, kAlice).substr(0, 3), "250");
+  }
+  ProbeFor("the DNS");
+  EXPECT_GE(dns_.Questions(), static_cast<int>(kMails)) << "nobody asked for the hosts";
+  EXPECT_EQ(rig_.QueuedMails(), kMails);
 }
 
 }  // namespace

@@ -7,11 +7,13 @@ from mffs_read.replog import Body, read_body_reference
 from mffs_read.wire import Cursor, Damaged
 
 (CREATE_ACCOUNT, SET_PASSWORD, REMOVE_ACCOUNT, DELIVER, CREATE_MAILBOX, DELETE_MAILBOX, RENAME_MAILBOX, SUBSCRIBE, APPEND, STORE_FLAGS, COPY,
- EXPUNGE, PURGE, IMPORT, SET_UIDS, IMPORT_FLAGS) = range(1, 17)
+ EXPUNGE, PURGE, IMPORT, SET_UIDS, IMPORT_FLAGS, STORE_FLAGS_IF, SPECIAL_MAILBOXES) = range(1, 19)
 SYSTEM_FLAGS = ("\\Seen", "\\Answered", "\\Flagged", "\\Deleted", "\\Draft")
 DELETED = 8
 REPLACE, ADD, REMOVE = 0, 1, 2
 NO_SELECT, SUBSCRIBED = 1, 2
+HAS_SPECIAL = 1
+USES_MAX = 5
 ITEMS_MAX = 1 << 20
 KEYWORDS_MAX = 256
 UID_MAX = 0xFFFFFFFF
@@ -29,6 +31,7 @@ class Message:
     body: Body
     prefix: bytes
     touched: bool = False   # Its flags were changed by another than an import.
+    modseq: int = 0
 
 
 @dataclasses.dataclass
@@ -37,12 +40,15 @@ class Mailbox:
     uid_validity: int
     name: str
     uid_next: int = 1
+    modseq: int = 1         # The highest.
     keywords: list = dataclasses.field(default_factory=list)
     messages: dict = dataclasses.field(default_factory=dict)
     origins: dict = dataclasses.field(default_factory=dict)     # UIDs of imported mails.
     import_modseqs: dict = dataclasses.field(default_factory=dict)     # UID -> MODSEQ, from a snapshot.
 
     def add(self, message):
+        self.modseq += 1
+        message.modseq = self.modseq
         self.messages[self.uid_next] = message
         self.uid_next += 1
 
@@ -77,6 +83,7 @@ class Name:
     mailbox: int = 0
     no_select: bool = False
     subscribed: bool = False
+    use: int = 0
 
     def in_tree(self):
         return self.mailbox != 0 or self.no_select
@@ -86,6 +93,7 @@ class Name:
 class Account:
     address: str
     uid_validity_next: int
+    has_special: bool = False
     names: dict = dataclasses.field(default_factory=dict)
 
     def in_tree(self, name):
@@ -177,10 +185,12 @@ class StoreState:
             address, _ = value.string(), value.text()
             self._account(account).address = address
             self._account(account).uid_validity_next = value.varint()
+            value.varint()
+            self._account(account).has_special = bool(value.left() and value.u8() & HAS_SPECIAL)
         elif kind == b"N":
             account, name = number(), fields.take(fields.left()).decode("utf-8", "surrogateescape")
             bits = value.u8()
-            self._account(account).names[name] = Name(value.varint(), bool(bits & NO_SELECT), bool(bits & SUBSCRIBED))
+            self._account(account).names[name] = Name(value.varint(), bool(bits & NO_SELECT), bool(bits & SUBSCRIBED), bits >> 2)
         elif kind == b"M":
             mailbox = number()
             self._load_mailbox_row(mailbox, fields.take(1) if fields.left() else b"", fields, value)
@@ -196,9 +206,9 @@ class StoreState:
     def _load_mailbox_row(self, number, kind, fields, value):
         if kind == b"":
             account, uid_validity, uid_next = value.varint(), value.varint(), value.varint()
-            for _ in range(4):
-                value.varint()
+            _, _, modseq, _ = (value.varint() for _ in range(4))
             mailbox = self.mailboxes.setdefault(number, Mailbox(0, 0, ""))
+            mailbox.modseq = modseq
             mailbox.account, mailbox.uid_validity, mailbox.uid_next, mailbox.name = account, uid_validity, uid_next, value.string()
         elif kind == b"D":
             self.direct[number, fields.take(16)] = value.i64()
@@ -215,7 +225,7 @@ class StoreState:
             system = value.u8()
             positions = frozenset(value.varint() for _ in range(value.count(KEYWORDS_MAX)))
             date, _, body = value.i64(), value.varint(), value.varint()
-            self._messages.append((number, uid, body, Message(system, positions, date, None, value.text(), self._is_touched(number, uid, made, later))))
+            self._messages.append((number, uid, body, Message(system, positions, date, None, value.text(), self._is_touched(number, uid, made, later), made + later)))
 
     def _is_touched(self, number, uid, made, later):
         """A mailbox's rows of kind O stand before those of kind U."""
@@ -331,7 +341,7 @@ class StoreState:
         if row.no_select and has_children:
             return
         self.mailboxes.pop(row.mailbox, None)
-        row.mailbox, row.no_select = 0, has_children
+        row.mailbox, row.no_select, row.use = 0, has_children, 0
         owner.tidy(name)
 
     def _rename_mailbox(self, cursor, _):
@@ -351,8 +361,8 @@ class StoreState:
     def _move_name(self, owner, source, target):
         """Subscriptions belong to names and stay."""
         row, into = owner.names[source], owner.names.setdefault(target, Name())
-        into.mailbox, into.no_select = row.mailbox, row.no_select
-        row.mailbox, row.no_select = 0, False
+        into.mailbox, into.no_select, into.use = row.mailbox, row.no_select, row.use
+        row.mailbox, row.no_select, row.use = 0, False, 0
         owner.tidy(source)
         if into.mailbox in self.mailboxes:
             self.mailboxes[into.mailbox].name = target
@@ -388,13 +398,15 @@ class StoreState:
     def _import_flags(self, cursor, _):
         mailbox = self.mailboxes.get(cursor.varint())
         changes = [(cursor.text(), read_flags(cursor)) for _ in range(cursor.count(ITEMS_MAX, 19))]
+        modseq = mailbox.modseq + 1 if mailbox is not None else 0
         for origin, (system, names) in changes if mailbox is not None else []:
             message = mailbox.messages.get(mailbox.origins.get(origin))
             if message is None or message.touched:
                 continue
             keywords = mailbox.positions_of(names, True)
-            if keywords is not None:
+            if keywords is not None and (message.system, message.keywords) != (system & 31, keywords):
                 message.system, message.keywords = system & 31, keywords
+                message.modseq = mailbox.modseq = modseq
 
     def _set_uids(self, cursor, _):
         mailbox, uid_validity, uid_next = self.mailboxes.get(cursor.varint()), cursor.varint(), cursor.varint()
@@ -413,7 +425,21 @@ class StoreState:
                 if uid in mailbox.messages:
                     yield uid, mailbox.messages[uid]
 
-    def _store_flags(self, cursor, _):
+    def _special_mailboxes(self, cursor, _):
+        account, names_max = cursor.varint(), cursor.varint()
+        items = [(cursor.u8(), cursor.string()) for _ in range(cursor.count(USES_MAX, 3))]
+        owner = self.accounts.get(account)
+        if owner is None or owner.has_special:
+            return
+        owner.has_special = True
+        for use, name in items:
+            if name not in owner.names or not owner.names[name].mailbox:
+                if "/" in name or not owner.has_room_for(name, names_max):
+                    continue
+                self._add_mailbox(account, name)
+            owner.names[name].use, owner.names[name].subscribed = use, True
+
+    def _store_flags(self, cursor, entry):
         mailbox, change = self.mailboxes.get(cursor.varint()), cursor.u8()
         (system, names), uids = read_flags(cursor), read_uids(cursor)
         if change > REMOVE:
@@ -422,7 +448,11 @@ class StoreState:
         if keywords is None:
             return
         system &= 31
+        unchanged_since = cursor.varint() if entry.type == STORE_FLAGS_IF else mailbox.modseq
+        modseq = mailbox.modseq + 1
         for _, message in self._messages_of(mailbox, uids):
+            if message.modseq > unchanged_since:
+                continue
             before = message.system, message.keywords
             if change == REPLACE:
                 message.system, message.keywords = system, keywords
@@ -430,13 +460,15 @@ class StoreState:
                 message.system, message.keywords = message.system | system, message.keywords | keywords
             else:
                 message.system, message.keywords = message.system & ~system, message.keywords - keywords
-            message.touched = message.touched or before != (message.system, message.keywords)
+            if before != (message.system, message.keywords):
+                message.touched = True
+                message.modseq = mailbox.modseq = modseq
 
     def _copy(self, cursor, _):
         source, target = self.mailboxes.get(cursor.varint()), self.mailboxes.get(cursor.varint())
         move, uids = cursor.u8(), read_uids(cursor)
         count = sum(last - first + 1 for first, last in uids)
-        if source is None or target is None or (move and source is target) or not target.has_room_for(count):
+        if source is None or target is None or not target.has_room_for(count):
             return
         copied = list(self._messages_of(source, uids))
         used = [keyword for _, message in copied for keyword in source.keywords_of(message)]
@@ -447,14 +479,17 @@ class StoreState:
             target.add(dataclasses.replace(message, keywords=keywords))
             if move:
                 del source.messages[uid]
+        if move and copied:
+            source.modseq += 1
 
     def _expunge(self, cursor, _):
         mailbox, only_deleted, uids = self.mailboxes.get(cursor.varint()), cursor.u8(), read_uids(cursor)
         if mailbox is None:
             return
-        for uid, message in list(self._messages_of(mailbox, uids)):
-            if not only_deleted or message.system & DELETED:
-                del mailbox.messages[uid]
+        gone = [uid for uid, message in self._messages_of(mailbox, uids) if not only_deleted or message.system & DELETED]
+        for uid in gone:
+            del mailbox.messages[uid]
+        mailbox.modseq += 1 if gone else 0
 
     def _purge(self, cursor, _):
         pass
@@ -462,4 +497,5 @@ class StoreState:
     _HANDLERS = {CREATE_ACCOUNT: _create_account, SET_PASSWORD: _set_password, REMOVE_ACCOUNT: _remove_account, DELIVER: _deliver,
                  CREATE_MAILBOX: _create_mailbox, DELETE_MAILBOX: _delete_mailbox, RENAME_MAILBOX: _rename_mailbox, SUBSCRIBE: _subscribe,
                  APPEND: _append, STORE_FLAGS: _store_flags, COPY: _copy, EXPUNGE: _expunge, PURGE: _purge,
-                 IMPORT: _import, SET_UIDS: _set_uids, IMPORT_FLAGS: _import_flags}
+                 IMPORT: _import, SET_UIDS: _set_uids, IMPORT_FLAGS: _import_flags, STORE_FLAGS_IF: _store_flags,
+                 SPECIAL_MAILBOXES: _special_mailboxes}

@@ -14,6 +14,9 @@ base::Result<std::string> ParseMailbox(Lexer& in);
 base::Result<FlagSet> ParseFlagList(Lexer& in, bool bare_allowed, const ParseLimits& limits);
 // A single item, a macro, or a list in parentheses.
 base::Result<std::vector<FetchItem>> ParseFetchItems(Lexer& in, const ParseLimits& limits);
+// What follows "LIST" and "LSUB".
+base::Result<Command> ParseList(Lexer& in, const ParseLimits& limits);
+base::Result<Command> ParseLsub(Lexer& in, const ParseLimits& limits);
 // What follows "SEARCH ", with the charset if there is one.
 base::Result<Search> ParseSearch(Lexer& in, const ParseLimits& limits);
 

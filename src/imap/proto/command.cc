@@ -37,8 +37,21 @@ Result<Command> OneMailbox(Lexer& in, const ParseLimits&) {
   return Command(std::move(command));
 }
 
-Result<Command> ParseExamine(Lexer& in, const ParseLimits& limits) {
+// RFC 7162 §3.1.8; other parameters belong to extensions that are not offered.
+Result<Command> ParseSelect(Lexer& in, const ParseLimits& limits) {
   ASSIGN_OR_RETURN(Command command, OneMailbox<Select>(in, limits));
+  if (!in.TakeText(" (")) return command;
+  do {
+    ASSIGN_OR_RETURN(const std::string parameter, in.Word());
+    if (parameter != "CONDSTORE") return Bad("unknown SELECT parameter " + parameter.substr(0, 40));
+  } while (in.Take(' '));
+  RETURN_IF_ERROR(in.Expect(')'));
+  std::get<Select>(command).condstore = true;
+  return command;
+}
+
+Result<Command> ParseExamine(Lexer& in, const ParseLimits& limits) {
+  ASSIGN_OR_RETURN(Command command, ParseSelect(in, limits));
   std::get<Select>(command).read_only = true;
   return command;
 }
@@ -59,8 +72,13 @@ Result<Command> ParseCreate(Lexer& in, const ParseLimits& limits) {
 
 Result<Command> ParseAuthenticate(Lexer& in, const ParseLimits&) {
   RETURN_IF_ERROR(in.Space());
-  ASSIGN_OR_RETURN(std::string mechanism, in.Word());
-  return Command(Authenticate{std::move(mechanism)});
+  Authenticate authenticate;
+  ASSIGN_OR_RETURN(authenticate.mechanism, in.Word());
+  if (in.AtEnd()) return Command(std::move(authenticate));
+  RETURN_IF_ERROR(in.Space());
+  ASSIGN_OR_RETURN(const std::string_view initial, in.Atom());  // RFC 4959 §3: "=" stands for no bytes at all.
+  authenticate.initial = initial == "=" ? "" : initial;
+  return Command(std::move(authenticate));
 }
 
 Result<Command> ParseLogin(Lexer& in, const ParseLimits&) {
@@ -81,23 +99,6 @@ Result<Command> ParseRename(Lexer& in, const ParseLimits&) {
   return Command(std::move(rename));
 }
 
-Result<Command> ParseList(Lexer& in, const ParseLimits&) {
-  List list;
-  RETURN_IF_ERROR(in.Space());
-  ASSIGN_OR_RETURN(const std::string reference, in.AString());
-  RETURN_IF_ERROR(in.Space());
-  ASSIGN_OR_RETURN(const std::string pattern, in.ListPattern());
-  ASSIGN_OR_RETURN(list.reference, DecodeMailboxName(reference));
-  ASSIGN_OR_RETURN(list.pattern, DecodeMailboxName(pattern));
-  return Command(std::move(list));
-}
-
-Result<Command> ParseLsub(Lexer& in, const ParseLimits& limits) {
-  ASSIGN_OR_RETURN(Command command, ParseList(in, limits));
-  std::get<List>(command).subscribed_only = true;
-  return command;
-}
-
 Result<StatusItem> ParseStatusItem(Lexer& in) {
   ASSIGN_OR_RETURN(const std::string name, in.Word());
   if (name == "MESSAGES") return StatusItem::kMessages;
@@ -105,6 +106,8 @@ Result<StatusItem> ParseStatusItem(Lexer& in) {
   if (name == "UIDNEXT") return StatusItem::kUidNext;
   if (name == "UIDVALIDITY") return StatusItem::kUidValidity;
   if (name == "UNSEEN") return StatusItem::kUnseen;
+  if (name == "SIZE") return StatusItem::kSize;
+  if (name == "HIGHESTMODSEQ") return StatusItem::kHighestModseq;
   return Bad("unknown STATUS item " + name.substr(0, 40));
 }
 
@@ -143,11 +146,34 @@ Result<SequenceSet> ParseSet(Lexer& in, const ParseLimits& limits) {
   return SequenceSet::Parse(text, limits.set_ranges_max);
 }
 
+// "(CHANGEDSINCE 12345)" and the like, the name in upper case.
+Result<std::uint64_t> ParseModifier(Lexer& in, std::string_view name) {
+  RETURN_IF_ERROR(in.Expect('('));
+  ASSIGN_OR_RETURN(const std::string word, in.Word());
+  if (word != name) return Bad("unknown modifier " + word.substr(0, 40) + "; the only one is " + std::string(name));
+  RETURN_IF_ERROR(in.Space());
+  ASSIGN_OR_RETURN(const std::uint64_t modseq, in.ModSequence());
+  RETURN_IF_ERROR(in.Expect(')'));
+  return modseq;
+}
+
+// The first of the items when none of them is it.
+void AddItem(FetchField wanted, std::vector<FetchItem>* items) {
+  const auto is_it = [wanted](const FetchItem& item) {
+    const auto* field = std::get_if<FetchField>(&item);
+    return field != nullptr && *field == wanted;
+  };
+  if (std::ranges::none_of(*items, is_it)) items->insert(items->begin(), wanted);
+}
+
 Result<Command> ParseFetch(Lexer& in, const ParseLimits& limits) {
   Fetch fetch;
   ASSIGN_OR_RETURN(fetch.set, ParseSet(in, limits));
   RETURN_IF_ERROR(in.Space());
   ASSIGN_OR_RETURN(fetch.items, ParseFetchItems(in, limits));
+  if (!in.Take(' ') || in.AtEnd()) return Command(std::move(fetch));
+  ASSIGN_OR_RETURN(fetch.changed_since, ParseModifier(in, "CHANGEDSINCE"));
+  AddItem(FetchField::kModseq, &fetch.items);  // RFC 7162 §3.1.4.1.
   return Command(std::move(fetch));
 }
 
@@ -155,6 +181,10 @@ Result<Command> ParseStore(Lexer& in, const ParseLimits& limits) {
   Store store;
   ASSIGN_OR_RETURN(store.set, ParseSet(in, limits));
   RETURN_IF_ERROR(in.Space());
+  if (in.Peek() == '(') {
+    ASSIGN_OR_RETURN(store.unchanged_since, ParseModifier(in, "UNCHANGEDSINCE"));
+    RETURN_IF_ERROR(in.Space());
+  }
   if (in.Take('+')) {
     store.mode = Store::Mode::kAdd;
   } else if (in.Take('-')) {
@@ -177,6 +207,49 @@ Result<Command> ParseCopy(Lexer& in, const ParseLimits& limits) {
   return Command(std::move(copy));
 }
 
+Result<Command> ParseMove(Lexer& in, const ParseLimits& limits) {
+  ASSIGN_OR_RETURN(Command command, ParseCopy(in, limits));
+  std::get<Copy>(command).move = true;
+  return command;
+}
+
+// RFC 2971 §3.1: NIL, or names and values in turn.
+Result<Command> ParseId(Lexer& in, const ParseLimits& limits) {
+  ClientId id;
+  RETURN_IF_ERROR(in.Space());
+  if (in.TakeText("NIL")) return Command(std::move(id));
+  RETURN_IF_ERROR(in.Expect('('));
+  if (in.Take(')')) return Command(std::move(id));
+  do {
+    auto& [name, value] = id.fields.emplace_back();
+    ASSIGN_OR_RETURN(name, in.String());
+    RETURN_IF_ERROR(in.Space());
+    if (!in.TakeText("NIL")) {
+      ASSIGN_OR_RETURN(value, in.String());
+    }
+    if (id.fields.size() > limits.id_fields_max || name.size() > limits.id_name_bytes_max ||
+        value.size() > limits.id_value_bytes_max) {
+      return Bad(fmt::format("ID takes {} fields at most, names of {} bytes and values of {} bytes",
+                             limits.id_fields_max, limits.id_name_bytes_max, limits.id_value_bytes_max));
+    }
+  } while (in.Take(' '));
+  RETURN_IF_ERROR(in.Expect(')'));
+  return Command(std::move(id));
+}
+
+Result<Command> ParseEnable(Lexer& in, const ParseLimits& limits) {
+  Enable enable;
+  RETURN_IF_ERROR(in.Space());
+  do {
+    ASSIGN_OR_RETURN(std::string name, in.Word());
+    if (enable.capabilities.size() == limits.enables_max) {
+      return Bad(fmt::format("at most {} capabilities may be enabled at once", limits.enables_max));
+    }
+    enable.capabilities.push_back(std::move(name));
+  } while (in.Take(' '));
+  return Command(std::move(enable));
+}
+
 // RFC 3501 §6.4.8 and RFC 4315 §2.1. A UID FETCH answers with the UID whether it was asked for or not.
 Result<Command> ParseUid(Lexer& in, const ParseLimits& limits) {
   RETURN_IF_ERROR(in.Space());
@@ -186,17 +259,12 @@ Result<Command> ParseUid(Lexer& in, const ParseLimits& limits) {
     ASSIGN_OR_RETURN(command, ParseFetch(in, limits));
     auto& fetch = std::get<Fetch>(command);
     fetch.uid = true;
-    const FetchItem uid = FetchField::kUid;
-    const auto is_uid = [](const FetchItem& item) {
-      const auto* field = std::get_if<FetchField>(&item);
-      return field != nullptr && *field == FetchField::kUid;
-    };
-    if (std::ranges::none_of(fetch.items, is_uid)) fetch.items.insert(fetch.items.begin(), uid);
+    AddItem(FetchField::kUid, &fetch.items);
   } else if (name == "STORE") {
     ASSIGN_OR_RETURN(command, ParseStore(in, limits));
     std::get<Store>(command).uid = true;
-  } else if (name == "COPY") {
-    ASSIGN_OR_RETURN(command, ParseCopy(in, limits));
+  } else if (name == "COPY" || name == "MOVE") {
+    ASSIGN_OR_RETURN(command, name == "COPY" ? ParseCopy(in, limits) : ParseMove(in, limits));
     std::get<Copy>(command).uid = true;
   } else if (name == "SEARCH") {
     ASSIGN_OR_RETURN(command, ParseSearchCommand(in, limits));
@@ -205,7 +273,7 @@ Result<Command> ParseUid(Lexer& in, const ParseLimits& limits) {
     ASSIGN_OR_RETURN(SequenceSet uids, ParseSet(in, limits));
     command = Expunge{std::move(uids)};
   } else {
-    return Bad("UID goes before FETCH, STORE, COPY, SEARCH or EXPUNGE");
+    return Bad("UID goes before FETCH, STORE, COPY, MOVE, SEARCH or EXPUNGE");
   }
   return command;
 }
@@ -214,14 +282,14 @@ struct CommandName {
   std::string_view name;
   ArgumentParser parse;
 };
-constexpr std::array<CommandName, 26> kCommands = {{
+constexpr std::array<CommandName, 31> kCommands = {{
     {"CAPABILITY", Plain<Capability>},
     {"NOOP", Plain<Noop>},
     {"LOGOUT", Plain<Logout>},
     {"STARTTLS", Plain<StartTls>},
     {"AUTHENTICATE", ParseAuthenticate},
     {"LOGIN", ParseLogin},
-    {"SELECT", OneMailbox<Select>},
+    {"SELECT", ParseSelect},
     {"EXAMINE", ParseExamine},
     {"CREATE", ParseCreate},
     {"DELETE", OneMailbox<Delete>},
@@ -241,6 +309,11 @@ constexpr std::array<CommandName, 26> kCommands = {{
     {"COPY", ParseCopy},
     {"UID", ParseUid},
     {"IDLE", Plain<Idle>},
+    {"MOVE", ParseMove},
+    {"UNSELECT", Plain<Unselect>},
+    {"NAMESPACE", Plain<Namespace>},
+    {"ID", ParseId},
+    {"ENABLE", ParseEnable},
 }};
 
 Result<Command> ParseAfterTag(Lexer& in, const ParseLimits& limits) {

@@ -1,4 +1,6 @@
-// The commands of IMAP4rev1 (RFC 3501 §6) with UIDPLUS (RFC 4315) and IDLE (RFC 2177), as values.
+// The commands of IMAP4rev1 (RFC 3501 §6), as values, with those of UIDPLUS (RFC 4315), IDLE (RFC 2177), MOVE (RFC
+// 6851), UNSELECT (RFC 3691), NAMESPACE (RFC 2342), ID (RFC 2971), ENABLE (RFC 5161), SASL-IR (RFC 4959), CONDSTORE
+// (RFC 7162) and LIST-EXTENDED (RFC 5258).
 #pragma once
 
 #include <chrono>
@@ -6,6 +8,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <variant>
 #include <vector>
 
@@ -22,7 +25,8 @@ struct Noop {};
 struct Logout {};
 struct StartTls {};
 struct Authenticate {
-  std::string mechanism;  // Upper case.
+  std::string mechanism;                 // Upper case.
+  std::optional<std::string> initial{};  // The first answer, in base64; empty text when it was "=".
 };
 struct Login {
   std::string user;
@@ -31,6 +35,7 @@ struct Login {
 struct Select {
   std::string mailbox;
   bool read_only = false;  // EXAMINE.
+  bool condstore = false;
 };
 struct Create {
   std::string mailbox;  // Without the trailing delimiter that announces children.
@@ -47,11 +52,15 @@ struct Subscribe {
   bool subscribe = true;  // False: UNSUBSCRIBE.
 };
 struct List {
-  std::string reference;
-  std::string pattern;
-  bool subscribed_only = false;  // LSUB.
+  static constexpr std::uint8_t kSubscribed = 1, kSpecialUse = 2, kRecursiveMatch = 4;
+  std::string reference{};
+  std::vector<std::string> patterns{};  // At least one.
+  bool lsub = false;
+  bool extended = false;       // In a form of RFC 5258: an empty pattern asks for nothing special then.
+  std::uint8_t selection = 0;  // Bits of the above.
+  std::uint8_t returns = 0;    // Likewise.
 };
-enum class StatusItem { kMessages, kRecent, kUidNext, kUidValidity, kUnseen };
+enum class StatusItem { kMessages, kRecent, kUidNext, kUidValidity, kUnseen, kSize, kHighestModseq };
 struct Status {
   std::string mailbox;
   std::vector<StatusItem> items;
@@ -64,10 +73,12 @@ struct Append {
 };
 struct Check {};
 struct Close {};
+struct Unselect {};
 struct Expunge {
   std::optional<SequenceSet> uids;  // UID EXPUNGE.
 };
-enum class SearchCharset { kUsAscii, kUtf8, kUnknown };  // kUnknown is to be answered NO [BADCHARSET].
+// kConverted: the texts came in another one. kUnknown is to be answered NO [BADCHARSET].
+enum class SearchCharset { kUsAscii, kUtf8, kConverted, kUnknown };
 struct Search {
   SearchKey key;
   SearchCharset charset = SearchCharset::kUsAscii;
@@ -77,6 +88,7 @@ struct Fetch {
   SequenceSet set;
   bool uid = false;  // `set` holds UIDs; UID is among the items then.
   std::vector<FetchItem> items;
+  std::optional<std::uint64_t> changed_since{};  // MODSEQ is among the items then.
 };
 struct Store {
   enum class Mode { kReplace, kAdd, kRemove };
@@ -85,20 +97,30 @@ struct Store {
   Mode mode = Mode::kReplace;
   bool silent = false;
   FlagSet flags;
+  std::optional<std::uint64_t> unchanged_since{};
 };
 struct Copy {
   SequenceSet set;
   bool uid = false;
   std::string mailbox;
+  bool move = false;  // MOVE.
+};
+struct Namespace {};
+// What the client says of itself; names and values as they came.
+struct ClientId {
+  std::vector<std::pair<std::string, std::string>> fields;
+};
+struct Enable {
+  std::vector<std::string> capabilities;  // Upper case.
 };
 struct Idle {};
 struct BadCommand {
   std::string text;  // For BAD.
 };
 
-using Command =
-    std::variant<Capability, Noop, Logout, StartTls, Authenticate, Login, Select, Create, Delete, Rename, Subscribe,
-                 List, Status, Append, Check, Close, Expunge, Search, Fetch, Store, Copy, Idle, BadCommand>;
+using Command = std::variant<Capability, Noop, Logout, StartTls, Authenticate, Login, Select, Create, Delete, Rename,
+                             Subscribe, List, Status, Append, Check, Close, Expunge, Search, Fetch, Store, Copy, Idle,
+                             Unselect, Namespace, ClientId, Enable, BadCommand>;
 
 struct TaggedCommand {
   std::string tag;  // "*" when there is none that could be sent back.
@@ -114,6 +136,11 @@ struct ParseLimits {
   std::size_t section_depth_max = 50;
   std::size_t search_keys_max = 1'000;
   std::size_t search_depth_max = 32;
+  std::size_t list_patterns_max = 100;
+  std::size_t enables_max = 50;
+  std::size_t id_fields_max = 30;  // RFC 2971 §3.3, as the next two.
+  std::size_t id_name_bytes_max = 30;
+  std::size_t id_value_bytes_max = 1024;
 };
 
 // Parses one command as CommandReader delivers it. Never fails: what it cannot read becomes a BadCommand.

@@ -70,6 +70,8 @@ std::string Describe(const SearchKey& key) {
       return fmt::format("body{}:{}", key.text_index, key.text);
     case Kind::kText:
       return fmt::format("text{}:{}", key.text_index, key.text);
+    case Kind::kModseq:
+      return fmt::format("modseq:{}", key.modseq);
   }
   return "?";
 }
@@ -85,7 +87,8 @@ std::string DescribeKeys(const SearchKey& key, std::string_view separator) {
 
 std::string Describe(const FetchItem& item) {
   if (const auto* field = std::get_if<FetchField>(&item)) {
-    constexpr std::string_view kNames[] = {"body", "bodystructure", "envelope", "flags", "date", "size", "uid"};
+    constexpr std::string_view kNames[] = {"body", "bodystructure", "envelope", "flags",
+                                           "date", "size",          "uid",      "modseq"};
     return std::string(kNames[static_cast<std::size_t>(*field)]);
   }
   const auto& section = std::get<FetchSection>(item);
@@ -99,15 +102,21 @@ struct Describer {
   std::string operator()(const Noop&) { return "noop"; }
   std::string operator()(const Logout&) { return "logout"; }
   std::string operator()(const StartTls&) { return "starttls"; }
-  std::string operator()(const Authenticate& c) { return "authenticate " + c.mechanism; }
+  std::string operator()(const Authenticate& c) {
+    return "authenticate " + c.mechanism + (c.initial ? " '" + *c.initial + "'" : "");
+  }
   std::string operator()(const Login& c) { return fmt::format("login '{}' '{}'", c.user, c.password); }
-  std::string operator()(const Select& c) { return (c.read_only ? "examine " : "select ") + c.mailbox; }
+  std::string operator()(const Select& c) {
+    return (c.read_only ? "examine " : "select ") + c.mailbox + (c.condstore ? " condstore" : "");
+  }
   std::string operator()(const Create& c) { return "create " + c.mailbox; }
   std::string operator()(const Delete& c) { return "delete " + c.mailbox; }
   std::string operator()(const Rename& c) { return fmt::format("rename '{}' '{}'", c.from, c.to); }
   std::string operator()(const Subscribe& c) { return (c.subscribe ? "subscribe " : "unsubscribe ") + c.mailbox; }
   std::string operator()(const List& c) {
-    return fmt::format("{} '{}' '{}'", c.subscribed_only ? "lsub" : "list", c.reference, c.pattern);
+    std::string out = fmt::format("{} '{}'", c.lsub ? "lsub" : "list", c.reference);
+    for (const std::string& pattern : c.patterns) out += " '" + pattern + "'";
+    return out + (c.extended ? fmt::format(" {} {}", c.selection, c.returns) : "");
   }
   std::string operator()(const Status& c) {
     std::string out = "status '" + c.mailbox + "'";
@@ -119,24 +128,37 @@ struct Describer {
   }
   std::string operator()(const Check&) { return "check"; }
   std::string operator()(const Close&) { return "close"; }
+  std::string operator()(const Unselect&) { return "unselect"; }
+  std::string operator()(const Namespace&) { return "namespace"; }
+  std::string operator()(const ClientId& c) {
+    std::string out = "id";
+    for (const auto& [name, value] : c.fields) out += fmt::format(" '{}'='{}'", name, value);
+    return out;
+  }
+  std::string operator()(const Enable& c) {
+    std::string out = "enable";
+    for (const std::string& name : c.capabilities) out += " " + name;
+    return out;
+  }
   std::string operator()(const Expunge& c) { return c.uids ? "expunge " + Set(*c.uids) : "expunge"; }
   std::string operator()(const Search& c) {
-    constexpr std::string_view kCharsets[] = {"", " utf-8", " unknown"};
+    constexpr std::string_view kCharsets[] = {"", " utf-8", " converted", " unknown"};
     return fmt::format("{}search{} {}", c.uid ? "uid " : "", kCharsets[static_cast<std::size_t>(c.charset)],
                        DescribeKeys(c.key, " "));
   }
   std::string operator()(const Fetch& c) {
     std::string out = fmt::format("{}fetch {}:", c.uid ? "uid " : "", Set(c.set));
     for (const FetchItem& item : c.items) out += " " + Describe(item);
-    return out;
+    return out + (c.changed_since ? fmt::format(" since {}", *c.changed_since) : "");
   }
   std::string operator()(const Store& c) {
     constexpr std::string_view kModes[] = {"=", "+", "-"};
-    return fmt::format("{}store {} {}{}{}", c.uid ? "uid " : "", Set(c.set), kModes[static_cast<std::size_t>(c.mode)],
-                       Flags(c.flags), c.silent ? " silent" : "");
+    return fmt::format("{}store {} {}{}{}{}", c.uid ? "uid " : "", Set(c.set), kModes[static_cast<std::size_t>(c.mode)],
+                       Flags(c.flags), c.silent ? " silent" : "",
+                       c.unchanged_since ? fmt::format(" since {}", *c.unchanged_since) : "");
   }
   std::string operator()(const Copy& c) {
-    return fmt::format("{}copy {} '{}'", c.uid ? "uid " : "", Set(c.set), c.mailbox);
+    return fmt::format("{}{} {} '{}'", c.uid ? "uid " : "", c.move ? "move" : "copy", Set(c.set), c.mailbox);
   }
   std::string operator()(const Idle&) { return "idle"; }
   std::string operator()(const BadCommand&) { return "bad"; }
@@ -258,7 +280,16 @@ TEST(Command, ReadsSearchAsATree) {
       {"A283 SEARCH TEXT \"string not in mailbox\"", "search text0:string not in mailbox"},
       {"A284 SEARCH CHARSET UTF-8 TEXT {6}\r\nXXXXXX", "search utf-8 text0:XXXXXX"},
       {"a SEARCH ALL", "search and()"},
-      {"a SEARCH charset latin1 all", "search unknown and()"},
+      {"a SEARCH charset nonsense all", "search unknown and()"},
+      {"a SEARCH charset iso-8859-1 or text {1}\r\n\xe9 subject {1}\r\n\xfc",
+       "search converted or(text0:\xc3\xa9 header:SUBJECT:\xc3\xbc)"},
+      {"a SEARCH charset \"iso-2022-jp\" body \"\x1b$B$\"\x1b(B\"", "bad"},
+      {"a SEARCH charset shift_jis body {2}\r\n\x82\xa0", "search converted body0:\xe3\x81\x82"},
+      {"a SEARCH MODSEQ 620162338 SEEN", "search modseq:620162338 flag:1"},
+      {"a SEARCH OR NOT MODSEQ \"/flags/\\\\draft\" all 5 LARGER 1", "search or(not(modseq:5) larger:1)"},
+      {"a SEARCH MODSEQ", "bad"},
+      {"a SEARCH MODSEQ x", "bad"},
+      {"a SEARCH MODSEQ \"/flags/x\" some 5", "bad"},
       {"a SEARCH charset us-ascii all", "search and()"},
       {"a UID SEARCH UID 1:3,7 4", "uid search uid:1-3,7-7 seq:4-4"},
       {"a SEARCH OR BODY x OR TEXT y BODY z", "search or(body0:x or(text1:y body2:z))"},
@@ -279,6 +310,55 @@ TEST(Command, ReadsSearchAsATree) {
       {"a SEARCH NONSENSE", "bad"},
       {"a SEARCH ON 30-Feb-2000", "bad"},
       {"a SEARCH CHARSET UTF-8", "bad"},
+  };
+  ExpectAll(kRows);
+}
+
+TEST(Command, ReadsTheExtensions) {
+  const Row kRows[] = {
+      {"a MOVE 2:4 Trash", "move 2-4 'Trash'"},
+      {"a uid move 42:69 foo", "uid move 42-69 'foo'"},
+      {"a UNSELECT", "unselect"},
+      {"a NAMESPACE", "namespace"},
+      {"a ID NIL", "id"},
+      {"a ID ()", "id"},
+      {"a ID (\"name\" \"Thunderbird\" \"version\" NIL)", "id 'name'='Thunderbird' 'version'=''"},
+      {"a ENABLE condstore X-GOOD-IDEA", "enable CONDSTORE X-GOOD-IDEA"},
+      {"a AUTHENTICATE PLAIN dGVzdAB0ZXN0AHRlc3Q=", "authenticate PLAIN 'dGVzdAB0ZXN0AHRlc3Q='"},
+      {"a AUTHENTICATE EXTERNAL =", "authenticate EXTERNAL ''"},
+      {"a SELECT INBOX (CONDSTORE)", "select INBOX condstore"},
+      {"a EXAMINE x (condstore condstore)", "examine x condstore"},
+      {"a STATUS x (SIZE HIGHESTMODSEQ)", "status 'x' 5 6"},
+      {"a FETCH 1 MODSEQ", "fetch 1-1: modseq"},
+      {"a UID FETCH 1:* (FLAGS) (CHANGEDSINCE 12345)", "uid fetch 1-1000: uid modseq flags since 12345"},
+      {"a FETCH 1 (MODSEQ FLAGS) (changedsince 9223372036854775807)",
+       "fetch 1-1: modseq flags since 9223372036854775807"},
+      {"a STORE 7,9 (UNCHANGEDSINCE 0) +FLAGS.SILENT \\Seen", "store 7-7,9-9 +(\\Seen) silent since 0"},
+      {"a LIST (SPECIAL-USE) \"\" %", "list '' '%' 2 0"},
+      {"a LIST \"\" * RETURN (special-use children)", "list '' '*' 0 2"},
+      {"a LIST (SUBSCRIBED RECURSIVEMATCH REMOTE) \"\" (a/% \"b *\") RETURN ()", "list '' 'a/%' 'b *' 5 0"},
+      {"a LIST () \"\" \"\" RETURN (SUBSCRIBED)", "list '' '' 0 1"},
+      {"a MOVE 1", "bad"},
+      {"a UNSELECT x", "bad"},
+      {"a ID", "bad"},
+      {"a ID (\"name\")", "bad"},
+      {"a ID (\"name\" x)", "bad"},
+      {"a ID (\"a name that is far longer than thirty bytes\" \"x\")", "bad"},
+      {"a ENABLE", "bad"},
+      {"a ENABLE ", "bad"},
+      {"a AUTHENTICATE PLAIN a b", "bad"},
+      {"a SELECT INBOX (QRESYNC (1 2))", "bad"},
+      {"a SELECT INBOX ()", "bad"},
+      {"a FETCH 1 FLAGS (CHANGEDSINCE)", "bad"},
+      {"a FETCH 1 FLAGS (CHANGEDSINCE 9223372036854775808)", "bad"},
+      {"a FETCH 1 FLAGS (CHANGEDSINCE 1 VANISHED)", "bad"},
+      {"a STORE 1 (UNCHANGEDSINCE x) FLAGS ()", "bad"},
+      {"a LIST (RECURSIVEMATCH) \"\" *", "bad"},
+      {"a LIST (NONSENSE) \"\" *", "bad"},
+      {"a LIST \"\" ()", "bad"},
+      {"a LIST \"\" * RETURN", "bad"},
+      {"a LIST \"\" * RETURN (STATUS (MESSAGES))", "bad"},
+      {"a LSUB (SUBSCRIBED) \"\" *", "bad"},
   };
   ExpectAll(kRows);
 }
@@ -342,7 +422,10 @@ TEST(Command, LimitsDepthAndCounts) {
                            .header_fields_max = 2,
                            .section_depth_max = 2,
                            .search_keys_max = 9,
-                           .search_depth_max = 3};
+                           .search_depth_max = 3,
+                           .list_patterns_max = 2,
+                           .enables_max = 2,
+                           .id_fields_max = 1};
   const Row kRows[] = {
       {"a FETCH 1,2 (FLAGS UID)", "fetch 1-2: flags uid"},
       {"a FETCH 1,2,3 FLAGS", "bad"},
@@ -353,6 +436,10 @@ TEST(Command, LimitsDepthAndCounts) {
       {"a STORE 1 FLAGS (a b)", "store 1-1 =(a b)"},
       {"a STORE 1 FLAGS (a b c)", "bad"},
       {"a STORE 1 FLAGS (abcdef)", "bad"},
+      {"a LIST \"\" (a b)", "list '' 'a' 'b' 0 0"},
+      {"a LIST \"\" (a b c)", "bad"},
+      {"a ENABLE a b c", "bad"},
+      {"a ID (\"a\" \"b\" \"c\" \"d\")", "bad"},
       {"a SEARCH NOT NOT NOT ALL", "search not(not(not(and())))"},
       {"a SEARCH NOT NOT NOT NOT ALL", "bad"},
       {"a SEARCH ((((ALL))))", "bad"},

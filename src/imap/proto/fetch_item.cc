@@ -21,7 +21,7 @@ struct FieldName {
   std::string_view name;
   FetchField field;
 };
-constexpr std::array<FieldName, 7> kFields = {{
+constexpr std::array<FieldName, 8> kFields = {{
     {"BODY", FetchField::kBody},
     {"BODYSTRUCTURE", FetchField::kBodyStructure},
     {"ENVELOPE", FetchField::kEnvelope},
@@ -29,6 +29,7 @@ constexpr std::array<FieldName, 7> kFields = {{
     {"INTERNALDATE", FetchField::kInternalDate},
     {"RFC822.SIZE", FetchField::kRfc822Size},
     {"UID", FetchField::kUid},
+    {"MODSEQ", FetchField::kModseq},
 }};
 
 struct KindName {

@@ -11,7 +11,7 @@
 
 namespace imap {
 
-enum class FetchField { kBody, kBodyStructure, kEnvelope, kFlags, kInternalDate, kRfc822Size, kUid };
+enum class FetchField { kBody, kBodyStructure, kEnvelope, kFlags, kInternalDate, kRfc822Size, kUid, kModseq };
 
 // BODY[...], BODY.PEEK[...] and the three old names that mean the same.
 struct FetchSection {

@@ -33,7 +33,7 @@ void Use(const Command& command) {
       if (const auto* section = std::get_if<FetchSection>(&item)) CHECK(!SectionLabel(*section).empty());
     }
   } else if (const auto* list = std::get_if<List>(&command)) {
-    MatchesPattern(list->pattern, "INBOX/a/b");
+    for (const std::string& pattern : list->patterns) MatchesPattern(pattern, "INBOX/a/b");
   } else if (const auto* select = std::get_if<Select>(&command)) {
     const auto again = DecodeMailboxName(EncodeMailboxName(select->mailbox));
     CHECK(again.has_value() ? *again == select->mailbox : select->mailbox.size() > kMailboxNameBytesMax / 2);

@@ -110,6 +110,16 @@ Result<std::uint32_t> Lexer::NonZeroNumber() {
   return number;
 }
 
+Result<std::uint64_t> Lexer::ModSequence() {
+  const std::string_view digits = TakeWhile(IsDigit);
+  std::uint64_t number = 0;
+  const auto [end, ec] = std::from_chars(digits.data(), digits.data() + digits.size(), number);
+  if (digits.empty() || ec != std::errc() || number > INT64_MAX) {
+    return Bad("a mod-sequence from 0 to 9223372036854775807 is missing");
+  }
+  return number;
+}
+
 Result<std::string> Lexer::String() {
   if (Peek() == '"') return Quoted();
   if (Peek() == '{') return Literal();

@@ -37,9 +37,10 @@ class Lexer {
   base::Result<std::string> Word();
   base::Result<std::uint32_t> Number();
   base::Result<std::uint32_t> NonZeroNumber();
-  base::Result<std::string> String();       // Quoted or literal.
-  base::Result<std::string> AString();      // An atom, in which "]" may stand, or a string.
-  base::Result<std::string> ListPattern();  // An astring in which "%" and "*" may stand.
+  base::Result<std::uint64_t> ModSequence();  // RFC 7162 §7: 0 to 2^63 - 1.
+  base::Result<std::string> String();         // Quoted or literal.
+  base::Result<std::string> AString();        // An atom, in which "]" may stand, or a string.
+  base::Result<std::string> ListPattern();    // An astring in which "%" and "*" may stand.
   // A run of the characters of a sequence set.
   base::Result<std::string_view> SetText();
 

@@ -87,6 +87,14 @@ std::string CodeUidNext(std::uint32_t uid_next) {
   return fmt::format("UIDNEXT {}", uid_next);
 }
 
+std::string CodeHighestModseq(std::uint64_t modseq) {
+  return fmt::format("HIGHESTMODSEQ {}", modseq);
+}
+
+std::string CodeModified(std::span<const std::uint32_t> numbers) {
+  return "MODIFIED " + FormatNumbers(numbers);
+}
+
 std::string CodeUnseen(std::uint32_t sequence) {
   return fmt::format("UNSEEN {}", sequence);
 }
@@ -139,7 +147,8 @@ std::string FlagsLine(const FlagSet& flags) {
   return out;
 }
 
-std::string ListLine(bool lsub, std::string_view attributes, char delimiter, std::string_view mailbox) {
+std::string ListLine(bool lsub, std::string_view attributes, char delimiter, std::string_view mailbox,
+                     std::string_view extended) {
   std::string out = fmt::format("* {} ({}) ", lsub ? "LSUB" : "LIST", attributes);
   if (delimiter == '\0') {
     out.append("NIL");
@@ -152,6 +161,7 @@ std::string ListLine(bool lsub, std::string_view attributes, char delimiter, std
   } else {
     AppendMailbox(out, mailbox);
   }
+  if (!extended.empty()) fmt::format_to(std::back_inserter(out), " {}", extended);
   out.append("\r\n");
   return out;
 }
@@ -161,7 +171,7 @@ std::string MailboxStatusLine(std::string_view mailbox, std::span<const StatusIt
   std::string out = "* STATUS ";
   AppendMailbox(out, mailbox);
   out.append(" (");
-  const auto add = [&out](std::string_view name, std::uint32_t value) {
+  const auto add = [&out](std::string_view name, std::uint64_t value) {
     fmt::format_to(std::back_inserter(out), "{}{} {}", out.ends_with('(') ? "" : " ", name, value);
   };
   for (const StatusItem item : items) {
@@ -180,6 +190,12 @@ std::string MailboxStatusLine(std::string_view mailbox, std::span<const StatusIt
         break;
       case StatusItem::kUnseen:
         add("UNSEEN", counts.unseen);
+        break;
+      case StatusItem::kSize:
+        add("SIZE", counts.size_bytes);
+        break;
+      case StatusItem::kHighestModseq:
+        add("HIGHESTMODSEQ", counts.highest_modseq);
         break;
     }
   }
@@ -206,6 +222,11 @@ void FetchLine::Uid(std::uint32_t uid) {
 void FetchLine::Flags(const FlagSet& flags, bool recent) {
   Name("FLAGS");
   AppendFlags(out_, flags, recent);
+}
+
+void FetchLine::Modseq(std::uint64_t modseq) {
+  Name("MODSEQ");
+  fmt::format_to(std::back_inserter(out_), "({})", modseq);
 }
 
 void FetchLine::InternalDate(std::chrono::sys_seconds date) {

@@ -44,6 +44,9 @@ inline constexpr std::string_view kCodeTryCreate = "TRYCREATE";
 inline constexpr std::string_view kCodeUnavailable = "UNAVAILABLE";
 std::string CodeUidValidity(std::uint32_t uid_validity);
 std::string CodeUidNext(std::uint32_t uid_next);
+std::string CodeHighestModseq(std::uint64_t modseq);
+// What a conditional STORE left as it is: numbers or UIDs, as the command had them.
+std::string CodeModified(std::span<const std::uint32_t> numbers);
 std::string CodeUnseen(std::uint32_t sequence);
 // `new_keywords`: \* is added, clients may make keywords.
 std::string CodePermanentFlags(const FlagSet& flags, bool new_keywords);
@@ -63,8 +66,11 @@ std::string CapabilityLine(std::string_view capabilities);
 // "* 5 EXISTS".
 std::string CountLine(std::uint32_t number, std::string_view what);
 std::string FlagsLine(const FlagSet& flags);
-// `attributes` stands in the parentheses: "\HasNoChildren". A null delimiter ('\0') is NIL.
-std::string ListLine(bool lsub, std::string_view attributes, char delimiter, std::string_view mailbox);
+// `attributes` stands in the parentheses: "\HasNoChildren". A null delimiter ('\0') is NIL. `extended` follows the
+// name:
+// "("CHILDINFO" ("SUBSCRIBED"))".
+std::string ListLine(bool lsub, std::string_view attributes, char delimiter, std::string_view mailbox,
+                     std::string_view extended = {});
 
 struct MailboxCounts {
   std::uint32_t messages = 0;
@@ -72,6 +78,8 @@ struct MailboxCounts {
   std::uint32_t uid_next = 0;
   std::uint32_t uid_validity = 0;
   std::uint32_t unseen = 0;
+  std::uint64_t size_bytes = 0;
+  std::uint64_t highest_modseq = 0;
 };
 std::string MailboxStatusLine(std::string_view mailbox, std::span<const StatusItem> items, const MailboxCounts& counts);
 
@@ -83,6 +91,7 @@ class FetchLine {
 
   void Uid(std::uint32_t uid);
   void Flags(const FlagSet& flags, bool recent);
+  void Modseq(std::uint64_t modseq);
   void InternalDate(std::chrono::sys_seconds date);
   void Size(std::uint64_t size_bytes);
   // The item's name and a space; the caller appends the value to the buffer ("ENVELOPE", "BODY[TEXT]").

@@ -113,6 +113,8 @@ Match Matches(const SearchKey& key, const MessageFacts& message) {
       return YesIf(message.size_bytes > key.number);
     case Kind::kSmaller:
       return YesIf(message.size_bytes < key.number);
+    case Kind::kModseq:
+      return YesIf(message.modseq >= key.modseq);
     case Kind::kHeader:
       return MatchesHeader(key, message);
     case Kind::kBody:
@@ -120,6 +122,10 @@ Match Matches(const SearchKey& key, const MessageFacts& message) {
       return MatchesContent(key, message);
   }
   return Match::kNo;
+}
+
+bool AsksModseq(const SearchKey& key) {
+  return key.kind == Kind::kModseq || std::ranges::any_of(key.children, AsksModseq);
 }
 
 std::vector<ContentText> ContentTexts(const SearchKey& key) {

@@ -31,6 +31,7 @@ struct MessageFacts {
   bool recent = false;
   std::chrono::sys_seconds internal_date{};
   std::uint64_t size_bytes = 0;
+  std::uint64_t modseq = 0;
   const HeaderFacts* header = nullptr;             // Null: not read yet.
   const std::vector<bool>* texts_found = nullptr;  // By SearchKey::text_index. Null: the content was not searched yet.
 };
@@ -44,6 +45,9 @@ enum class Match {
 
 // The cheap keys of an AND or OR decide first wherever they stand, so a body is read only when nothing else decides.
 Match Matches(const SearchKey& key, const MessageFacts& message);
+
+// Whether MODSEQ is asked for anywhere: the answer tells the greatest one then.
+bool AsksModseq(const SearchKey& key);
 
 // The texts to be looked for in the content, by text_index.
 struct ContentText {

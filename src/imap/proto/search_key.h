@@ -32,6 +32,7 @@ struct SearchKey {
     kHeader,   // field, text: the field holds the text; any field of that name when the text is empty.
     kBody,     // text.
     kText,     // text: in the header or the body.
+    kModseq,   // modseq: changed since then, or at it (RFC 7162 §3.1.5).
   };
   Kind kind = Kind::kAnd;
   std::vector<SearchKey> children{};
@@ -39,6 +40,7 @@ struct SearchKey {
   std::vector<NumberRange> ranges{};  // Of `set`, filled by ResolveSets() when the command runs.
   std::uint8_t flag = 0;
   std::uint32_t number = 0;
+  std::uint64_t modseq = 0;
   std::chrono::sys_days date{};
   std::string field{};
   std::string text{};  // UTF-8.

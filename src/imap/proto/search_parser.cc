@@ -7,6 +7,7 @@
 
 #include "imap/proto/argument_parsers.h"
 #include "imap/proto/date_time.h"
+#include "mail/charset.h"
 
 namespace imap {
 namespace {
@@ -82,6 +83,7 @@ class SearchParser {
   Result<SearchKey> Keyword(bool present);
   Result<SearchKey> Header();
   Result<SearchKey> Date(Kind kind);
+  Result<SearchKey> Modseq();
 
   Lexer& in_;
   const ParseLimits& limits_;
@@ -156,6 +158,7 @@ Result<std::optional<SearchKey>> SearchParser::WithoutArgument(const std::string
 Result<SearchKey> SearchParser::WithArgument(const std::string& name) {
   if (name == "KEYWORD" || name == "UNKEYWORD") return Keyword(name == "KEYWORD");
   if (name == "HEADER") return Header();
+  if (name == "MODSEQ") return Modseq();
   if (const auto kind = FindKind(kDateKeys, name)) return Date(*kind);
   SearchKey key;
   if (name == "UID") {
@@ -217,23 +220,54 @@ Result<SearchKey> SearchParser::Date(Kind kind) {
   return key;
 }
 
-Result<SearchCharset> ParseCharset(Lexer& in) {
+// All flags of a message share one MODSEQ, so that the name of a flag and whose flags are meant make no difference.
+Result<SearchKey> SearchParser::Modseq() {
+  SearchKey key{.kind = Kind::kModseq};
+  RETURN_IF_ERROR(in_.Space());
+  if (in_.Peek() == '"') {
+    RETURN_IF_ERROR(in_.String());
+    RETURN_IF_ERROR(in_.Space());
+    ASSIGN_OR_RETURN(const std::string type, in_.Word());
+    if (type != "PRIV" && type != "SHARED" && type != "ALL")
+      return Error(Errc::kInvalid, "priv, shared or all is missing");
+    RETURN_IF_ERROR(in_.Space());
+  }
+  ASSIGN_OR_RETURN(key.modseq, in_.ModSequence());
+  return key;
+}
+
+Result<std::string> ParseCharset(Lexer& in) {
   RETURN_IF_ERROR(in.Space());
-  ASSIGN_OR_RETURN(const std::string charset, in.AString());
+  ASSIGN_OR_RETURN(std::string charset, in.AString());
   RETURN_IF_ERROR(in.Space());
-  if (EqualsIgnoreCase(charset, "UTF-8")) return SearchCharset::kUtf8;
-  if (EqualsIgnoreCase(charset, "US-ASCII") || EqualsIgnoreCase(charset, "ASCII")) return SearchCharset::kUsAscii;
-  return SearchCharset::kUnknown;
+  return charset;
+}
+
+SearchCharset CharsetOf(std::string_view name) {
+  if (EqualsIgnoreCase(name, "UTF-8")) return SearchCharset::kUtf8;
+  if (EqualsIgnoreCase(name, "US-ASCII") || EqualsIgnoreCase(name, "ASCII")) return SearchCharset::kUsAscii;
+  return mail::IsKnownCharset(name) ? SearchCharset::kConverted : SearchCharset::kUnknown;
+}
+
+// Keywords, dates and names of fields are ASCII in any charset.
+void ConvertTexts(std::string_view charset, SearchKey* key) {
+  if (key->kind == Kind::kHeader || key->kind == Kind::kBody || key->kind == Kind::kText) {
+    key->text = mail::ToUtf8(key->text, charset);
+  }
+  for (SearchKey& child : key->children) ConvertTexts(charset, &child);
 }
 
 }  // namespace
 
 Result<Search> ParseSearch(Lexer& in, const ParseLimits& limits) {
   Search search;
+  std::string charset;
   if (in.TakeText("CHARSET")) {
-    ASSIGN_OR_RETURN(search.charset, ParseCharset(in));
+    ASSIGN_OR_RETURN(charset, ParseCharset(in));
+    search.charset = CharsetOf(charset);
   }
   ASSIGN_OR_RETURN(search.key, SearchParser(in, limits).Keys(0));
+  if (search.charset == SearchCharset::kConverted) ConvertTexts(charset, &search.key);
   return search;
 }
 

@@ -1,5 +1,7 @@
 #include "imap/server/conversation.h"
 
+#include "imap/proto/response.h"
+
 namespace imap {
 namespace {
 
@@ -16,6 +18,14 @@ void TakeOver(Conversation* c, const base::Result<store::Changes>& changes, Mail
 }
 
 }  // namespace
+
+void EnableCondstore(Conversation* c) {
+  if (c->condstore) return;
+  c->condstore = true;
+  if (!c->selected.has_value()) return;
+  c->selected->view.TellModseqs(true);
+  c->out.Add(StatusLine("*", Condition::kOk, CodeHighestModseq(c->selected->view.modseq()), "highest"));
+}
 
 async::Task<void> TellChanges(Conversation* c, MailboxView::Expunges expunges) {
   if (!c->selected.has_value()) co_return;

@@ -36,9 +36,13 @@ struct Conversation {
   std::string address;  // Of the account; empty: not logged in.
   store::AccountId account;
   std::optional<Selected> selected;
+  bool condstore = false;          // The client is told MODSEQs (RFC 7162 §3.1).
   async::Turn turn;                // Passed on by commands that compute for long.
   std::optional<ChangeFeed> feed;  // There while the session runs.
 };
+
+// From now on the client is told MODSEQs; how far it knows the selected mailbox, at once. Any number of times.
+void EnableCondstore(Conversation* c);
 
 // Takes over what has changed in the selected mailbox and tells the client (into the output buffer). Does nothing
 // without a selected mailbox. When the store fails the changes stay for the next time.

@@ -22,6 +22,7 @@ struct Needs {
   bool index = false;    // Anything but the UID.
   bool content = false;  // Anything of the message itself.
   bool flags = false;    // FLAGS was asked for.
+  bool modseq = false;   // MODSEQ was asked for.
   bool seen = false;     // \Seen is to be set.
 };
 
@@ -36,6 +37,7 @@ Needs NeedsOf(const std::vector<FetchItem>& items) {
     const FetchField field = std::get<FetchField>(item);
     needs.index = needs.index || field != FetchField::kUid;
     needs.flags = needs.flags || field == FetchField::kFlags;
+    needs.modseq = needs.modseq || field == FetchField::kModseq;
     needs.content = needs.content || field == FetchField::kBody || field == FetchField::kBodyStructure ||
                     field == FetchField::kEnvelope;
   }
@@ -158,6 +160,7 @@ async::Task<Result<>> Fetcher::Send(const store::Message* message, std::uint32_t
   // Within the same response (RFC 3501 §6.4.5): curl takes a FETCH response of its own for the mail it asked for.
   if (std::ranges::binary_search(newly_seen_, message->uid)) {
     CO_RETURN_IF_ERROR(co_await SendField(FetchField::kFlags, message, &reader, &line));
+    if (c_->condstore && !needs_.modseq) line.Modseq(message->modseq);
   }
   line.End();
   co_return Result<>();
@@ -172,6 +175,9 @@ async::Task<Result<>> Fetcher::SendField(FetchField field, const store::Message*
     case FetchField::kFlags:
       line->Flags(ToFlagSet(message->flags), c_->selected->view.IsRecent(message->uid));
       c_->selected->view.Told(message->uid, message->modseq);
+      break;
+    case FetchField::kModseq:
+      line->Modseq(message->modseq);
       break;
     case FetchField::kInternalDate:
       line->InternalDate(Seconds(message->internal_date));
@@ -273,13 +279,26 @@ void TellFlags(Conversation* c, const store::Message& message) {
   FetchLine line(c->out.buffer(), *sequence);
   line.Uid(message.uid);
   line.Flags(ToFlagSet(message.flags), c->selected->view.IsRecent(message.uid));
+  if (c->condstore) line.Modseq(message.modseq);
   line.End();
   c->selected->view.Told(message.uid, message.modseq);
 }
 
 async::Task<Reply> RunFetch(Conversation* c, Fetch fetch) {
-  const std::vector<std::uint32_t> numbers = c->selected->view.Numbers(fetch.set, fetch.uid);
+  std::vector<std::uint32_t> numbers = c->selected->view.Numbers(fetch.set, fetch.uid);
+  if (fetch.changed_since.has_value()) {
+    const auto changed = co_await c->store()->ChangedUids(c->selected->id, *fetch.changed_since);
+    if (!changed.has_value()) co_return ReplyTo(changed.error());
+    std::erase_if(numbers, [&](std::uint32_t number) {
+      return !std::ranges::binary_search(*changed, c->selected->view.uid(number));
+    });
+    if (numbers.empty()) {
+      EnableCondstore(c);
+      co_return Ok("FETCH completed");
+    }
+  }
   Fetcher fetcher(c, std::move(fetch.items));
+  if (fetcher.needs().modseq) EnableCondstore(c);
   if (!fetcher.needs().index) {
     for (const std::uint32_t number : numbers) {
       fetcher.SendUidOnly(number);

@@ -2,12 +2,9 @@
 
 #include <algorithm>
 #include <optional>
-#include <set>
 #include <utility>
-#include <vector>
 
 #include "imap/proto/mailbox_name.h"
-#include "imap/proto/mailbox_pattern.h"
 #include "imap/proto/response.h"
 
 namespace imap {
@@ -51,59 +48,17 @@ void TellState(Conversation* c, const Selected* selected, const store::Mailbox* 
   tell(selected->read_only ? CodePermanentFlags({}, false) : CodePermanentFlags(flags, has_room), "flags that stay");
   tell(CodeUidNext(std::max(state->uid_next, selected->view.last_uid() + 1)), "next UID");
   tell(CodeUidValidity(state->uid_validity), "UIDs are valid");
-}
-
-std::string_view Attributes(const store::Mailbox& mailbox) {
-  return mailbox.exists ? "" : "\\Noselect";
-}
-
-using Names = std::set<std::string, std::less<>>;
-
-// LIST shows what exists, and the parents of what exists. Names that are only subscribed to are LSUB's.
-async::Task<void> TellList(Conversation* c, const std::vector<store::Mailbox>* mailboxes, std::string pattern) {
-  Names parents;
-  for (const store::Mailbox& mailbox : *mailboxes) {
-    for (std::size_t at = mailbox.name.find(kHierarchyDelimiter); mailbox.exists && at != std::string::npos;
-         at = mailbox.name.find(kHierarchyDelimiter, at + 1)) {
-      parents.insert(mailbox.name.substr(0, at));
-    }
-    if (c->turn.IsOver()) co_await c->turn.Pass();
-  }
-  for (const store::Mailbox& mailbox : *mailboxes) {
-    if (c->turn.IsOver()) co_await c->turn.Pass();
-    const bool is_listed = mailbox.exists || parents.contains(mailbox.name);
-    if (!is_listed || !MatchesPattern(pattern, mailbox.name)) continue;
-    c->out.Add(ListLine(false, Attributes(mailbox), kHierarchyDelimiter, mailbox.name));
-  }
-}
-
-// RFC 3501 §6.3.9: where "%" hides a subscribed name, its parent is shown as \Noselect.
-async::Task<void> TellSubscribed(Conversation* c, const std::vector<store::Mailbox>* mailboxes, std::string pattern) {
-  Names shown;
-  Names parents;
-  for (const store::Mailbox& mailbox : *mailboxes) {
-    if (c->turn.IsOver()) co_await c->turn.Pass();
-    if (!mailbox.subscribed) continue;
-    if (MatchesPattern(pattern, mailbox.name)) {
-      shown.insert(mailbox.name);
-      continue;
-    }
-    for (std::size_t at = mailbox.name.find(kHierarchyDelimiter); at != std::string::npos;
-         at = mailbox.name.find(kHierarchyDelimiter, at + 1)) {
-      std::string parent = mailbox.name.substr(0, at);
-      if (MatchesPattern(pattern, parent)) parents.insert(std::move(parent));
-    }
-  }
-  for (const std::string& name : shown) c->out.Add(ListLine(true, "", kHierarchyDelimiter, name));
-  for (const std::string& name : parents) {
-    if (!shown.contains(name)) c->out.Add(ListLine(true, "\\Noselect", kHierarchyDelimiter, name));
-  }
+  tell(CodeHighestModseq(selected->view.modseq()), "highest");
 }
 
 }  // namespace
 
 async::Task<Reply> RunSelect(Conversation* c, Select select) {
+  // RFC 7162 §3.2.11: what follows is about the new mailbox.
+  if (c->selected.has_value() && c->condstore)
+    c->out.Add(StatusLine("*", Condition::kOk, "CLOSED", "left the mailbox"));
   c->selected.reset();  // RFC 3501 §6.3.1: also when the SELECT fails.
+  if (select.condstore) EnableCondstore(c);
   const auto state = co_await c->store()->FindMailbox(c->account, select.mailbox);
   if (!state.has_value() && state.error().code() != base::Errc::kNotFound) co_return ReplyTo(state.error());
   if (!state.has_value() || !state->exists) co_return NoMailbox();
@@ -116,6 +71,7 @@ async::Task<Reply> RunSelect(Conversation* c, Select select) {
   Selected selected{.id = state->id,
                     .read_only = select.read_only,
                     .view = MailboxView(*std::move(uids), state->highest_modseq, first_recent, state->keywords)};
+  selected.view.TellModseqs(c->condstore);
   std::optional<std::uint32_t> first_unseen;
   if (state->unseen > 0) {
     const auto found = co_await FirstUnseen(c, &selected);
@@ -164,23 +120,6 @@ async::Task<Reply> RunSubscribe(Conversation* c, Subscribe subscribe) {
   co_return Ok(subscribe.subscribe ? "SUBSCRIBE completed" : "UNSUBSCRIBE completed");
 }
 
-async::Task<Reply> RunList(Conversation* c, List list) {
-  const std::string_view name = list.subscribed_only ? "LSUB completed" : "LIST completed";
-  if (list.pattern.empty()) {  // RFC 3501 §6.3.8: asks for the delimiter and the root of the reference.
-    c->out.Add(ListLine(list.subscribed_only, "\\Noselect", kHierarchyDelimiter, ""));
-    co_return Ok(std::string(name));
-  }
-  const auto mailboxes = co_await c->store()->ListMailboxes(c->account);
-  if (!mailboxes.has_value()) co_return ReplyTo(mailboxes.error());
-  const std::string pattern = list.reference + list.pattern;
-  if (list.subscribed_only) {
-    co_await TellSubscribed(c, &*mailboxes, pattern);
-  } else {
-    co_await TellList(c, &*mailboxes, pattern);
-  }
-  co_return Ok(std::string(name));
-}
-
 async::Task<Reply> RunStatus(Conversation* c, Status status) {
   const auto state = co_await c->store()->FindMailbox(c->account, status.mailbox);
   if (!state.has_value() && state.error().code() != base::Errc::kNotFound) co_return ReplyTo(state.error());
@@ -189,7 +128,10 @@ async::Task<Reply> RunStatus(Conversation* c, Status status) {
                        .recent = 0,
                        .uid_next = state->uid_next,
                        .uid_validity = state->uid_validity,
-                       .unseen = state->unseen};
+                       .unseen = state->unseen,
+                       .size_bytes = state->bytes,
+                       .highest_modseq = state->highest_modseq};
+  if (std::ranges::find(status.items, StatusItem::kHighestModseq) != status.items.end()) EnableCondstore(c);
   const std::uint32_t first_recent = c->services->recent->Peek(state->id);
   if (std::ranges::find(status.items, StatusItem::kRecent) != status.items.end() && first_recent < state->uid_next) {
     const auto uids = co_await c->store()->ListUids(state->id);

@@ -14,7 +14,6 @@ async::Task<Reply> RunCreate(Conversation* c, Create create);
 async::Task<Reply> RunDelete(Conversation* c, Delete deletion);
 async::Task<Reply> RunRename(Conversation* c, Rename rename);
 async::Task<Reply> RunSubscribe(Conversation* c, Subscribe subscribe);
-async::Task<Reply> RunList(Conversation* c, List list);
 async::Task<Reply> RunStatus(Conversation* c, Status status);
 
 }  // namespace imap

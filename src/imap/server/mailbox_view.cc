@@ -102,6 +102,7 @@ void MailboxView::TellChanged(const store::Message& message, std::uint32_t seque
   FetchLine line(out, sequence);
   line.Uid(message.uid);
   line.Flags(ToFlagSet(message.flags), IsRecent(message.uid));
+  if (tells_modseqs_) line.Modseq(message.modseq);
   line.End();
 }
 

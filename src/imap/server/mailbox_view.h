@@ -40,6 +40,9 @@ class MailboxView {
   // Announces the message's keywords that FLAGS has not named yet: before they are used (RFC 3501 §7.2.6).
   void LearnKeywords(const store::Message& message, std::string& out);
 
+  // Whether changed flags are told with their MODSEQ.
+  void TellModseqs(bool tell) { tells_modseqs_ = tell; }
+
   // The client has just been told the flags of this message as of `modseq` (or set them silently): not to be repeated.
   void Told(std::uint32_t uid, std::uint64_t modseq) { told_[uid] = modseq; }
 
@@ -60,6 +63,7 @@ class MailboxView {
   std::vector<NumberRange> recent_;  // Of UIDs, ascending; what no other session was told of before this one.
   FlagSet flags_;                    // All that FLAGS has named.
   std::unordered_map<std::uint32_t, std::uint64_t> told_;
+  bool tells_modseqs_ = false;
   std::unordered_set<std::uint32_t> gone_;  // Expunged, not yet told.
 };
 

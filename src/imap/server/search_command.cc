@@ -62,19 +62,24 @@ MessageFacts ViewFacts(const MailboxView& view, std::uint32_t number, const Flag
   return {.sequence = number, .uid = uid, .flags = flags, .recent = view.IsRecent(uid)};
 }
 
-// The messages that match, by sequence number.
-async::Task<Result<std::vector<std::uint32_t>>> FindMatches(Conversation* c, const SearchKey* key) {
+// The messages that match, by sequence number, and the greatest MODSEQ of them.
+struct Found {
+  std::vector<std::uint32_t> numbers;
+  std::uint64_t modseq = 0;
+};
+
+async::Task<Result<Found>> FindMatches(Conversation* c, const SearchKey* key) {
   const MailboxView& view = c->selected->view;
   std::vector<std::uint32_t> all(view.size());
   std::iota(all.begin(), all.end(), 1);
-  std::vector<std::uint32_t> matching;
+  Found found;
   if (!NeedsIndex(*key)) {
     const FlagSet no_flags;
     for (const std::uint32_t number : all) {
-      if (Matches(*key, ViewFacts(view, number, &no_flags)) == Match::kYes) matching.push_back(number);
+      if (Matches(*key, ViewFacts(view, number, &no_flags)) == Match::kYes) found.numbers.push_back(number);
       if (number % kNumbersPerStep == 0 && c->turn.IsOver()) co_await c->turn.Pass();
     }
-    co_return matching;
+    co_return found;
   }
   const MessageSearch search(*key, &c->turn);
   MessageBatches batches(c, std::move(all), 512);
@@ -87,35 +92,43 @@ async::Task<Result<std::vector<std::uint32_t>>> FindMatches(Conversation* c, con
       MessageFacts facts = ViewFacts(view, *number, &flags);
       facts.internal_date = std::chrono::floor<std::chrono::seconds>(message.internal_date);
       facts.size_bytes = message.size_bytes;
+      facts.modseq = message.modseq;
       auto matches = co_await MatchesMessage(c, key, &search, facts);
       const bool expunged = !matches.has_value() && matches.error().code() == base::Errc::kNotFound;
       if (!matches.has_value() && !expunged) co_return std::move(matches).error();
-      if (!expunged && *matches) matching.push_back(*number);
+      if (!expunged && *matches) {
+        found.numbers.push_back(*number);
+        found.modseq = std::max(found.modseq, message.modseq);
+      }
       if (c->turn.IsOver()) co_await c->turn.Pass();
     }
   }
-  co_return matching;
+  co_return found;
 }
 
 }  // namespace
 
 async::Task<Reply> RunSearch(Conversation* c, Search search) {
   if (search.charset == SearchCharset::kUnknown) {
-    co_return No(kCodeBadCharset, "texts are searched in US-ASCII and UTF-8");
+    co_return No(kCodeBadCharset, "this charset is not known; UTF-8 is");
   }
   ResolveSets(search.key, c->selected->view.size(), c->selected->view.last_uid());
-  auto matching = co_await FindMatches(c, &search.key);
-  if (!matching.has_value()) co_return ReplyTo(matching.error());
+  const bool tell_modseq = AsksModseq(search.key);
+  if (tell_modseq) EnableCondstore(c);
+  auto found = co_await FindMatches(c, &search.key);
+  if (!found.has_value()) co_return ReplyTo(found.error());
   if (search.uid) {
-    for (std::uint32_t& number : *matching) number = c->selected->view.uid(number);
+    for (std::uint32_t& number : found->numbers) number = c->selected->view.uid(number);
   }
   c->out.Add("* SEARCH");
-  for (std::size_t i = 0; i < matching->size(); ++i) {
-    fmt::format_to(std::back_inserter(c->out.buffer()), " {}", (*matching)[i]);
+  for (std::size_t i = 0; i < found->numbers.size(); ++i) {
+    fmt::format_to(std::back_inserter(c->out.buffer()), " {}", found->numbers[i]);
     if (i % kNumbersPerStep != 0) continue;
     co_await c->out.FlushIfLarge();
     if (c->turn.IsOver()) co_await c->turn.Pass();
   }
+  // RFC 7162 §3.1.5: only with results.
+  if (tell_modseq && !found->numbers.empty()) c->out.Add(fmt::format(" (MODSEQ {})", found->modseq));
   c->out.Add("\r\n");
   co_return Ok("SEARCH completed");
 }

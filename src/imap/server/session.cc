@@ -6,6 +6,7 @@
 #include "base/log.h"
 #include "imap/proto/response.h"
 #include "imap/server/fetch_command.h"
+#include "imap/server/list_command.h"
 #include "imap/server/mailbox_commands.h"
 #include "imap/server/message_commands.h"
 #include "imap/server/search_command.h"
@@ -26,6 +27,10 @@ template <>
 constexpr Needs kNeeds<Logout> = Needs::kNothing;
 template <>
 constexpr Needs kNeeds<BadCommand> = Needs::kNothing;
+template <>
+constexpr Needs kNeeds<ClientId> = Needs::kNothing;
+template <>
+constexpr Needs kNeeds<Unselect> = Needs::kMailbox;
 template <>
 constexpr Needs kNeeds<StartTls> = Needs::kNoLogin;
 template <>
@@ -74,7 +79,9 @@ Telling TellingAfter(const Command& command) {
     return Telling::kNone;
   }
   const bool needs_no_store = std::holds_alternative<Noop>(command) || std::holds_alternative<Check>(command) ||
-                              std::holds_alternative<Capability>(command);
+                              std::holds_alternative<Capability>(command) ||
+                              std::holds_alternative<Namespace>(command) || std::holds_alternative<ClientId>(command) ||
+                              std::holds_alternative<Enable>(command);
   return needs_no_store ? Telling::kInTime : Telling::kFully;
 }
 
@@ -217,7 +224,9 @@ void Session::EndWhenGone() {
 }
 
 std::string Session::Capabilities() const {
-  std::string out = "IMAP4rev1 LITERAL+ UIDPLUS IDLE";
+  std::string out =
+      "IMAP4rev1 LITERAL+ SASL-IR UIDPLUS IDLE MOVE UNSELECT NAMESPACE ID ENABLE CHILDREN SPECIAL-USE LIST-EXTENDED "
+      "CONDSTORE STATUS=SIZE";
   if (conversation_.logged_in()) return out;
   if (services_->tls != nullptr && !connection_->is_tls()) out += " STARTTLS";
   out += may_log_in() ? " AUTH=PLAIN" : " LOGINDISABLED";

@@ -24,7 +24,7 @@
 
 namespace imap {
 
-// Extensions: LITERAL+ (RFC 7888), UIDPLUS (RFC 4315), IDLE (RFC 2177), STARTTLS, AUTH=PLAIN.
+// Extensions: those that Capabilities() names, with STARTTLS and AUTH=PLAIN.
 //
 // Thread: the store's shard, which is the connection's. Owns the connection; borrows settings and services.
 // Durability: OK to a command that changes something is sent when the change is committed, never before.
@@ -88,10 +88,17 @@ class Session {
   async::Task<Reply> Do(Store store);
   async::Task<Reply> Do(Copy copy);
 
+  // ---- session_extensions.cc ----
+  async::Task<Reply> Do(Unselect);
+  async::Task<Reply> Do(Namespace);
+  async::Task<Reply> Do(ClientId id);
+  async::Task<Reply> Do(Enable enable);
+
   // ---- session_login.cc ----
   async::Task<Reply> Do(StartTls);
   async::Task<Reply> Do(Authenticate authenticate);
   async::Task<Reply> Do(Login login);
+  async::Task<std::expected<std::string, Reply>> AskForAnswer();
   async::Task<Reply> LogIn(std::string address, std::string password);
   Reply RefuseLogin(const std::string& address, const base::Error& error);
   async::Task<void> UpgradeToTls();
@@ -121,6 +128,7 @@ class Session {
   bool closing_ = false;          // The dialogue ends after what is being said.
   bool lost_ = false;             // The connection is of no use any more.
   bool starting_tls_ = false;     // TLS follows the OK to STARTTLS.
+  bool client_named_ = false;     // Its ID was logged.
   bool bad_message_end_ = false;  // The APPEND went on after its message.
   std::string end_reason_ = "logout";
   std::uint32_t bad_commands_ = 0;

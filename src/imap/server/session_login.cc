@@ -27,22 +27,31 @@ async::Task<void> Session::UpgradeToTls() {
 async::Task<Reply> Session::Do(Authenticate authenticate) {
   if (authenticate.mechanism != "PLAIN") co_return No("", "of the SASL mechanisms only PLAIN is offered");
   if (!may_log_in()) co_return No(kCodePrivacyRequired, "start TLS first");
-  conversation_.out.Add(ContinuationLine(""));
-  co_await conversation_.out.Flush();
-  input_.reader().ExpectLine();
-  const auto event = co_await input_.Next();
-  if (!event.has_value()) {
-    Lost(event.error());
-    co_return Bad("the answer did not come");
+  if (!authenticate.initial.has_value()) {
+    auto answer = co_await AskForAnswer();
+    if (!answer.has_value()) co_return answer.error();
+    authenticate.initial = *std::move(answer);
   }
-  const auto* line = std::get_if<LineReady>(&*event);
-  if (line == nullptr) co_return Bad("the answer is too long");
-  if (line->text == "*") co_return Bad("authentication cancelled");
-  const auto message = base::DecodeBase64(line->text);
+  const auto message = base::DecodeBase64(*authenticate.initial);
   if (!message.has_value()) co_return Bad("the answer is no base64");
   auto credentials = auth::ParsePlain(*message);
   if (!credentials.has_value()) co_return Bad(credentials.error().message());
   co_return co_await LogIn(std::move(credentials->address), std::move(credentials->password));
+}
+
+async::Task<std::expected<std::string, Reply>> Session::AskForAnswer() {
+  conversation_.out.Add(ContinuationLine(""));
+  co_await conversation_.out.Flush();
+  input_.reader().ExpectLine();
+  auto event = co_await input_.Next();
+  if (!event.has_value()) {
+    Lost(event.error());
+    co_return std::unexpected(Bad("the answer did not come"));
+  }
+  auto* line = std::get_if<LineReady>(&*event);
+  if (line == nullptr) co_return std::unexpected(Bad("the answer is too long"));
+  if (line->text == "*") co_return std::unexpected(Bad("authentication cancelled"));
+  co_return std::move(line->text);
 }
 
 async::Task<Reply> Session::Do(Login login) {
@@ -55,6 +64,12 @@ async::Task<Reply> Session::LogIn(std::string address, std::string password) {
   if (!verified.has_value()) co_return RefuseLogin(address, verified.error());
   const auto account = co_await services_->store->FindAccount(*verified);
   if (!account.has_value()) co_return RefuseLogin(address, account.error());
+  if (!account->has_special_mailboxes) {
+    // An account from before there were any. While nothing can be written it logs in all the same, without them.
+    const auto made = co_await services_->store->MakeSpecialMailboxes(account->id);
+    if (!made.has_value())
+      base::LogInfo("special_mailboxes_not_made", {{"account", account->address}, {"reason", made.error().message()}});
+  }
   conversation_.address = *std::move(verified);
   conversation_.account = account->id;
   input_.SetEnd(std::nullopt);

@@ -40,7 +40,8 @@ class TestDirectory final : public auth::Directory {
 struct TestBedOptions {
   Settings settings{.plaintext_auth_on_loopback = true};
   net::MemoryOptions connection{};
-  bool tls = false;  // STARTTLS is offered.
+  bool tls = false;                // STARTTLS is offered.
+  bool special_mailboxes = false;  // The store makes them, but for alice's account, which is older.
 };
 
 // One client's end, and the session at the other.
@@ -119,6 +120,10 @@ class TestBed {
         authenticator_(&directory_, &node_.clock(), {.failures_free = 100, .delay_min = std::chrono::milliseconds(0)}),
         sessions_(std::make_unique<async::TaskGroup>(node_.executor(), "test sessions")) {
     account_ = node_.AddAccount(std::string(kTestAddress)).id;
+    if (options_.special_mailboxes) {
+      node_.options().store.special_mailboxes = true;
+      node_.Restart();
+    }
     services_ = {.store = &node_.store(),
                  .log = &node_.log(),
                  .authenticator = &authenticator_,
