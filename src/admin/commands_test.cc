@@ -52,7 +52,8 @@ class CommandsTest : public testing::Test {
     queue_.emplace(
         executor(), &*log_, &clock_,
         [](const std::string& recipient) { return recipient.substr(recipient.find('@') + 1); },
-        queue::MailQueueOptions{});
+        queue::MailQueueOptions{.destinations = {.failures_to_pause = 1},
+                                .lane_of = [](const std::string&) { return queue::Lane::kRemote; }});
     Must(Run(log_->Recover(store_.get(), &*queue_)));
     directory_.emplace(store_.get());
     authenticator_.emplace(&*directory_, &clock_, auth::AuthenticatorOptions{});
@@ -339,6 +340,27 @@ TEST_F(CommandsTest, ManyMailsAreChangedInStepsAndCounted) {
   EXPECT_EQ(change({{"command", "queue.remove"}, {"state", "held"}}), 550u);
   EXPECT_EQ(change({{"command", "queue.remove"}, {"all", true}}), 550u);
   EXPECT_EQ(Do({{"command", "status"}}).at("queue").at("mails").to_number<int>(), 0);
+}
+
+TEST_F(CommandsTest, RequeueEndsThePauseOfADestination) {
+  for (const char* const recipient : {"a@x.test", "a@x.test", "b@y.test"}) Enqueue({recipient});
+  const queue::Claim claim = Run(queue_->NextClaim(queue::Lane::kRemote));
+  ASSERT_EQ(claim.destination, "x.test");
+  queue_->Report(claim, queue::Reach::kUnreachable, "connect: refused");
+  queue_->GiveBack(claim);
+  json::object tally = Do({{"command", "queue.tally"}});
+  const json::object x = tally.at("groups").at(0).as_object();
+  EXPECT_EQ(x.at("key").as_string(), "x.test");
+  EXPECT_GT(x.at("paused_seconds").to_number<int>(), 0);
+  EXPECT_EQ(x.at("pause_reason").as_string(), "connect: refused");
+  const json::object request{{"command", "queue.requeue"}, {"destination", "x.test"}};
+  json::object dry_run = request;
+  dry_run["dry_run"] = true;
+  EXPECT_EQ(Do(dry_run).at("pauses_ended").to_number<int>(), 1);
+  EXPECT_EQ(Do(request).at("pauses_ended").to_number<int>(), 1);
+  EXPECT_EQ(Do(request).at("pauses_ended").to_number<int>(), 0) << "it is over";
+  tally = Do({{"command", "queue.tally"}});
+  EXPECT_FALSE(tally.at("groups").at(0).as_object().contains("paused_seconds"));
 }
 
 TEST_F(CommandsTest, RemovingARecipientsMailLeavesWhatOthersWaitFor) {

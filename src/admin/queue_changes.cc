@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <functional>
 #include <optional>
+#include <set>
 #include <utility>
 #include <vector>
 
@@ -11,6 +12,7 @@
 
 #include "admin/json_values.h"
 #include "admin/queue_commands.h"
+#include "admin/queue_json.h"
 #include "admin/queue_walk.h"
 #include "async/notifier.h"
 
@@ -45,9 +47,16 @@ std::string TargetOf(const Arguments& arguments) {
 // What a step finds to do.
 struct Found {
   std::vector<QueueId> ids;
-  std::uint64_t left = 0;         // Mails that match, but have other recipients too.
-  std::uint64_t with_others = 0;  // Of `ids`.
+  std::uint64_t left = 0;                // Mails that match, but have other recipients too.
+  std::uint64_t with_others = 0;         // Of `ids`.
+  std::set<std::string> destinations{};  // Of recipients in the selection.
 };
+
+void AddDestinations(const QueuedMail& mail, const QueueSelection& selection, std::set<std::string>* destinations) {
+  for (const RecipientStatus& recipient : mail.recipients) {
+    if (selection.MatchesRecipient(recipient)) destinations->insert(recipient.destination);
+  }
+}
 
 }  // namespace
 
@@ -89,6 +98,11 @@ QueueChanges::Answer QueueChanges::ChangeOne(Verb verb, Arguments arguments) {
     co_return Error(Errc::kInvalid, "a mail named by its id needs no other criterion; give the one or the other");
   }
   ASSIGN_OR_CO_RETURN(const QueueId id, QueueIdOf(arguments));
+  if (const auto mail = queue_->Show(id); mail.has_value() && verb == Verb::kRequeue) {
+    Found found;
+    AddDestinations(*mail, {}, &found.destinations);
+    EndPauses(found.destinations, false);
+  }
   const auto changed = co_await Apply(verb, id, NameOf(arguments.caller()));
   if (!changed && changed.error().code() == Errc::kNotFound) co_return NoSuchQueuedMail(id);
   CO_RETURN_IF_ERROR(changed);
@@ -115,7 +129,9 @@ QueueChanges::Answer QueueChanges::ChangeMany(Verb verb, Arguments arguments) {
     const auto mails = co_await walk.Next(kChangedMax - found.ids.size());
     is_end = mails.empty();
     for (const QueuedMail& mail : mails) {
-      if (!selection.Matches(mail, now) || !Changes(verb, mail, now)) continue;
+      if (!selection.Matches(mail, now)) continue;
+      if (verb == Verb::kRequeue) AddDestinations(mail, selection, &found.destinations);
+      if (!Changes(verb, mail, now)) continue;
       const bool has_others = !selection.MatchesAllRecipients(mail);
       if (has_others && verb == Verb::kRemove && !whole_mail) {
         found.left += 1;
@@ -125,6 +141,7 @@ QueueChanges::Answer QueueChanges::ChangeMany(Verb verb, Arguments arguments) {
       found.ids.push_back(mail.id);
     }
   }
+  const std::uint64_t pauses = EndPauses(found.destinations, dry_run);
   std::uint64_t changed = found.ids.size();
   if (!dry_run) {
     ASSIGN_OR_CO_RETURN(changed, co_await ApplyToAll(verb, std::move(found.ids), NameOf(arguments.caller())));
@@ -134,8 +151,19 @@ QueueChanges::Answer QueueChanges::ChangeMany(Verb verb, Arguments arguments) {
   answer["changed"] = changed;
   answer["left"] = found.left;
   answer["with_others"] = found.with_others;
+  answer["pauses_ended"] = pauses;
   if (!is_end) answer["next"] = JsonText(walk.reached().ToString());
   co_return answer;
+}
+
+std::uint64_t QueueChanges::EndPauses(const std::set<std::string>& destinations, bool dry_run) {
+  std::uint64_t ended = 0;
+  for (const std::string& name : destinations) {
+    const auto destination = queue_->Destination(name);
+    if (!destination.has_value() || !IsPaused(*destination, clock_->WallNow())) continue;
+    ended += dry_run || queue_->EndPause(name) ? 1 : 0;
+  }
+  return ended;
 }
 
 Task<Result<std::uint64_t>> QueueChanges::ApplyToAll(Verb verb, std::vector<QueueId> ids, std::string by) {

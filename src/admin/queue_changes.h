@@ -2,7 +2,9 @@
 #pragma once
 
 #include <memory>
+#include <set>
 #include <string>
+#include <vector>
 
 #include <boost/json/object.hpp>
 
@@ -20,7 +22,7 @@ namespace admin {
 //
 // Hold, release and requeue change whole mails: all that have a recipient in the selection. Remove takes only mails all
 // of whose remaining recipients are in it, unless it is told otherwise: what others wait for is not thrown away by the
-// way.
+// way. Requeue also ends the pauses of the destinations that are selected.
 //
 // Thread: the node's shard. The changes of a step wait for the disk together. Await Stop() before destruction, and
 // before the log stops.
@@ -44,6 +46,8 @@ class QueueChanges {
   async::Task<base::Result<>> Apply(Verb verb, queue::QueueId id, std::string by);
   async::Task<void> ApplyInBatch(Verb verb, queue::QueueId id, std::string by, std::shared_ptr<Batch> batch);
   async::Task<base::Result<std::uint64_t>> ApplyToAll(Verb verb, std::vector<queue::QueueId> ids, std::string by);
+  // Those of the destinations that are paused are tried now; gives how many. A dry run only counts.
+  std::uint64_t EndPauses(const std::set<std::string>& destinations, bool dry_run);
   // Whether it is another mail afterwards.
   static bool Changes(Verb verb, const queue::QueuedMail& mail, base::WallTime now);
 

@@ -115,7 +115,7 @@ QueueCommands::Answer QueueCommands::Tally(Arguments arguments) {
     if (mails.empty()) break;
     for (const QueuedMail& mail : mails) tally.Add(mail, selection);
   }
-  co_return ToJson(tally, limit);
+  co_return ToJson(tally, limit, *queue_);
 }
 
 QueueCommands::Answer QueueCommands::Show(Arguments arguments) {

@@ -86,13 +86,17 @@ std::string GroupName(const json::object& group, const QueueView& view) {
 
 std::string GroupRow(const std::string& name, const json::object& group, const json::array& ages) {
   std::string due = Due(group);
-  if (due.empty()) due = Number(group, "claimed") > 0 ? StateChip("claimed") : StateChip("held");
+  if (group.contains("paused_seconds")) {
+    due = fmt::format(R"({} {})", StateChip("paused"), Duration(Number(group, "paused_seconds")));
+  } else if (due.empty()) {
+    due = StateChip(Number(group, "claimed") > 0 ? "claimed" : "held");
+  }
+  const std::string answer = Text(group, group.contains("pause_reason") ? "pause_reason" : "last_answer");
   const std::string oldest = group.contains("oldest_seconds") ? Duration(Number(group, "oldest_seconds")) : "";
   return fmt::format(
       R"(<tr><th scope="row">{}</th><td class="number" data-name="mails">{}</td><td class="histogram">{}</td>)"
       R"(<td class="number" data-name="oldest">{}</td><td data-name="next">{}</td><td class="answer">{}</td></tr>)",
-      name, Number(group, "mails"), Histogram(group.at("mails_by_age").as_array(), ages), oldest, due,
-      Foreign(Text(group, "last_answer")));
+      name, Number(group, "mails"), Histogram(group.at("mails_by_age").as_array(), ages), oldest, due, Foreign(answer));
 }
 
 std::string AgeNames(const json::array& names) {

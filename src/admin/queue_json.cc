@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <optional>
 #include <string>
 
 #include <boost/json/array.hpp>
@@ -51,7 +52,17 @@ json::object ToJson(const RecipientStatus& recipient, base::WallTime now) {
   return out;
 }
 
+void AddPause(const std::optional<queue::DestinationStatus>& destination, base::WallTime now, json::object* row) {
+  if (!destination.has_value() || !IsPaused(*destination, now)) return;
+  (*row)["paused_seconds"] = SecondsBetween(now, *destination->paused_until);
+  (*row)["pause_reason"] = JsonText(destination->reason);
+}
+
 }  // namespace
+
+bool IsPaused(const queue::DestinationStatus& destination, base::WallTime now) {
+  return destination.paused_until.has_value() && *destination.paused_until > now;
+}
 
 json::object QueuedMailSummary(const QueuedMail& mail, const QueueSelection& selection, base::WallTime now) {
   json::object out;
@@ -63,9 +74,7 @@ json::object QueuedMailSummary(const QueuedMail& mail, const QueueSelection& sel
   out["bytes"] = mail.size_bytes;
   out["sender"] = JsonText(mail.envelope.sender);
   out["recipients"] = mail.recipients.size();
-  for (const RecipientState state : kRecipientStates) {
-    out[ToText(state)] = CountOf(mail, state);
-  }
+  for (const RecipientState state : kRecipientStates) out[ToText(state)] = CountOf(mail, state);
   if (const RecipientStatus* const next = NextDue(mail)) {
     out["next_attempt"] = JsonTime(next->next_attempt);
     out["due_in_seconds"] = SecondsBetween(now, next->next_attempt);
@@ -77,7 +86,7 @@ json::object QueuedMailSummary(const QueuedMail& mail, const QueueSelection& sel
   }
   out["first_recipients"] = std::move(first);
   const auto answered = std::ranges::find_if(
-      mail.recipients, [](const RecipientStatus& r) { return !queue::IsOver(r.state) && !r.last_answer.empty(); });
+      mail.recipients, [](const RecipientStatus& r) { return !IsOver(r.state) && !r.last_answer.empty(); });
   if (answered != mail.recipients.end()) out["last_answer"] = JsonText(answered->last_answer);
   return out;
 }
@@ -121,7 +130,7 @@ json::object ToJson(const TallyGroup& group, base::WallTime now) {
   return out;
 }
 
-json::object ToJson(const QueueTally& tally, std::size_t limit) {
+json::object ToJson(const QueueTally& tally, std::size_t limit, const queue::MailQueue& mail_queue) {
   json::object out;
   out["by"] = ToText(tally.by());
   json::array ages;
@@ -130,7 +139,11 @@ json::object ToJson(const QueueTally& tally, std::size_t limit) {
   out["total"] = ToJson(tally.total(), tally.taken_at());
   out["group_count"] = tally.group_count();
   json::array groups;
-  for (const TallyGroup& group : tally.Groups(limit)) groups.push_back(ToJson(group, tally.taken_at()));
+  for (const TallyGroup& group : tally.Groups(limit)) {
+    json::object row = ToJson(group, tally.taken_at());
+    if (tally.by() == TallyBy::kDestination) AddPause(mail_queue.Destination(group.key), tally.taken_at(), &row);
+    groups.push_back(std::move(row));
+  }
   out["groups"] = std::move(groups);
   if (tally.rest().mails > 0) out["rest"] = ToJson(tally.rest(), tally.taken_at());
   return out;

@@ -18,7 +18,11 @@ boost::json::object QueuedMailSummary(const queue::QueuedMail& mail, const Queue
 boost::json::object QueuedMailDetails(const queue::QueuedMail& mail, base::WallTime now);
 
 boost::json::object ToJson(const TallyGroup& group, base::WallTime now);
-// "by", "total", "groups" (at most `limit`), "group_count", "ages", and "rest" when not all have a group.
-boost::json::object ToJson(const QueueTally& tally, std::size_t limit);
+// "by", "total", "groups" (at most `limit`), "group_count", "ages", and "rest" when not all have a group. A count by
+// destination tells which are paused now, and why.
+boost::json::object ToJson(const QueueTally& tally, std::size_t limit, const queue::MailQueue& mail_queue);
+
+// The pause is not over: nothing is tried there now.
+bool IsPaused(const queue::DestinationStatus& destination, base::WallTime now);
 
 }  // namespace admin

@@ -91,11 +91,13 @@
   }
 
   function groupRow(name, group, ages) {
-    const next = due(group) || chip(group.claimed > 0 ? "claimed" : "held");
+    const is_paused = group.paused_seconds !== undefined;
+    const next = is_paused ? [chip("paused"), ` ${duration(group.paused_seconds)}`]
+      : [due(group) || chip(group.claimed > 0 ? "claimed" : "held")];
     return make("tr", {}, rowHead(name), numberCell("mails", count(group.mails)),
       make("td", { class: "histogram" }, histogram(group.mails_by_age, ages)),
       numberCell("oldest", group.oldest_seconds === undefined ? "" : duration(group.oldest_seconds)),
-      cell("next", next), answerCell(group.last_answer));
+      cell("next", ...next), answerCell(is_paused ? group.pause_reason : group.last_answer));
   }
 
   function groupName(group, by) {

@@ -112,7 +112,7 @@ Task<json::object> QueuePages::DataOf(QueueView view) {
     co_return data;
   }
   const auto tally = co_await tallies_.Get(view.by);
-  data["tally"] = ToJson(*tally, options_.groups_max);
+  data["tally"] = ToJson(*tally, options_.groups_max, *queue_);
   const auto age = clock_->WallNow() - tally->taken_at();
   data["tally_age_seconds"] = std::chrono::duration_cast<std::chrono::seconds>(age).count();
   co_await AddList(std::move(view), &data);

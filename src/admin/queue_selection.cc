@@ -36,6 +36,13 @@ bool MatchesSender(std::string_view pattern, std::string_view sender) {
   return MatchesPattern(pattern, sender);
 }
 
+// "mx:x.test" also goes by "x.test": the kind of the next hop may be left out.
+bool MatchesDestination(std::string_view pattern, std::string_view destination) {
+  if (MatchesPattern(pattern, destination)) return true;
+  const std::size_t colon = destination.find(':');
+  return colon != std::string_view::npos && MatchesPattern(pattern, destination.substr(colon + 1));
+}
+
 }  // namespace
 
 Result<QueueSelection> QueueSelection::Parse(const Arguments& arguments) {
@@ -46,7 +53,7 @@ Result<QueueSelection> QueueSelection::Parse(const Arguments& arguments) {
   ASSIGN_OR_RETURN(const std::string state, arguments.OptionalText("state", kNameBytesMax));
   if (!state.empty()) {
     selection.state = ParseRecipientState(state);
-    if (!selection.state.has_value() || queue::IsOver(*selection.state)) {
+    if (!selection.state.has_value() || IsOver(*selection.state)) {
       return Error(Errc::kInvalid, "a recipient's state is one of waiting, claimed, held");
     }
   }
@@ -76,15 +83,15 @@ bool QueueSelection::Matches(const QueuedMail& mail, base::WallTime now) const {
 }
 
 bool QueueSelection::MatchesRecipient(const RecipientStatus& status) const {
-  if (queue::IsOver(status.state)) return false;
+  if (IsOver(status.state)) return false;
   if (state.has_value() && status.state != *state) return false;
   if (!recipient.empty() && !MatchesPattern(recipient, status.address)) return false;
-  return destination.empty() || MatchesPattern(destination, status.destination);
+  return destination.empty() || MatchesDestination(destination, status.destination);
 }
 
 bool QueueSelection::MatchesAllRecipients(const QueuedMail& mail) const {
-  return std::ranges::all_of(
-      mail.recipients, [this](const RecipientStatus& r) { return queue::IsOver(r.state) || MatchesRecipient(r); });
+  return std::ranges::all_of(mail.recipients,
+                             [this](const RecipientStatus& r) { return IsOver(r.state) || MatchesRecipient(r); });
 }
 
 std::string QueueSelection::ToText() const {

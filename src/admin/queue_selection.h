@@ -19,7 +19,8 @@ namespace admin {
 // destination, state) hold together for one at least of those that do not have it yet.
 //
 // Texts are compared without regard to the case of ASCII letters; '*' in one stands for any bytes. "@x.test" is every
-// address of that domain, "<>" the empty sender.
+// address of that domain, "<>" the empty sender. Of a destination the kind may be left out: "x.test" is "mx:x.test"
+// too.
 struct QueueSelection {
   std::string sender;
   std::string recipient;
@@ -38,7 +39,7 @@ struct QueueSelection {
   // There is no criterion: everything matches.
   bool IsEverything() const;
   bool Matches(const queue::QueuedMail& mail, base::WallTime now) const;
-  // The criteria of recipients; one that has the mail never matches.
+  // The criteria of recipients; one for whom it is over (delivered, bounced) never matches.
   bool MatchesRecipient(const queue::RecipientStatus& recipient) const;
   // No recipient that still waits for the mail is outside of the selection.
   bool MatchesAllRecipients(const queue::QueuedMail& mail) const;
@@ -50,7 +51,7 @@ struct QueueSelection {
 bool MatchesPattern(std::string_view pattern, std::string_view text);
 
 inline constexpr std::array kRecipientStates{queue::RecipientState::kWaiting, queue::RecipientState::kClaimed,
-                                             queue::RecipientState::kDelivered, queue::RecipientState::kHeld,
+                                             queue::RecipientState::kHeld, queue::RecipientState::kDelivered,
                                              queue::RecipientState::kBounced};
 std::string_view ToText(queue::RecipientState state);
 std::optional<queue::RecipientState> ParseRecipientState(std::string_view text);

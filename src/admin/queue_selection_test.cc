@@ -20,7 +20,7 @@ QueuedMail SomeMail() {
   QueuedMail mail{.cls = mail::Class::kBulk, .queued_at = kNow - seconds(600)};
   mail.envelope.sender = "Sender@Example.test";
   mail.recipients = {{.address = "a@x.test", .state = RecipientState::kWaiting, .destination = "x.test"},
-                     {.address = "B@y.test", .state = RecipientState::kHeld, .destination = "smarthost.test"},
+                     {.address = "B@y.test", .state = RecipientState::kHeld, .destination = "smtp:smarthost.test:25"},
                      {.address = "c@z.test", .state = RecipientState::kDelivered, .destination = "z.test"}};
   return mail;
 }
@@ -77,14 +77,17 @@ TEST(QueueSelection, CriteriaMustAllHold) {
       {{.recipient = "b@Y.test"}, true, false},
       {{.recipient = "*.test"}, true, true},
       {{.recipient = "c@z.test"}, false, false},  // It has the mail.
-      {{.destination = "smarthost.test"}, true, false},
+      {{.destination = "smtp:smarthost.test:25"}, true, false},
+      {{.destination = "smarthost.test:25"}, true, false},
+      {{.destination = "smarthost.test"}, false, false},
+      {{.destination = "smtp:*"}, true, false},
       {{.destination = "y.test"}, false, false},
       {{.destination = "z.test"}, false, false},
       {{.state = State::kHeld}, true, false},
       {{.state = State::kClaimed}, false, false},
       // Of one recipient together: a@x.test is not the one that is held.
       {{.recipient = "a@x.test", .state = State::kHeld}, false, false},
-      {{.recipient = "b@y.test", .destination = "smarthost.test", .state = State::kHeld}, true, false},
+      {{.recipient = "b@y.test", .destination = "smarthost.test*", .state = State::kHeld}, true, false},
       {{.cls = mail::Class::kBulk}, true, true},
       {{.cls = mail::Class::kNormal}, false, true},
       {{.sender = "@example.test", .cls = mail::Class::kNormal}, false, true},

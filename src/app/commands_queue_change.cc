@@ -112,6 +112,7 @@ int QueueChangeSubcommands::ChangeMatching(const Control& control, admin::Contro
     return invocation_->PrintJson({{"changed", changed->mails},
                                    {"left", changed->left},
                                    {"with_others", changed->with_others},
+                                   {"pauses_ended", changed->pauses_ended},
                                    {"dry_run", dry_run_}});
   }
   Report(control, *changed);
@@ -140,6 +141,7 @@ Result<QueueChangeSubcommands::Changed> QueueChangeSubcommands::ChangeInSteps(co
     changed.mails += NumberOf(*step, "changed");
     changed.left += NumberOf(*step, "left");
     changed.with_others += NumberOf(*step, "with_others");
+    changed.pauses_ended += NumberOf(*step, "pauses_ended");
     examined += NumberOf(*step, "examined");
     progress.Update("mails examined", ProgressUnit::kThings, examined, total);
     const std::string next = TextOf(*step, "next");
@@ -164,6 +166,10 @@ void QueueChangeSubcommands::Report(const Control& control, const Changed& chang
   }
   if (changed.with_others > 0) {
     out << fmt::format("{} of these with recipients that do not match\n", changed.with_others);
+  }
+  if (changed.pauses_ended > 0) {
+    out << fmt::format("{} the pause of {} destination{}\n", dry_run_ ? "would end" : "ended", changed.pauses_ended,
+                       changed.pauses_ended == 1 ? "" : "s");
   }
   if (changed.left > 0) {
     out << fmt::format("left {}, which other recipients wait for too; --whole-mail takes {}\n", MailCount(changed.left),

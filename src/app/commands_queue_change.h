@@ -34,6 +34,7 @@ class QueueChangeSubcommands {
     std::uint64_t mails = 0;
     std::uint64_t left = 0;
     std::uint64_t with_others = 0;
+    std::uint64_t pauses_ended = 0;
   };
 
   void Add(CLI::App* group, const Control& control);

@@ -97,7 +97,7 @@ class QueueCommandsTest : public admin::ControlServerFixture {
       "total":{"key":"","mails":12,"waiting":11,"held":1,"mails_by_age":[1,0,0,0,10,1],"oldest_seconds":200000,
                "due_in_seconds":0,"last_answer":"connect: refused"},
       "groups":[{"key":"dead.test","mails":10,"waiting":11,"mails_by_age":[0,0,0,0,10,0],"oldest_seconds":7300,
-                 "due_in_seconds":600,"last_answer":"connect: refused"},
+                 "due_in_seconds":600,"paused_seconds":1200,"pause_reason":"down","last_answer":"connect: refused"},
                 {"key":"a-very-long-name-of-a-domain.example.test","mails":1,"held":1,"mails_by_age":[0,0,0,0,0,1],
                  "oldest_seconds":200000,"last_answer":""}]})")
         .as_object();
@@ -172,12 +172,13 @@ TEST_F(QueueCommandsTest, CriteriaGoToTheNode) {
 TEST_F(QueueCommandsTest, CountsByDestinationAndAge) {
   const Ran ran = RunPosthorn({"queue", "list", "--by", "destination", "--state", "waiting"});
   EXPECT_EQ(ran.exit_code, 0) << ran.err;
-  EXPECT_EQ(ran.out,
-            "DESTINATION                       MAILS  5m  20m  1h  4h  1d  1d+  OLDEST  NEXT       LAST ANSWER\n"
-            "all                                  12   1    .   .   .  10    1     2 d  now        connect: refused\n"
-            "dead.test                            10   .    .   .   .  10    .     2 h  in 10 min  connect: refused\n"
-            "a-very-long-name-of-a-domain.ex\xe2\x80\xa6      1   .    .   .   .   .    1     2 d  held\n"
-            "and 3 more; --limit shows them\n");
+  EXPECT_EQ(
+      ran.out,
+      "DESTINATION                       MAILS  5m  20m  1h  4h  1d  1d+  OLDEST  NEXT           LAST ANSWER\n"
+      "all                                  12   1    .   .   .  10    1     2 d  now            connect: refused\n"
+      "dead.test                            10   .    .   .   .  10    .     2 h  paused 20 min  down\n"
+      "a-very-long-name-of-a-domain.ex\xe2\x80\xa6      1   .    .   .   .   .    1     2 d  held\n"
+      "and 3 more; --limit shows them\n");
   EXPECT_EQ(listed_, "{\"state\":\"waiting\",\"by\":\"destination\"}\n");
 }
 
@@ -220,7 +221,7 @@ TEST_F(QueueCommandsTest, ChangesAllThatMatchesInSteps) {
       TakeRequests(),
       "queue.hold {\"destination\":\"x.test\"}\nqueue.hold {\"destination\":\"x.test\",\"after\":\"80000000-9\"}\n");
   ran = RunPosthorn({"queue", "remove", "--all", "--whole-mail", "--dry-run", "--json"});
-  EXPECT_EQ(ran.out, "{\"changed\":537,\"left\":2,\"with_others\":0,\"dry_run\":true}\n");
+  EXPECT_EQ(ran.out, "{\"changed\":537,\"left\":2,\"with_others\":0,\"pauses_ended\":0,\"dry_run\":true}\n");
   EXPECT_THAT(TakeRequests(), HasSubstr("queue.remove {\"all\":true,\"dry_run\":true,\"whole_mail\":true}\n"));
   EXPECT_THAT(RunPosthorn({"queue", "flush"}).out, HasSubstr("requeued 537 mails\n"));
   EXPECT_THAT(TakeRequests(), HasSubstr("queue.requeue {\"all\":true}\n"));

@@ -81,7 +81,7 @@ std::string FateOf(const json::object& recipient) {
 // "3 waiting, 1 held": the states that some recipient is in.
 std::string StatesOf(const json::object& mail) {
   std::string out;
-  for (const std::string_view state : {"waiting", "claimed", "held", "delivered"}) {
+  for (const std::string_view state : {"waiting", "claimed", "held", "delivered", "bounced"}) {
     const std::uint64_t count = NumberOf(mail, state);
     if (count > 0) out += fmt::format("{}{} {}", out.empty() ? "" : ", ", count, state);
   }
@@ -101,8 +101,10 @@ std::vector<std::string> TallyRow(const std::string& key, const json::object& gr
   const bool is_held = NumberOf(group, "waiting") + NumberOf(group, "claimed") == 0;
   std::string due = DueOf(group);
   if (due.empty()) due = is_held ? "held" : "claimed";
+  const bool is_paused = group.contains("paused_seconds");
+  if (is_paused) due = "paused " + Seconds(NumberOf(group, "paused_seconds"));
   cells.push_back(std::move(due));
-  cells.push_back(TextOf(group, "last_answer"));
+  cells.push_back(TextOf(group, is_paused ? "pause_reason" : "last_answer"));
   return cells;
 }
 

@@ -28,14 +28,13 @@ QueuedMail Describe(QueueId id, const MailState& mail, const SharedStrings& stri
     const RecipientSlot& slot = mail.recipients()[i];
     const bool claimed =
         slot.state == RecipientState::kWaiting && slot.item != kNoItem && scheduler.IsClaimed(slot.item);
-    described.recipients.push_back({.address = described.envelope.recipients[i].address,
-                                    .state = claimed ? RecipientState::kClaimed : slot.state,
-                                    .attempts = slot.attempts,
-                                    .next_attempt = slot.next_attempt,
-                                    .last_answer = strings.Text(slot.answer),
-                                    .destination = slot.item == kNoItem
-                                                       ? std::string()
-                                                       : strings.Text(scheduler.DestinationOf(slot.item))});
+    described.recipients.push_back(
+        {.address = described.envelope.recipients[i].address,
+         .state = claimed ? RecipientState::kClaimed : slot.state,
+         .attempts = slot.attempts,
+         .next_attempt = slot.next_attempt,
+         .last_answer = strings.Text(slot.answer),
+         .destination = slot.item == kNoItem ? std::string() : strings.Text(scheduler.DestinationOf(slot.item))});
   }
   return described;
 }
@@ -260,14 +259,20 @@ std::vector<DestinationStatus> MailQueue::Destinations() const {
   return destinations;
 }
 
+std::optional<DestinationStatus> MailQueue::Destination(const std::string& destination) const {
+  const std::optional<StringId> id = state_->strings.Find(destination);
+  if (!id.has_value() || !state_->scheduler.HasDestination(*id)) return std::nullopt;
+  DestinationStatus status = state_->scheduler.StatusOf(*id);
+  status.destination = destination;
+  return status;
+}
+
 bool MailQueue::EndPause(const std::string& destination) {
-  for (const StringId id : state_->scheduler.Destinations()) {
-    if (state_->strings.Text(id) != destination) continue;
-    state_->scheduler.EndPause(id, state_->clock->WallNow());
-    state_->Poke();
-    return true;
-  }
-  return false;
+  const std::optional<StringId> id = state_->strings.Find(destination);
+  if (!id.has_value() || !state_->scheduler.HasDestination(*id)) return false;
+  state_->scheduler.EndPause(*id, state_->clock->WallNow());
+  state_->Poke();
+  return true;
 }
 
 SettledMail MailQueue::Settled(replog::PartitionId id, std::size_t except_max) const {
@@ -352,9 +357,8 @@ async::Task<base::Result<>> MailQueue::Remove(QueueId id, std::string by) {
   const std::optional<QueuedMail> mail = Show(id);
   CO_RETURN_IF_ERROR(co_await Control(id, Operation::kRemove, mail::Class::kNormal));
   if (mail.has_value()) {
-    base::LogWarning(
-        "mail_removed",
-        {{"id", id.ToString()}, {"from", mail->envelope.sender}, {"bytes", mail->size_bytes}, {"by", by}});
+    base::LogWarning("mail_removed",
+                     {{"id", id.ToString()}, {"from", mail->envelope.sender}, {"bytes", mail->size_bytes}, {"by", by}});
   }
   co_return base::Result<>();
 }

@@ -193,6 +193,8 @@ class MailQueue final : public replog::StateMachine {
   void Report(const Claim& claim, Reach reach, const std::string& reason);
   // What waits where, and why; by destination.
   std::vector<DestinationStatus> Destinations() const;
+  // Of one; nothing: no mail waits for it.
+  std::optional<DestinationStatus> Destination(const std::string& destination) const;
   // One mail of a paused destination tries now. False: nothing waits for it.
   bool EndPause(const std::string& destination);
 

@@ -108,6 +108,9 @@ TEST_F(MailQueueDestinationsTest, MailForADeadDestinationWaitsWithoutAttempts) {
 TEST_F(MailQueueDestinationsTest, AnOperatorSendsOneAtOnce) {
   for (int i = 0; i < 10; ++i) Add({"x@far.test"});
   Pause();
+  ASSERT_TRUE(queue().Destination("far.test").has_value());
+  EXPECT_EQ(queue().Destination("far.test")->paused_until, clock_.WallNow() + seconds(60));
+  EXPECT_FALSE(queue().Destination("other.test").has_value());
   EXPECT_FALSE(queue().EndPause("other.test"));
   EXPECT_TRUE(queue().EndPause("far.test"));
   EXPECT_THAT(TryTake(), SizeIs(1));

@@ -73,6 +73,7 @@ class Scheduler {
   // No attempt is made now.
   bool IsPaused(StringId destination) const { return ClaimsAllowed(destinations_.at(destination)) == 0; }
   // Without its name.
+  bool HasDestination(StringId destination) const { return destinations_.contains(destination); }
   DestinationStatus StatusOf(StringId destination) const;
   // In the order of their numbers.
   std::vector<StringId> Destinations() const;

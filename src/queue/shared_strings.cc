@@ -44,6 +44,12 @@ void SharedStrings::Drop(StringId id) {
   free_.push_back(id);
 }
 
+std::optional<StringId> SharedStrings::Find(std::string_view text) const {
+  if (text.empty()) return StringId{0};
+  const auto found = ids_.find(text);
+  return found == ids_.end() ? std::nullopt : std::optional(found->second);
+}
+
 void SharedStrings::Remember(StringId id) {
   recent_[1] = recent_[0];
   recent_[0] = id;

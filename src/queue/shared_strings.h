@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <unordered_map>
@@ -19,6 +20,8 @@ class SharedStrings {
   StringId Add(std::string_view text);
   void Drop(StringId id);
   const std::string& Text(StringId id) const { return texts_[id].text; }
+  // Nothing: nobody has added it.
+  std::optional<StringId> Find(std::string_view text) const;
   std::size_t size() const { return ids_.size(); }
 
  private:

@@ -34,7 +34,7 @@ class QueuePageTest(unittest.TestCase):
 
     def setUp(self):
         # Without workers everything that is accepted waits.
-        self.node = self.enterContext(Node(top="deliver.workers = 0", smtp='path = "queue"'))
+        self.node = self.enterContext(Node(deliver="workers = 0", smtp='path = "queue"'))
         self.page = f"http://127.0.0.1:{self.node.ports['http']}/queue"
         self.browser.do("complaints")
 
