@@ -63,6 +63,7 @@ struct NodeConfig {
   std::vector<std::string> smtp_normalize_clients;
   std::string smtp_path = "auto";
   std::uint64_t deliver_workers = 8;
+  std::chrono::seconds delay_notice_after{4 * 3600};
 
   std::string tls_certificate;  // Empty: a self-signed one in data_folder, made when missing.
   std::string tls_key;

@@ -136,6 +136,9 @@ std::vector<ConfigKey> ServiceKeys() {
        "`auto`: mail whose recipients lie in one partition is delivered directly. `queue`: all mail goes through the "
        "queue."},
       {"deliver.workers", &C::deliver_workers, Unit::kCount, "Deliveries from the queue at once."},
+      {"deliver.delay_notice_after", &C::delay_notice_after, Unit::kSeconds,
+       "When a sender is told that his mail still waits: once, if he asked for it (NOTIFY=DELAY) or is one of ours and "
+       "asked for nothing. 0: never."},
       {"tls.certificate", &C::tls_certificate, Unit::kNone,
        "PEM file with the chain. Empty: a self-signed one in `data_folder`, made at the first start."},
       {"tls.key", &C::tls_key, Unit::kNone, "PEM file with the private key."},

@@ -19,6 +19,7 @@
 #include "base/random.h"
 #include "deliver/dispatcher.h"
 #include "deliver/local_courier.h"
+#include "deliver/notices.h"
 #include "imap/server/recent_tracker.h"
 #include "imap/server/settings.h"
 #include "mffs/buffer_pool.h"
@@ -57,6 +58,7 @@ struct Node::Parts {
   std::unique_ptr<net::TlsContext> tls;
 
   std::unique_ptr<deliver::LocalCourier> courier;
+  std::unique_ptr<deliver::Notices> notices;
   std::unique_ptr<deliver::Dispatcher> dispatcher;
   smtp::Settings smtp_settings;
   smtp::Settings submission_settings;

@@ -242,6 +242,12 @@ std::string_view AddressOf(const Node::Parts& parts, std::string_view protocol, 
   return {};
 }
 
+// Who is told of mail that nobody else can be told of.
+std::string PostmasterOf(const NodeConfig& config) {
+  if (!config.postmaster.empty()) return config.postmaster;
+  return "postmaster@" + (config.domains.empty() ? config.HostName() : config.domains.front());
+}
+
 }  // namespace
 
 base::Result<> OpenServices(Node::Parts* parts) {
@@ -257,8 +263,13 @@ void StartServices(Node::Parts* parts) {
       parts->queue.get(), parts->store.get(), parts->world.clock,
       deliver::LocalCourierOptions{.recipient_delimiter = parts->config.recipient_delimiter.front(),
                                    .postmaster = parts->config.postmaster});
+  parts->notices = std::make_unique<deliver::Notices>(
+      parts->queue.get(), parts->world.clock,
+      deliver::NoticesOptions{.hostname = parts->config.HostName(),
+                              .postmaster = PostmasterOf(parts->config),
+                              .delay_notice_after = parts->config.delay_notice_after});
   parts->dispatcher = std::make_unique<deliver::Dispatcher>(
-      parts->executor(), parts->queue.get(), parts->courier.get(),
+      parts->executor(), parts->queue.get(), parts->courier.get(), parts->notices.get(),
       deliver::DispatcherOptions{.workers = static_cast<std::uint32_t>(parts->config.deliver_workers)});
   parts->dispatcher->Start();
   parts->control->Start();
