@@ -440,8 +440,7 @@ TEST(Session, AForwardedMailThatComesBackIsKnownWhateverItsSize) {
     EXPECT_THAT(client.SendMail({"away@example.test"}, "Delivered-To: away@example.test\r\n" + body),
                 StartsWith("554 5.4.6"))
         << size;
-    EXPECT_THAT(client.SendMail({"away@example.test"}, "Delivered-To: else@example.test\r\n" + body),
-                StartsWith("250"))
+    EXPECT_THAT(client.SendMail({"away@example.test"}, "Delivered-To: else@example.test\r\n" + body), StartsWith("250"))
         << size;
   }
 }
