@@ -4,7 +4,7 @@
 #include <charconv>
 #include <fstream>
 #include <iterator>
-#include <set>
+#include <map>
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
@@ -88,24 +88,41 @@ base::Result<> ReadAccounts(const toml::node& node, NodeConfig& config) {
   return {};
 }
 
-base::Result<> ReadTable(const toml::table& table, const std::string& prefix, NodeConfig& config) {
+// What is wrong with one file, with the line of each key that it has.
+class Findings {
+ public:
+  Findings(std::string_view name, routing::Problems* problems) : name_(name), problems_(*problems) {}
+
+  void SawKey(const std::string& path, std::uint32_t line) { lines_[path] = line; }
+  // A problem with the key, or with one below it.
+  void Add(std::string_view path, const base::Result<>& result) {
+    if (result) return;
+    const auto line = lines_.find(path);
+    problems_.Add(name_, line == lines_.end() ? 0 : line->second, result.error().message());
+  }
+
+ private:
+  std::string name_;
+  routing::Problems& problems_;
+  std::map<std::string, std::uint32_t, std::less<>> lines_;
+};
+
+void ReadTable(const toml::table& table, const std::string& prefix, NodeConfig& config, Findings& findings) {
   for (const auto& [name, node] : table) {
     const std::string path = prefix + std::string(name.str());
-    if (path == "account") {
-      RETURN_IF_ERROR(ReadAccounts(node, config));
-      continue;
-    }
     const auto& keys = ConfigKeys();
     const auto key = std::ranges::find(keys, path, &ConfigKey::name);
-    if (key != keys.end()) {
-      RETURN_IF_ERROR(std::visit(Reader{config, *key, node}, key->member));
+    findings.SawKey(path, name.source().begin.line);
+    if (path == "account") {
+      findings.Add(path, ReadAccounts(node, config));
+    } else if (key != keys.end()) {
+      findings.Add(path, std::visit(Reader{config, *key, node}, key->member));
     } else if (node.is_table()) {
-      RETURN_IF_ERROR(ReadTable(*node.as_table(), path + ".", config));
+      ReadTable(*node.as_table(), path + ".", config, findings);
     } else {
-      return Bad(path, "there is no such key; docs/configuration.md lists all");
+      findings.Add(path, Bad(path, "there is no such key; docs/configuration.md lists all"));
     }
   }
-  return {};
 }
 
 base::Result<> OneOf(std::string_view key, const std::string& value, std::initializer_list<std::string_view> allowed) {
@@ -129,42 +146,67 @@ base::Result<> CheckDevOnly(const NodeConfig& config) {
   return {};
 }
 
-// What no single key shows.
-base::Result<> Check(NodeConfig& config) {
-  RETURN_IF_ERROR(OneOf("log.level", config.log_level, {"debug", "info", "warning", "error"}));
-  RETURN_IF_ERROR(OneOf("volume.io", config.volume_io, {"auto", "io_uring", "threads"}));
-  RETURN_IF_ERROR(OneOf("volume.zero_fill", config.volume_zero_fill, {"auto", "write"}));
-  RETURN_IF_ERROR(OneOf("smtp.bare_line_ends", config.smtp_line_ends, {"refuse", "normalize"}));
-  RETURN_IF_ERROR(OneOf("smtp.path", config.smtp_path, {"auto", "queue"}));
-  RETURN_IF_ERROR(CanonicalizeDomains("mail.domains", config.domains));
-  RETURN_IF_ERROR(CanonicalizeDomains("mail.auto_create_accounts", config.auto_create_accounts));
-  RETURN_IF_ERROR(CheckDevOnly(config));
+base::Result<> CheckAutoCreate(const NodeConfig& config) {
   for (const std::string& domain : config.auto_create_accounts) {
-    if (std::ranges::find(config.domains, domain) == config.domains.end()) {
-      return Bad("mail.auto_create_accounts", fmt::format("\"{}\" is not in mail.domains", domain));
-    }
-  }
-  if (config.recipient_delimiter.size() != 1) return Bad("mail.recipient_delimiter", "must be one character");
-  if (const auto format = pop3::proto::UidlFormat::Parse(config.pop3_uidl_format); !format) {
-    return Bad("pop3.uidl_format", format.error().message());
-  } else if (!format->has_uid_validity()) {
-    return Bad("pop3.uidl_format", "must have %v: without the UIDVALIDITY clients take new mail for old");
-  }
-  if (config.recipients_max < 100) return Bad("mail.recipients_max", "must be at least 100 (RFC 5321 §4.5.3.1.8)");
-  if (config.message_bytes_max < 64u << 10) return Bad("mail.size_max", "must be at least 64KiB (RFC 5321 §4.5.3.1.7)");
-  if (config.volume_segment_bytes % (1u << 20) != 0) {
-    return Bad("volume.segment_size", "must be a multiple of 1MiB, or 0");
-  }
-  if (config.volume_scrub_days > 3650) return Bad("volume.scrub_days", "must be at most 3650");
-  if (config.tls_certificate.empty() != config.tls_key.empty()) {
-    return Bad("tls.key", "tls.certificate and tls.key are given together or not at all");
-  }
-  if (!config.postmaster.empty()) {
-    auto address = mail::Address::Parse(config.postmaster, {.utf8 = true});
-    if (!address) return Bad("mail.postmaster", address.error().message());
-    config.postmaster = address->CanonicalKey();
+    if (std::ranges::find(config.domains, domain) != config.domains.end()) continue;
+    return Bad("mail.auto_create_accounts", fmt::format("\"{}\" is not in mail.domains", domain));
   }
   return {};
+}
+
+base::Result<> CheckUidlFormat(const NodeConfig& config) {
+  const auto format = pop3::proto::UidlFormat::Parse(config.pop3_uidl_format);
+  if (!format) return Bad("pop3.uidl_format", format.error().message());
+  if (format->has_uid_validity()) return {};
+  return Bad("pop3.uidl_format", "must have %v: without the UIDVALIDITY clients take new mail for old");
+}
+
+base::Result<> CanonicalizePostmaster(NodeConfig& config) {
+  if (config.postmaster.empty()) return {};
+  const auto address = mail::Address::Parse(config.postmaster, {.utf8 = true});
+  if (!address) return Bad("mail.postmaster", address.error().message());
+  config.postmaster = address->CanonicalKey();
+  return {};
+}
+
+// What no single key shows.
+void Check(NodeConfig& config, Findings& findings) {
+  const auto check = [&](std::string_view key, const base::Result<>& result) { findings.Add(key, result); };
+  const auto must = [&](bool holds, std::string_view key, std::string_view what) {
+    if (!holds) findings.Add(key, Bad(key, what));
+  };
+  check("log.level", OneOf("log.level", config.log_level, {"debug", "info", "warning", "error"}));
+  check("volume.io", OneOf("volume.io", config.volume_io, {"auto", "io_uring", "threads"}));
+  check("volume.zero_fill", OneOf("volume.zero_fill", config.volume_zero_fill, {"auto", "write"}));
+  check("smtp.bare_line_ends", OneOf("smtp.bare_line_ends", config.smtp_line_ends, {"refuse", "normalize"}));
+  check("smtp.path", OneOf("smtp.path", config.smtp_path, {"auto", "queue"}));
+  check("mail.domains", CanonicalizeDomains("mail.domains", config.domains));
+  check("mail.relay_domains", CanonicalizeDomains("mail.relay_domains", config.relay_domains));
+  check("mail.auto_create_accounts", CanonicalizeDomains("mail.auto_create_accounts", config.auto_create_accounts));
+  check("mail.auto_create_accounts", CheckAutoCreate(config));
+  check("account", CheckDevOnly(config));
+  check("pop3.uidl_format", CheckUidlFormat(config));
+  check("mail.postmaster", CanonicalizePostmaster(config));
+  must(config.recipient_delimiter.size() == 1, "mail.recipient_delimiter", "must be one character");
+  must(config.recipients_max >= 100, "mail.recipients_max", "must be at least 100 (RFC 5321 §4.5.3.1.8)");
+  must(config.message_bytes_max >= 64u << 10, "mail.size_max", "must be at least 64KiB (RFC 5321 §4.5.3.1.7)");
+  must(config.volume_segment_bytes % (1u << 20) == 0, "volume.segment_size", "must be a multiple of 1MiB, or 0");
+  must(config.volume_scrub_days <= 3650, "volume.scrub_days", "must be at most 3650");
+  must(config.tls_certificate.empty() == config.tls_key.empty(), config.tls_key.empty() ? "tls.certificate" : "tls.key",
+       "tls.certificate and tls.key are given together or not at all");
+}
+
+NodeConfig ReadConfig(std::string_view text, std::string_view name, routing::Problems* problems) {
+  NodeConfig config;
+  try {
+    const toml::table table = toml::parse(text, name);
+    Findings findings(name, problems);
+    ReadTable(table, "", config, findings);
+    Check(config, findings);
+  } catch (const toml::parse_error& error) {
+    problems->Add(name, error.source().begin.line, std::string(error.description()));
+  }
+  return config;
 }
 
 std::string InFolder(const NodeConfig& config, const std::string& path, std::string_view name) {
@@ -200,25 +242,23 @@ base::Result<std::uint64_t> ParseBytes(std::string_view text) {
 }
 
 base::Result<NodeConfig> ParseConfig(std::string_view text, std::string_view name) {
-  NodeConfig config;
-  try {
-    const toml::table table = toml::parse(text, name);
-    RETURN_IF_ERROR(ReadTable(table, "", config));
-  } catch (const toml::parse_error& error) {
-    return base::Error(base::Errc::kInvalid,
-                       fmt::format("{} line {}: {}", name, error.source().begin.line, error.description()));
-  }
-  RETURN_IF_ERROR(Check(config));
-  return config;
+  routing::Problems problems;
+  NodeConfig config = ReadConfig(text, name, &problems);
+  if (problems.empty()) return config;
+  return base::Error(base::Errc::kInvalid, problems.kept().front().ToString());
+}
+
+std::vector<routing::Problem> CheckConfigText(std::string_view text, std::string_view name) {
+  routing::Problems problems;
+  ReadConfig(text, name, &problems);
+  return std::move(problems).Take();
 }
 
 base::Result<NodeConfig> LoadConfig(const std::string& path) {
   std::ifstream file(path, std::ios::binary);
   if (!file) return base::ErrnoError("read the configuration " + path, errno);
   const std::string text((std::istreambuf_iterator<char>(file)), std::istreambuf_iterator<char>());
-  auto config = ParseConfig(text, path);
-  if (!config) return std::move(config).error().In(path);
-  return config;
+  return ParseConfig(text, path);
 }
 
 }  // namespace app

@@ -12,6 +12,7 @@
 
 #include "base/result.h"
 #include "pop3/proto/uidl_format.h"
+#include "routing/problem.h"
 
 namespace app {
 
@@ -46,6 +47,19 @@ struct NodeConfig {
   std::uint64_t message_bytes_max = 50ull << 20;
   std::uint64_t recipients_max = 1000;
   std::uint64_t hops_max = 100;
+
+  std::vector<std::string> domain_aliases;
+  std::vector<std::string> relay_domains;
+  std::vector<std::string> alias_files;
+  std::vector<std::string> virtual_files;
+  std::vector<std::string> relay_recipient_files;
+  std::vector<std::string> trusted_networks;
+
+  bool submission_check_sender = true;
+  bool submission_check_from = false;
+  std::vector<std::string> sender_login_files;
+  std::uint64_t submission_mails_per_hour = 1000;
+  std::uint64_t submission_recipients_per_hour = 5000;
 
   std::vector<std::string> smtp_listen;
   std::vector<std::string> submission_listen;
@@ -97,6 +111,9 @@ std::string DescribeKey(const ConfigKey& key);
 // Reads and checks a file. Errors: one sentence that names the line or key, and what is allowed.
 base::Result<NodeConfig> LoadConfig(const std::string& path);
 base::Result<NodeConfig> ParseConfig(std::string_view text, std::string_view name);
+
+// All that ParseConfig() finds wrong, not the first thing only: with its line, where it has one.
+std::vector<routing::Problem> CheckConfigText(std::string_view text, std::string_view name);
 
 // A whole number with KiB, MiB, GiB or TiB, or without a unit: "4GiB", "512 MiB", "4096". Errors: kInvalid.
 base::Result<std::uint64_t> ParseBytes(std::string_view text);

@@ -84,7 +84,7 @@ std::vector<ConfigKey> StorageKeys() {
 std::vector<ConfigKey> MailKeys() {
   return {
       {"mail.domains", &C::domains, Unit::kNone,
-       "The domains whose mail is delivered here. Mail for others is refused."},
+       "The domains whose mail is delivered here. The first is that of names without one."},
       {"mail.auto_create_accounts", &C::auto_create_accounts, Unit::kNone,
        "Domains whose accounts are made at their first mail. Only with `dev = true`."},
       {"mail.postmaster", &C::postmaster, Unit::kNone,
@@ -93,9 +93,50 @@ std::vector<ConfigKey> MailKeys() {
        "One character: `user+anything` goes to `user`."},
       {"mail.size_max", &C::message_bytes_max, Unit::kBytes, "Largest mail accepted."},
       {"mail.recipients_max", &C::recipients_max, Unit::kCount,
-       "Recipients of one mail; RFC 5321 asks for at least 100."},
+       "Recipients of one mail, aliases counted with all they lead to; RFC 5321 asks for at least 100."},
       {"mail.hops_max", &C::hops_max, Unit::kCount,
        "Received fields a mail may have before it counts as going in circles."},
+  };
+}
+
+// Where mail for an address goes. docs/configuration.md, "Addresses", has the formats of the files.
+std::vector<ConfigKey> AddressKeys() {
+  return {
+      {"mail.domain_aliases", &C::domain_aliases, Unit::kNone,
+       "Other names of domains: `\"example.net = example.org\"` takes mail for anybody at example.net as if it were "
+       "for "
+       "the same name at example.org."},
+      {"mail.relay_domains", &C::relay_domains, Unit::kNone,
+       "Domains whose mail is taken from anybody and sent on to another server."},
+      {"mail.alias_files", &C::alias_files, Unit::kNone,
+       "Files in the format of `/etc/aliases`: aliases of the first domain of `mail.domains`."},
+      {"mail.virtual_files", &C::virtual_files, Unit::kNone,
+       "Files of addresses, each with where its mail goes: `info@example.org  alice, bob@example.com`, and catch-alls "
+       "of domains: `@example.org  alice`."},
+      {"mail.relay_recipient_files", &C::relay_recipient_files, Unit::kNone,
+       "Files of the addresses that exist in `mail.relay_domains`, one a line, or `@domain`: others are refused. None: "
+       "all are taken."},
+      {"mail.trusted_networks", &C::trusted_networks, Unit::kNone,
+       "Networks whose clients may send mail to anywhere without a login (Postfix's mynetworks): "
+       "`\"192.0.2.0/24\"`, `\"::1\"`."},
+  };
+}
+
+// What our users' mail is held to.
+std::vector<ConfigKey> SubmissionKeys() {
+  return {
+      {"submission.check_sender", &C::submission_check_sender, Unit::kNone,
+       "Clients that have logged in may send as their account, its sub-addresses and aliases, and what "
+       "`submission.sender_login_files` gives them, but as nobody else."},
+      {"submission.check_from", &C::submission_check_from, Unit::kNone,
+       "The same for the addresses in the From field."},
+      {"submission.sender_login_files", &C::sender_login_files, Unit::kNone,
+       "Files of addresses, or `@domain`, each with the accounts that may send as them too: "
+       "`news@example.org  alice, bob`."},
+      {"submission.mails_per_hour", &C::submission_mails_per_hour, Unit::kCount,
+       "Mails that an account may send in an hour. 0: any number."},
+      {"submission.recipients_per_hour", &C::submission_recipients_per_hour, Unit::kCount,
+       "Recipients, of all its mails together, that an account may send to in an hour. 0: any number."},
   };
 }
 
@@ -152,7 +193,7 @@ std::vector<ConfigKey> ServiceKeys() {
 const std::vector<ConfigKey>& ConfigKeys() {
   static const std::vector<ConfigKey> keys = [] {
     std::vector<ConfigKey> all;
-    for (auto part : {StorageKeys(), MailKeys(), ListenKeys(), ServiceKeys()}) {
+    for (auto part : {StorageKeys(), MailKeys(), AddressKeys(), ListenKeys(), SubmissionKeys(), ServiceKeys()}) {
       std::ranges::move(part, std::back_inserter(all));
     }
     return all;

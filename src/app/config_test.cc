@@ -45,7 +45,7 @@ TEST(Config, SaysWhatIsWrongWithABadFile) {
     std::string_view part;  // Of the sentence.
   };
   for (const Row& row : {
-           Row{"x = ", "line 1"},
+           Row{"x = ", "test:1: "},
            Row{"colour = 1", "no such key"},
            Row{"[smtp]\nlisten = \"a\"", "smtp.listen: must be a list"},
            Row{"[smtp]\ncommand_timeout = 0", "at least 1"},

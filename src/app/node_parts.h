@@ -60,6 +60,7 @@ struct Node::Parts {
   std::unique_ptr<deliver::Dispatcher> dispatcher;
   smtp::Settings smtp_settings;
   smtp::Settings submission_settings;
+  smtp::SubmissionLimit submission_limit;
   smtp::Services smtp_services;
   pop3::server::MaildropLocks maildrop_locks;
   pop3::server::Settings pop3_settings;

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include "admin/node_metrics.h"
+#include "app/address_sources.h"
 #include "app/version.h"
 #include "imap/server/session.h"
 #include "pop3/server/session.h"
@@ -14,10 +15,7 @@ namespace {
 smtp::Settings SmtpSettings(const NodeConfig& config) {
   smtp::Settings settings;
   settings.hostname = config.HostName();
-  settings.domains.insert(config.domains.begin(), config.domains.end());
   settings.auto_create_domains.insert(config.auto_create_accounts.begin(), config.auto_create_accounts.end());
-  settings.postmaster = config.postmaster;
-  settings.recipient_delimiter = config.recipient_delimiter.front();
   settings.message_bytes_max = config.message_bytes_max;
   settings.recipients_max = static_cast<std::uint32_t>(config.recipients_max);
   settings.hops_max = static_cast<std::uint32_t>(config.hops_max);
@@ -27,6 +25,10 @@ smtp::Settings SmtpSettings(const NodeConfig& config) {
   settings.normalize_clients.insert(config.smtp_normalize_clients.begin(), config.smtp_normalize_clients.end());
   settings.plaintext_auth_on_loopback = config.plaintext_auth_on_loopback;
   settings.path = config.smtp_path == "queue" ? smtp::Path::kQueue : smtp::Path::kAuto;
+  settings.check_sender = config.submission_check_sender;
+  settings.check_from = config.submission_check_from;
+  settings.submission_rates = {.mails_per_hour = config.submission_mails_per_hour,
+                               .recipients_per_hour = config.submission_recipients_per_hour};
   return settings;
 }
 
@@ -67,11 +69,14 @@ base::Result<> OpenSmtp(Node::Parts* parts) {
   parts->smtp_settings = SmtpSettings(parts->config);
   parts->submission_settings = parts->smtp_settings;
   parts->submission_settings.submission = true;
-  parts->smtp_services = {.store = parts->store.get(),
+  ASSIGN_OR_RETURN(auto addresses, LoadAddresses(parts->config));
+  parts->smtp_services = {.addresses = std::move(addresses),
+                          .store = parts->store.get(),
                           .queue = parts->queue.get(),
                           .log = parts->log.get(),
                           .judge = parts->world.judge.get(),
                           .authenticator = parts->authenticator.get(),
+                          .submission_limit = &parts->submission_limit,
                           .tls = parts->tls.get(),
                           .clock = parts->world.clock,
                           .random = &parts->random,

@@ -67,7 +67,7 @@ struct Expansion {
 
 // A value: nothing in it changes once it is made; a reload makes another one. Thread: any.
 // Owners: whoever serves mail holds the one in force, and sessions the one they began to use.
-// Memory: the bytes of keys and targets, and 28 a target or entry.
+// Memory: the bytes of keys and targets, and about 20 an entry.
 class AddressBook {
  public:
   // Reads the files: it blocks. Errors: kInvalid (the first problem, and how many others there are).

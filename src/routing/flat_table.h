@@ -11,7 +11,7 @@
 namespace routing {
 
 // Written once, then only read. Thread: any, once it is no longer written.
-// Memory: key, value, 12 bytes an entry, and 8 to 16 for its place.
+// Memory: key, value, 12 bytes an entry, and 5 to 11 for its place.
 class FlatTable {
  public:
   // Where an entry was read.

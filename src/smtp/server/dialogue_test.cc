@@ -9,7 +9,8 @@
 //   Mails ADDRESS N   so many mails lie in that INBOX
 //   Last ADDRESS text   the last of them has these bytes behind our trace; "Trace ADDRESS text": it contains these
 //   Queued N     so many mails lie in the queue
-//   # remark
+//   Envelope text  of the last mail in the queue: "sender > recipient, recipient", each with its NOTIFY and ORCPT if
+//   any # remark
 //
 // \r, \n, \t, \\, \0 and \xHH stand for bytes; \*N{text} for N times the text. A dialogue that has not ended with
 // "<closed>" is ended with QUIT, so that a reply too many is seen.
@@ -23,6 +24,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "routing/testing.h"
 #include "smtp/server/testing.h"
 
 namespace smtp {
@@ -85,8 +87,17 @@ std::pair<std::string_view, std::string_view> SplitWord(std::string_view text) {
   return {text.substr(0, space), text.substr(space + 1)};
 }
 
+// Adds a line to a table of addresses, which is a file of the test's folder.
+void AddTableLine(const char* name, std::string_view line, std::vector<std::string>* files) {
+  static const routing::TableFolder folder;
+  static int tables = 0;
+  if (files->empty()) files->push_back(folder.Write(fmt::format("{}{}", name, ++tables), ""));
+  std::ofstream(files->front(), std::ios::app) << line << '\n';
+}
+
 void Set(std::string_view key, std::string_view value, TestBedOptions* options) {
   Settings& settings = options->settings;
+  routing::Sources& addresses = options->addresses;
   const std::map<std::string_view, std::function<void()>> keys = {
       {"tls", [&] { options->tls = true; }},
       {"submission", [&] { settings.submission = true; }},
@@ -98,13 +109,38 @@ void Set(std::string_view key, std::string_view value, TestBedOptions* options) 
       {"recipients_max", [&] { settings.recipients_max = static_cast<std::uint32_t>(ToNumber(value)); }},
       {"bad_commands_max", [&] { settings.bad_commands_max = static_cast<std::uint32_t>(ToNumber(value)); }},
       {"hops_max", [&] { settings.hops_max = static_cast<std::uint32_t>(ToNumber(value)); }},
-      {"postmaster", [&] { settings.postmaster = value; }},
+      {"postmaster", [&] { addresses.postmaster = value; }},
+      {"alias", [&] { AddTableLine("aliases", value, &addresses.alias_files); }},
+      {"virtual", [&] { AddTableLine("virtual", value, &addresses.virtual_files); }},
+      {"sender_login", [&] { AddTableLine("senders", value, &addresses.sender_login_files); }},
+      {"relay_recipient", [&] { AddTableLine("recipients", value, &addresses.relay_recipient_files); }},
+      {"relay_domain", [&] { addresses.relay_domains.emplace_back(value); }},
+      {"domain_alias", [&] { addresses.domain_aliases.emplace_back(value); }},
+      {"trusted_network", [&] { addresses.trusted_networks.emplace_back(value); }},
+      {"address_recipients_max",
+       [&] { addresses.limits.recipients_max = static_cast<std::uint32_t>(ToNumber(value)); }},
+      {"check_from", [&] { settings.check_from = true; }},
+      {"no_check_sender", [&] { settings.check_sender = false; }},
+      {"mails_per_hour", [&] { settings.submission_rates.mails_per_hour = ToNumber(value); }},
+      {"recipients_per_hour", [&] { settings.submission_rates.recipients_per_hour = ToNumber(value); }},
       {"auto_create", [&] { settings.auto_create_domains.emplace(value); }},
       {"path", [&] { settings.path = value == "queue" ? Path::kQueue : Path::kAuto; }},
       {"piece_bytes", [&] { options->connection.piece_bytes_max = ToNumber(value); }},
   };
   ASSERT_TRUE(keys.contains(key)) << "there is no setting " << key;
   keys.at(key)();
+}
+
+// "sender > a@b.test, c@d.test notify=2 orcpt=rfc822;x@y.test".
+std::string DescribeEnvelope(const mail::Envelope& envelope) {
+  std::string text = envelope.sender + " > ";
+  for (const mail::Recipient& recipient : envelope.recipients) {
+    if (!text.ends_with("> ")) text += ", ";
+    text += recipient.address;
+    if (recipient.notify != 0) text += fmt::format(" notify={}", recipient.notify);
+    if (!recipient.original.empty()) text += " orcpt=" + recipient.original;
+  }
+  return text;
 }
 
 // One replay of one file.
@@ -173,6 +209,10 @@ class Replay {
       const auto mails = bed_->Mails(address);
       ASSERT_FALSE(mails.empty());
       EXPECT_THAT(mails.back(), HasSubstr(Unescape(text)));
+    } else if (word == "Envelope") {
+      const auto queued = bed_->Queued();
+      ASSERT_FALSE(queued.empty());
+      EXPECT_EQ(DescribeEnvelope(queued.back().envelope), rest);
     } else if (word == "Queued") {
       EXPECT_EQ(bed_->Queued().size(), ToNumber(rest));
     } else {

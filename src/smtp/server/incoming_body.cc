@@ -12,12 +12,17 @@ constexpr std::size_t kReadBytesMax = 64u << 10;
 }  // namespace
 
 IncomingBody::IncomingBody(replog::BodyWriter writer, Options options)
-    : writer_(std::move(writer)), options_(options), scanner_(options.framing) {
+    : writer_(std::move(writer)), options_(std::move(options)), scanner_(options_.framing) {
   if (options_.normalize_line_ends) normalizer_.emplace();
   if (options_.digest != nullptr) options_.digest->Begin();
+  if (options_.submission) {
+    submission_.emplace(*std::move(options_.submission));
+    holds_header_ = true;
+  }
 }
 
 async::Task<base::Result<>> IncomingBody::WriteTrace(std::string_view header) {
+  trace_bytes_ += header.size();
   return writer_.Write(header);
 }
 
@@ -53,15 +58,29 @@ async::Task<DataScanner::Step> IncomingBody::Take(std::size_t bytes) {
   const DataScanner::Step step = scanner_.Scan(std::span(scratch_).first(bytes));
   Count(step, {scratch_.data(), step.kept});
   if (received_bytes_ > options_.bytes_max) Refuse({552, "5.3.4 The mail is larger than this server accepts"});
-  if (!refusal_) {
-    std::string normalized;
+  if (refusal_) co_return step;
+  std::string_view kept(scratch_.data(), step.kept);
+  std::string normalized;
+  if (normalizer_) {
     if (step.cr_before) normalizer_->Append("\r", normalized);
-    normalizer_->Append({scratch_.data(), step.kept}, normalized);
-    header_.Add(normalized);
-    const auto written = co_await writer_.Write(normalized);
-    if (!written) Refuse(RefusalOf(written.error()));
+    normalizer_->Append(kept, normalized);
+    kept = normalized;
   }
+  header_.Add(kept);
+  const auto written = co_await WriteOrHold(kept);
+  if (!written) Refuse(RefusalOf(written.error()));
   co_return step;
+}
+
+// The bytes stay until the answer is there.
+async::Task<base::Result<>> IncomingBody::WriteOrHold(std::string_view bytes) {
+  if (!holds_header_) co_return co_await writer_.Write(bytes);
+  submission_->Add(bytes);
+  if (submission_->is_too_long()) Refuse({552, "5.3.4 The header is longer than this server accepts"});
+  if (refusal_ || !submission_->is_whole()) co_return base::Result<>();
+  holds_header_ = false;
+  const std::string mended = submission_->Mend();
+  co_return co_await writer_.Write(mended);
 }
 
 void IncomingBody::Count(const DataScanner::Step& step, std::string_view kept) {
@@ -82,7 +101,13 @@ async::Task<base::Result<replog::Body>> IncomingBody::Finish() {
   } else if (!scanner_.at_line_start()) {
     end = "\r\n";
   }
-  if (!end.empty()) CO_RETURN_IF_ERROR(co_await writer_.Write(end));
+  if (!end.empty()) CO_RETURN_IF_ERROR(co_await WriteOrHold(end));
+  if (holds_header_) {
+    // All of the mail is header.
+    holds_header_ = false;
+    const std::string mended = submission_->Mend();
+    CO_RETURN_IF_ERROR(co_await writer_.Write(mended));
+  }
   co_return co_await writer_.Finish();
 }
 

@@ -13,6 +13,7 @@
 #include "mail/line_ends.h"
 #include "replog/body.h"
 #include "smtp/proto/data_scanner.h"
+#include "smtp/server/submission_header.h"
 
 namespace smtp {
 
@@ -22,7 +23,8 @@ struct Refusal {
   std::string text;
 };
 
-// Thread: the session's shard. Memory: that of its BodyWriter, and 16 KiB while it discards or normalises.
+// Thread: the session's shard. Memory: that of its BodyWriter, and 16 KiB while it discards, normalises, or holds back
+// a header, which is memory of its own.
 class IncomingBody {
  public:
   struct Options {
@@ -30,6 +32,9 @@ class IncomingBody {
     std::uint64_t bytes_max = 0;
     bool normalize_line_ends = false;
     mail::Digest* digest = nullptr;  // Begun anew and fed the mail's bytes without our trace; null: nobody asks for it.
+    // The mail is one of our users': its header is held back, and gets these where it has none. It is written mended;
+    // header() and the digest see it as it came, so that a mail that is sent again is known again.
+    std::optional<MissingFields> submission{};
   };
   IncomingBody(replog::BodyWriter writer, Options options);
 
@@ -45,25 +50,29 @@ class IncomingBody {
   // and whether it has ended. Errors of the store become the refusal.
   async::Task<DataScanner::Step> Take(std::size_t bytes);
   // The same without waiting; only when CanTakeAtOnce().
-  bool CanTakeAtOnce() const { return !normalizer_.has_value(); }
+  bool CanTakeAtOnce() const { return !normalizer_.has_value() && !holds_header_; }
   DataScanner::Step TakeAtOnce(std::size_t bytes);
 
   void Refuse(Refusal refusal);
   const std::optional<Refusal>& refusal() const { return refusal_; }
   std::uint64_t received_bytes() const { return received_bytes_; }
+  std::size_t trace_bytes() const { return trace_bytes_; }
   // What the mail's own header says, without our trace.
   const mail::HeaderWatch& header() const { return header_; }
+  // Of a submission, once its header was written; null: of other mail.
+  const SubmissionHeader* submission() const { return submission_.has_value() ? &*submission_ : nullptr; }
   // After the last byte: a line ended in a bare CR or LF and that is not normalised.
   bool has_bare_line_end() const { return !normalizer_.has_value() && scanner_.has_bare_line_end(); }
 
   // Ends the body, and its last line if the client did not (in BDAT it may). Small bodies whose last line has ended:
   // FinishSmall() without waiting.
   async::Task<base::Result<replog::Body>> Finish();
-  bool is_small() const { return writer_.is_small() && !normalizer_.has_value() && scanner_.at_line_start(); }
+  bool is_small() const { return writer_.is_small() && CanTakeAtOnce() && scanner_.at_line_start(); }
   replog::Body FinishSmall() { return writer_.FinishSmall(); }
 
  private:
-  bool uses_scratch() const { return refusal_.has_value() || normalizer_.has_value(); }
+  bool uses_scratch() const { return refusal_.has_value() || !CanTakeAtOnce(); }
+  async::Task<base::Result<>> WriteOrHold(std::string_view bytes);
   void Count(const DataScanner::Step& step, std::string_view kept);
 
   replog::BodyWriter writer_;
@@ -71,9 +80,12 @@ class IncomingBody {
   DataScanner scanner_;
   std::optional<mail::LineEndNormalizer> normalizer_;
   mail::HeaderWatch header_;
+  std::optional<SubmissionHeader> submission_;
+  bool holds_header_ = false;  // `submission_` is not whole yet.
   std::optional<Refusal> refusal_;
   std::string scratch_;
   std::uint64_t received_bytes_ = 0;
+  std::size_t trace_bytes_ = 0;
 };
 
 // What the client is told when the store fails it: always 4xx.

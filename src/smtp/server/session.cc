@@ -109,8 +109,8 @@ async::Task<bool> Session::Await(Next next) {
       co_return true;
     case Next::kClose:
       co_return false;
-    case Next::kFindAccount:
-      co_await FindAccount();
+    case Next::kFindAccounts:
+      co_await FindAccounts();
       co_return true;
     case Next::kStartTls:
       co_return co_await UpgradeToTls();
@@ -161,6 +161,8 @@ Session::Next Session::Handle(MailFrom&& from) {
     Reply(503, "5.5.1 A mail is under way already; RSET begins anew");
   } else if (settings_->submission && account_.empty()) {
     Reply(530, "5.7.0 Authentication required");
+  } else if (!MaySendAs(from)) {
+    Reply(550, fmt::format("5.7.1 {} may not send mail as {}", account_, from.sender.ToString()));
   } else if (from.size_bytes > settings_->message_bytes_max) {
     Reply(552, "5.3.4 The mail is larger than this server accepts");
   } else if (const auto admitted = services_->log->Admit(mffs::Stream::kTransit, from.size_bytes); !admitted) {
@@ -178,6 +180,10 @@ Session::Next Session::Handle(Data&&) {
     Reply(503, body_ ? "5.5.1 BDAT has begun; end it with LAST" : "5.5.1 Say MAIL first");
   } else if (transaction_->recipients().empty()) {
     Reply(554, "5.5.1 No valid recipients");
+  } else if (const auto limited = TakeFromAllowance()) {
+    if (services_->metrics.refused_temporary != nullptr) services_->metrics.refused_temporary->Add();
+    Reply(limited->code, limited->text);
+    ResetTransaction();
   } else if (const auto begun = BeginBody(DataScanner::Framing::kDots); !begun) {
     // Better said before the client has sent its bytes.
     const Refusal refusal = RefuseFor(begun.error());

@@ -32,8 +32,14 @@ class Session {
 
  private:
   // What has to be awaited after a command line was handled.
-  enum class Next : std::uint8_t { kNothing, kFindAccount, kData, kBdat, kAuth, kStartTls, kClose };
-  enum class AccountState : std::uint8_t { kNone, kExists, kUnknown };
+  enum class Next : std::uint8_t { kNothing, kFindAccounts, kData, kBdat, kAuth, kStartTls, kClose };
+  enum class AccountState : std::uint8_t { kExists, kMissing, kNotKnown };
+  // A RCPT whose accounts are being looked up.
+  struct PendingRecipient {
+    RcptTo rcpt;
+    routing::Expansion expansion;
+    std::shared_ptr<const routing::AddressBook> book;  // That it was resolved with.
+  };
 
   // ---- session.cc: the dialogue ----
   async::Task<bool> HandleBufferedLines();
@@ -62,10 +68,20 @@ class Session {
   void ResetTransaction();
   bool may_authenticate() const;
 
+  // ---- session_submission.cc: what our users send (RFC 6409) ----
+  bool MaySendAs(const MailFrom& from) const;
+  std::optional<Refusal> TakeFromAllowance();
+  std::optional<MissingFields> FieldsForSubmission() const;
+  void CheckAuthors();
+
   // ---- session_recipient.cc: RCPT ----
-  std::optional<Accepted> Resolve(const RcptTo& rcpt);
-  async::Task<void> FindAccount();
-  void AddRecipient(Accepted accepted);
+  bool MayTake(const RcptTo& rcpt, const routing::Expansion& expansion);
+  bool may_relay() const;
+  async::Task<void> FindAccounts();
+  async::Task<AccountState> LookUp(const std::string* account);
+  void AddRecipients(const RcptTo& rcpt, const routing::Expansion& expansion);
+  void RefuseRecipient(int code, std::string_view text);
+  bool RefusesTable(const RcptTo& rcpt, const routing::Expansion& expansion);
 
   // ---- session_data.cc: the bytes of a mail and what becomes of them ----
   base::Result<> BeginBody(DataScanner::Framing framing);
@@ -73,7 +89,7 @@ class Session {
   async::Task<base::Result<>> ReceiveChunk();
   async::Task<base::Result<std::size_t>> ReadInto(std::span<char> space);
   async::Task<void> Complete();
-  void CheckHeader();
+  void CheckHeader(std::string_view head);
   void LogNotStored(const base::Error& error) const;
   async::Task<base::Result<>> Store(replog::Body body);
   async::Task<base::Result<>> DeliverDirectly(replog::Body body);
@@ -107,7 +123,7 @@ class Session {
   Bdat chunk_;
 
   std::optional<Transaction> transaction_;
-  std::optional<Accepted> pending_recipient_;  // Its account is being looked up.
+  std::optional<PendingRecipient> pending_recipient_;
   std::optional<IncomingBody> body_;
   std::optional<mail::Digest> digest_;  // Since the first mail on the direct path: only delivery ids need it.
 };

@@ -5,10 +5,17 @@
 #include <fmt/format.h>
 
 #include "base/log.h"
+#include "mail/ascii.h"
+#include "mail/header.h"
 #include "mail/trace.h"
 #include "smtp/server/session.h"
 
 namespace smtp {
+namespace {
+
+constexpr std::string_view kDeliveredTo = "Delivered-To";
+
+}  // namespace
 
 bool Session::takes_direct_path() const {
   return settings_->path == Path::kAuto && !mail::IsParked(transaction_->cls()) &&
@@ -33,7 +40,8 @@ base::Result<> Session::BeginBody(DataScanner::Framing framing) {
                             .bytes_max = settings_->message_bytes_max,
                             .normalize_line_ends = settings_->line_ends == LineEnds::kNormalize ||
                                                    settings_->normalize_clients.contains(connection_->peer().ip),
-                            .digest = direct ? &*digest_ : nullptr});
+                            .digest = direct ? &*digest_ : nullptr,
+                            .submission = FieldsForSubmission()});
   if (!mail::IsParked(transaction_->cls())) return {};  // Asked at MAIL.
   return services_->log->Admit(mffs::Stream::kParked, transaction_->from().size_bytes);
 }
@@ -92,6 +100,7 @@ async::Task<base::Result<>> Session::ReceiveChunk() {
     base::Result<> begun = BeginBody(DataScanner::Framing::kChunk);
     if (begun) begun = co_await body_->WriteTrace(TraceHeader());
     if (!begun) body_->Refuse(RefuseFor(begun.error()));
+    if (auto refusal = TakeFromAllowance()) body_->Refuse(*std::move(refusal));
   }
   std::vector<char> discarded(in_order ? 0 : 16u << 10);
   for (std::uint64_t left = chunk_.size_bytes; left > 0;) {
@@ -149,7 +158,7 @@ async::Task<void> Session::Complete() {
       body = co_await body_->Finish();
     }
     if (body) {
-      CheckHeader();
+      CheckHeader(body->head());
     } else {
       body_->Refuse(RefuseFor(body.error()));
     }
@@ -187,9 +196,18 @@ void Session::LogNotStored(const base::Error& error) const {
   base::LogError("mail_not_stored", {{"id", transaction_->id()}, {"reason", error.message()}});
 }
 
-void Session::CheckHeader() {
+// `head` are the first bytes of the mail, with our trace.
+void Session::CheckHeader(std::string_view head) {
   const std::uint32_t hops = body_->header().received_count() + 1;  // Ours is counted too.
   if (hops > settings_->hops_max) body_->Refuse({554, "5.4.6 Too many hops: the mail goes in circles"});
+  CheckAuthors();
+  const std::string_view forwarder = transaction_->forwarded_from();
+  if (forwarder.empty()) return;
+  // We have sent it on from this address before: it came back.
+  for (const std::string_view place : mail::FindHeaders(head.substr(body_->trace_bytes()), kDeliveredTo)) {
+    if (!mail::EqualsIgnoreCase(mail::Trim(place), forwarder)) continue;
+    body_->Refuse({554, "5.4.6 The mail has been forwarded from here already: it goes in circles"});
+  }
 }
 
 async::Task<base::Result<>> Session::Store(replog::Body body) {
@@ -223,7 +241,7 @@ async::Task<base::Result<>> Session::DeliverDirectly(replog::Body body) {
   for (const Accepted& accepted : transaction_->recipients()) {
     store::DeliveryTarget target;
     target.address = accepted.account;
-    target.prefix = mail::DeliveryPrefix(transaction_->sender(), accepted.recipient.address);
+    target.prefix = mail::DeliveryPrefix(transaction_->return_path(), accepted.recipient.address);
     if (body_->header().has_message_id()) {
       digest_->Update({reinterpret_cast<const char*>(content.data()), content.size()});
       digest_->Update(target.prefix);
@@ -247,7 +265,7 @@ mail::Envelope Session::MakeEnvelope() const {
   mail::Envelope envelope;
   envelope.id = transaction_->id();
   envelope.cls = transaction_->cls();
-  envelope.sender = transaction_->sender();
+  envelope.sender = transaction_->return_path();
   envelope.smtputf8 = transaction_->from().smtputf8;
   envelope.body = transaction_->from().body;
   envelope.dsn_return = transaction_->from().dsn_return;
@@ -268,11 +286,21 @@ std::string Session::TraceHeader() const {
   trace.by = settings_->hostname;
   trace.protocol = protocol();
   trace.id = transaction_->id();
-  if (transaction_->recipients().size() == 1) trace.recipient = transaction_->recipients().front().recipient.address;
+  const std::string_view forwarder = transaction_->forwarded_from();
+  const auto& recipients = transaction_->recipients();
+  if (!forwarder.empty()) {
+    trace.recipient = forwarder;
+  } else if (recipients.size() == 1) {
+    trace.recipient = recipients.front().recipient.address;
+  }
   trace.tls_version = connection_->tls().version;
   trace.tls_cipher = connection_->tls().cipher;
   trace.time = services_->clock->WallNow();
-  return mail::MakeReceived(trace);
+  std::string header;
+  // By this field it is known again when the next server sends it back.
+  if (!forwarder.empty()) header = fmt::format("{}: {}\r\n", kDeliveredTo, forwarder);
+  header += mail::MakeReceived(trace);
+  return header;
 }
 
 // RFC 3848, RFC 6531 §4.3.

@@ -5,6 +5,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "routing/testing.h"
 #include "smtp/server/testing.h"
 
 namespace smtp {
@@ -375,6 +376,68 @@ TEST(Session, CountsWhatItDoes) {
   EXPECT_EQ(metrics.mails_queued->value(), 1u);
   EXPECT_EQ(metrics.bytes->value(), 2 * kNamed.size());
   EXPECT_EQ(metrics.refused_permanent->value(), 3u);
+}
+
+// ---- Aliases that lead out of this server ----
+
+std::string HeadOfQueued(TestBed& bed) {
+  const queue::Claim claim = bed.node().Run(bed.queue().NextClaim());
+  auto bytes = bed.node().Run(bed.queue().ReadBody(claim, 0, claim.body.size_bytes));
+  bed.queue().GiveBack(claim);
+  return bytes ? *std::move(bytes) : bytes.error().message();
+}
+
+TestBedOptions WithAlias(const routing::TableFolder& folder) {
+  TestBedOptions options;
+  options.addresses.alias_files = {folder.Write("aliases", "away: carol, x@foreign.test\nhome: carol\n")};
+  return options;
+}
+
+TEST(Session, AForwardedMailNamesTheAliasThatForwardsIt) {
+  const routing::TableFolder folder;
+  TestBed bed(WithAlias(folder));
+  TestClient& client = bed.Connect();
+  ASSERT_THAT(client.SendMail({"Away@example.test"}, std::string(kNamed)), StartsWith("250"));
+  const std::string mail = HeadOfQueued(bed);
+  EXPECT_THAT(mail, StartsWith("Delivered-To: Away@example.test\r\nReceived: "));
+  EXPECT_THAT(mail, HasSubstr("for <Away@example.test>"));
+  // The members of the alias are nobody's business.
+  EXPECT_EQ(mail.find("carol"), std::string::npos);
+}
+
+TEST(Session, AForwardedMailTellsNobodyOfItsOtherRecipients) {
+  const routing::TableFolder folder;
+  TestBed bed(WithAlias(folder));
+  TestClient& client = bed.Connect();
+  ASSERT_THAT(client.SendMail({"away@example.test", kAlice}, std::string(kNamed)), StartsWith("250"));
+  const std::string mail = HeadOfQueued(bed);
+  EXPECT_THAT(mail, StartsWith("Received: "));
+  EXPECT_EQ(mail.find("away"), std::string::npos);
+}
+
+TEST(Session, AForwardedMailThatComesBackIsKnownWhateverItsSize) {
+  const routing::TableFolder folder;
+  TestBed bed(WithAlias(folder));
+  TestClient& client = bed.Connect();
+  for (const std::size_t size : {10u, 300'000u, 900'000u}) {
+    const std::string body = "\r\n" + std::string(size, 'x') + "\r\n";
+    EXPECT_THAT(client.SendMail({"away@example.test"}, "Delivered-To: away@example.test\r\n" + body),
+                StartsWith("554 5.4.6"))
+        << size;
+    EXPECT_THAT(client.SendMail({"away@example.test"}, "Delivered-To: else@example.test\r\n" + body), StartsWith("250"))
+        << size;
+  }
+}
+
+TEST(Session, AReloadChangesWhereMailGoesFromTheNextRecipientOn) {
+  const routing::TableFolder folder;
+  TestBed bed;
+  TestClient& client = bed.Connect();
+  client.Ask("EHLO c.test");
+  client.Ask("MAIL FROM:<a@remote.test>");
+  EXPECT_THAT(client.Ask("RCPT TO:<home@example.test>"), StartsWith("550"));
+  bed.services().addresses = *routing::AddressBook::Load(WithAlias(folder).addresses);
+  EXPECT_THAT(client.Ask("RCPT TO:<home@example.test>"), StartsWith("250"));
 }
 
 }  // namespace

@@ -3,6 +3,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <memory>
 #include <set>
 #include <string>
 #include <string_view>
@@ -15,7 +16,9 @@
 #include "net/tls_context.h"
 #include "queue/mail_queue.h"
 #include "replog/log.h"
+#include "routing/address_book.h"
 #include "smtp/server/judge.h"
+#include "smtp/server/submission_limit.h"
 #include "store/mail_store.h"
 
 namespace smtp {
@@ -25,13 +28,10 @@ enum class Path : std::uint8_t { kAuto, kQueue };  // kQueue: always through the
 
 struct Settings {
   std::string hostname = "localhost";
-  std::set<std::string, std::less<>> domains;  // Ours, canonical.
   std::set<std::string, std::less<>>
       auto_create_domains;  // Accounts are made at their first RCPT; only with dev = true.
-  std::string postmaster;   // Canonical address; empty: postmaster@ the recipient's domain.
-  char recipient_delimiter = '+';
   std::uint64_t message_bytes_max = 50u << 20;
-  std::uint32_t recipients_max = 1000;  // RFC 5321 §4.5.3.1.8: at least 100.
+  std::uint32_t recipients_max = 1000;  // RFC 5321 §4.5.3.1.8: at least 100. Aliases count with all they lead to.
   std::uint32_t bad_commands_max = 20;
   std::uint32_t hops_max = 100;               // RFC 5321 §6.3.
   std::chrono::seconds command_timeout{300};  // RFC 5321 §4.5.3.2.
@@ -41,6 +41,10 @@ struct Settings {
       normalize_clients;  // IPs whose bare CR and LF are normalised whatever line_ends says.
   bool plaintext_auth_on_loopback = false;
   bool submission = false;  // RFC 6409: nothing without AUTH.
+  // Of clients that have logged in, wherever they did:
+  bool check_sender = true;                 // MAIL FROM must be an address that the account may send as.
+  bool check_from = false;                  // So must the addresses in the From field.
+  SubmissionLimit::Rates submission_rates;  // An account's.
   Path path = Path::kAuto;
 };
 
@@ -61,11 +65,15 @@ struct SessionMetrics {
 
 // All borrowed; they outlive every session. `random` makes mail ids.
 struct Services {
+  // Never null. A reload puts another one here, on the sessions' shard; whoever waits in between keeps the one it began
+  // with.
+  std::shared_ptr<const routing::AddressBook> addresses;
   store::MailStore* store = nullptr;
   queue::MailQueue* queue = nullptr;
   replog::Log* log = nullptr;
   Judge* judge = nullptr;
   auth::Authenticator* authenticator = nullptr;
+  SubmissionLimit* submission_limit = nullptr;
   net::TlsContext* tls = nullptr;  // Null: no STARTTLS.
   const base::Clock* clock = nullptr;
   base::Random* random = nullptr;

@@ -52,14 +52,17 @@ class TestDirectory final : public auth::Directory {
 inline Settings TestSettings() {
   Settings settings;
   settings.hostname = "mx.example.test";
-  settings.domains = {"example.test", "xn--exmple-cua.test"};
   settings.message_bytes_max = 1u << 20;
-  settings.postmaster = kAlice;
   return settings;
+}
+
+inline routing::Sources TestAddresses() {
+  return {.domains = {"example.test", "xn--exmple-cua.test"}, .postmaster = std::string(kAlice), .limits = {}};
 }
 
 struct TestBedOptions {
   Settings settings = TestSettings();
+  routing::Sources addresses = TestAddresses();
   net::MemoryOptions connection{.client = {.ip = "192.0.2.7", .port = 4711, .is_loopback = false}};
   bool tls = false;  // STARTTLS is offered.
   store::TestNodeOptions node{};
@@ -150,11 +153,13 @@ class TestBed {
     }
     CHECK(node_.store().PartitionOf(kAlice) != node_.store().PartitionOf(kBob));
     CHECK(node_.store().PartitionOf(kAlice) == node_.store().PartitionOf(kCarol));
-    services_ = {.store = &node_.store(),
+    services_ = {.addresses = *routing::AddressBook::Load(options_.addresses),
+                 .store = &node_.store(),
                  .queue = queue_,
                  .log = &node_.log(),
                  .judge = &judge_,
                  .authenticator = &authenticator_,
+                 .submission_limit = &submission_limit_,
                  .tls = options_.tls ? tls_.get() : nullptr,
                  .clock = &node_.clock(),
                  .random = &random_,
@@ -233,6 +238,7 @@ class TestBed {
   net::DeadlineSweep sweep_;
   TestDirectory directory_;
   auth::Authenticator authenticator_;
+  SubmissionLimit submission_limit_;
   ImpartialJudge judge_;
   base::Random random_{7};
   std::unique_ptr<net::TlsContext> tls_ = net::TlsContext::ForClient();  // Memory connections look at none.
