@@ -2,6 +2,7 @@
 
 #include <CLI/CLI.hpp>
 
+#include "app/commands_config.h"
 #include "app/commands_invocation.h"
 #include "app/commands_queue.h"
 #include "app/commands_status.h"
@@ -53,6 +54,7 @@ int RunCommandLine(int argc, const char* const* argv, Terminal terminal) {
   Invocation invocation(terminal);
   invocation.AddOptions(&root);
   AddServe(&root, &invocation);
+  ConfigSubcommands config(&root, &invocation);
   UserSubcommands users(&root, &invocation);
   QueueSubcommands queue(&root, &invocation);
   AddStatusSubcommand(&root, &invocation);

@@ -21,6 +21,7 @@
 #include "app/version.h"
 #include "async/shard.h"
 #include "async/testing.h"
+#include "routing/testing.h"
 
 namespace app {
 namespace {
@@ -350,6 +351,84 @@ TEST(CommandLine, AVolumeThatCannotBeMadeLeavesNoFile) {
   EXPECT_THAT(ran.err, HasSubstr("segments"));
   EXPECT_FALSE(std::filesystem::exists(path));
   std::filesystem::remove_all(folder);
+}
+
+TEST(CommandLine, ChecksAConfigurationAndItsTables) {
+  const routing::TableFolder folder;
+  const std::string aliases = folder.Write("aliases", "# remark\nroot: alice\nx: |/bin/sh\na: b\nb: a\n");
+  const std::string config =
+      folder.Write("posthorn.toml", "[mail]\ndomains = [\"example.test\"]\nalias_files = [\"" + aliases +
+                                        "\"]\ndomain_aliases = [\"x.test\"]\n[smtp]\nlisten = [\"here\"]\n");
+  const Ran ran = RunPosthorn({"config", "check", "--config", config.c_str()});
+  EXPECT_EQ(ran.exit_code, 1);
+  EXPECT_THAT(ran.out, HasSubstr("smtp.listen: \"here\" is no address to listen on"));
+  EXPECT_THAT(ran.out, HasSubstr("mail.domain_aliases: \"x.test\" has no '='"));
+  EXPECT_THAT(ran.out, HasSubstr(aliases + ":3: \"|/bin/sh\" is a command"));
+  const Ran as_json = RunPosthorn({"config", "check", "--json", "--config", config.c_str()});
+  EXPECT_THAT(as_json.out, HasSubstr("\"where\":\"" + aliases + "\",\"line\":3,"));
+
+  folder.Write("posthorn.toml", "[mail]\ncolour = 1\nrecipients_max = 5\n[tls]\nkey = \"k\"\n");
+  const Ran bad_keys = RunPosthorn({"config", "check", "--config", config.c_str()});
+  EXPECT_EQ(bad_keys.exit_code, 1);
+  EXPECT_THAT(bad_keys.out, HasSubstr(config + ":2: configuration key mail.colour: there is no such key"));
+  EXPECT_THAT(bad_keys.out, HasSubstr(config + ":3: configuration key mail.recipients_max: must be at least 100"));
+  EXPECT_THAT(bad_keys.out, HasSubstr(config + ":5: configuration key tls.key: "));
+
+  folder.Write("posthorn.toml", "[tls]\ncertificate = \"/nonexistent\"\nkey = \"/nonexistent\"\n");
+  EXPECT_THAT(RunPosthorn({"config", "check", "--config", config.c_str()}).out, HasSubstr("tls.certificate: "));
+
+  folder.Write("posthorn.toml", "[mail]\ndomains = [\"example.test\"]\n");
+  const Ran well = RunPosthorn({"config", "check", "--config", config.c_str()});
+  EXPECT_EQ(well.exit_code, 0);
+  EXPECT_EQ(well.out, config + ": all is well\n");
+  EXPECT_EQ(RunPosthorn({"config", "check", "--config", "/nonexistent"}).exit_code, 1);
+}
+
+TEST(CommandLine, TellsEntriesThatLeadInCircles) {
+  const routing::TableFolder folder;
+  const std::string aliases = folder.Write("aliases", "a: b\nb: a\n");
+  const std::string config =
+      folder.Write("posthorn.toml", "[mail]\ndomains = [\"example.test\"]\nalias_files = [\"" + aliases + "\"]\n");
+  const Ran ran = RunPosthorn({"config", "check", "--config", config.c_str()});
+  EXPECT_EQ(ran.exit_code, 1);
+  EXPECT_THAT(ran.out, HasSubstr(aliases + ":1: a@example.test: a@example.test leads back to itself"));
+}
+
+TEST(CommandLine, ResolvesAnAddress) {
+  const routing::TableFolder folder;
+  const std::string aliases =
+      folder.Write("aliases", "staff: alice, bob@remote.test\nowner-staff: carol\nring: ring2\nring2: ring\n");
+  const std::string virtuals = folder.Write("virtual", "@example.test  catcher\n");
+  const std::string config =
+      folder.Write("posthorn.toml", "[mail]\ndomains = [\"example.test\"]\nalias_files = [\"" + aliases +
+                                        "\"]\nvirtual_files = [\"" + virtuals + "\"]\n");
+  struct Row {
+    const char* address;
+    int exit_code;
+    std::string out;
+  };
+  for (const Row& row : {
+           Row{"staff@example.test", 0,
+               "alice@example.test: the account alice@example.test, if there is one\nbob@remote.test: sent on\n"
+               "bounces go to owner-staff@example.test\n"},
+           Row{"dave+x@example.test", 0,
+               "dave+x@example.test: the account dave@example.test, if there is one\n"
+               "catcher@example.test: the catch-all, if there is no account\n"},
+           Row{"ring@example.test", 1, "ring@example.test leads back to itself through ring2@example.test\n"},
+           Row{"x@remote.test", 0,
+               "the domain is not ours: mail is sent on for clients that have logged in or are in "
+               "mail.trusted_networks\nx@remote.test: sent on\n"},
+       }) {
+    const Ran ran = RunPosthorn({"config", "resolve", row.address, "--config", config.c_str()});
+    EXPECT_EQ(ran.exit_code, row.exit_code) << row.address;
+    EXPECT_EQ(ran.out, row.out);
+  }
+  const Ran as_json = RunPosthorn({"config", "resolve", "staff@example.test", "--json", "--config", config.c_str()});
+  EXPECT_EQ(as_json.out,
+            "{\"outcome\":\"resolved\",\"destinations\":[{\"address\":\"alice@example.test\",\"account\":"
+            "\"alice@example.test\"},{\"address\":\"bob@remote.test\"}],\"missing\":[],"
+            "\"owner\":\"owner-staff@example.test\"}\n");
+  EXPECT_EQ(RunPosthorn({"config", "resolve", "no address", "--config", config.c_str()}).exit_code, 1);
 }
 
 TEST(CommandText, SizesAndDurationsAreReadable) {
