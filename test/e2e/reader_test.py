@@ -198,6 +198,8 @@ def make_volume(node, keep, large=1 << 20, queued=40):
     with smtplib.SMTP("127.0.0.1", node.ports["smtp"]) as client:
         for number in range(queued):
             client.sendmail("you@example.org", [ALICE, BOB], message(f"queued {number}", body_of(300 << number % 9, "q")))
+        # Its outcome brings a notice to the sender.
+        client.sendmail(BOB, [ALICE, BOB], message("tell me", body_of(500, "t")), (), ["NOTIFY=SUCCESS"])
     node.kill()
     shutil.copyfile(os.path.join(node.folder, "volume.mffs"), keep)
 
