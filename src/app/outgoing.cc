@@ -113,7 +113,6 @@ deliver::RemoteCourierOptions Outgoing::CourierOptions(const NodeConfig& config)
   deliver::RemoteCourierOptions options;
   options.client.hostname = config.HostName();
   options.client.tls_context = unverified_.get();
-  options.connect_max = config.connect_timeout;
   options.hosts.port = static_cast<std::uint16_t>(config.mx_port);
   options.hosts.own_names = {config.HostName()};
   options.hosts.loopback_is_own = !config.dev;
