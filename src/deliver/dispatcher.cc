@@ -29,10 +29,14 @@ class HeldClaim {
   std::optional<queue::Claim> claim_;
 };
 
-std::vector<queue::RecipientOutcome> GiveUp(const queue::Claim& claim) {
+// What becomes of a claim whose destination is paused.
+std::vector<queue::RecipientOutcome> PutOff(const queue::Claim& claim) {
   std::vector<queue::RecipientOutcome> outcomes;
   for (const std::uint32_t recipient : claim.recipients) {
-    outcomes.push_back({recipient, queue::Outcome::kRetryLater, claim.pause_reason});
+    outcomes.push_back({.recipient = recipient,
+                        .outcome = queue::Outcome::kRetryLater,
+                        .answer = "4.4.1 " + claim.pause_reason,
+                        .status = "4.4.1"});
   }
   return outcomes;
 }
@@ -62,8 +66,8 @@ async::Task<base::Result<>> Dispatcher::Serve(queue::Claim claim) {
   std::vector<queue::RecipientOutcome> outcomes;
   std::exception_ptr unwound;
   try {
-    if (held.claim().is_hopeless) {
-      outcomes = GiveUp(held.claim());
+    if (held.claim().is_paused) {
+      outcomes = PutOff(held.claim());
     } else {
       co_await courier_->Deliver(held.claim(), &outcomes);
     }

@@ -21,7 +21,7 @@ struct DispatcherOptions {
 };
 
 // Each lane has a dispatcher of its own with its own courier, so that next hops that hang never take the workers of
-// mailboxes. A claim that is hopeless is recorded without troubling the courier.
+// mailboxes. A claim for a paused destination is recorded without troubling the courier.
 //
 // Thread: the queue's shard. Borrows queue, courier and notices. Start() once, then await Stop() before
 // destruction.
