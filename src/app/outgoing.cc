@@ -116,6 +116,7 @@ deliver::RemoteCourierOptions Outgoing::CourierOptions(const NodeConfig& config)
   options.hosts.port = static_cast<std::uint16_t>(config.mx_port);
   options.hosts.own_names = {config.HostName()};
   options.hosts.loopback_is_own = !config.dev;
+  options.hosts.takes_aliases = true;  // Many domains have them, against RFC 2181; other servers deliver there too.
   return options;
 }
 

@@ -101,22 +101,32 @@ TEST_F(DeliveryTest, BringsQueuedMailToItsMailboxes) {
   EXPECT_THAT(bed_.Mails(kCarol), SizeIs(50));
 }
 
-TEST_F(DeliveryTest, AMissingAccountIsHeldAndTheOthersGetTheirMail) {
-  const queue::QueueId id = bed_.Enqueue({kAlice, "gone@example.test", kBob});
+TEST_F(DeliveryTest, AMissingAccountBouncesAndTheOthersGetTheirMail) {
+  bed_.Enqueue({kAlice, "gone@example.test", kBob}, "Subject: s\r\n\r\nhello\r\n", std::string(kCarol));
   Start(&local_);
-  ASSERT_TRUE(RunUntil([&] { return bed_.queue()->Status().recipients_held == 1; }));
+  ASSERT_TRUE(RunUntil([&] { return QueueIsEmpty(); })) << Waiting();
   EXPECT_THAT(bed_.Mails(kAlice), SizeIs(1));
   EXPECT_THAT(bed_.Mails(kBob), SizeIs(1));
-  const auto shown = bed_.queue()->Show(id);
-  ASSERT_TRUE(shown.has_value());
-  EXPECT_EQ(shown->recipients[0].state, RecipientState::kDelivered);
-  EXPECT_EQ(shown->recipients[1].state, RecipientState::kHeld);
-  EXPECT_THAT(shown->recipients[1].last_answer, ::testing::HasSubstr("5.1.1"));
-  // The account comes to be, the operator releases the mail: only the missing copy is made.
-  const auto account = bed_.node().AddAccount("gone@example.test");
-  bed_.node().Do(bed_.queue()->Release(id));
+  ASSERT_THAT(bed_.Mails(kCarol), SizeIs(1));
+  EXPECT_THAT(bed_.Mails(kCarol)[0], ::testing::StartsWith("Return-Path: <>\r\n"));
+  EXPECT_THAT(
+      bed_.Mails(kCarol)[0],
+      ::testing::HasSubstr("Final-Recipient: rfc822; gone@example.test\r\nAction: failed\r\nStatus: 5.1.1\r\n"));
+}
+
+// The sender has no mailbox here, nor has the postmaster: what then is left waits for an operator.
+TEST_F(DeliveryTest, ANoticeThatNobodyTakesIsHeld) {
+  bed_.Enqueue({"gone@example.test"});
+  Start(&local_);
+  ASSERT_TRUE(RunUntil([&] { return bed_.queue()->Status().recipients_held == 1; })) << Waiting();
+  EXPECT_EQ(bed_.queue()->Status().mails, 1u);
+  const queue::QueuedMail held = bed_.queue()->List({}, 1).front();
+  EXPECT_EQ(held.recipients[0].address, "postmaster@example.test");
+  EXPECT_THAT(held.recipients[0].last_answer, ::testing::HasSubstr("5.1.1"));
+  // The account comes to be, the operator releases the mail.
+  const auto account = bed_.node().AddAccount("postmaster@example.test");
+  bed_.node().Do(bed_.queue()->Release(held.id));
   ASSERT_TRUE(RunUntil([&] { return QueueIsEmpty(); }));
-  EXPECT_THAT(bed_.Mails(kAlice), SizeIs(1));
   const auto inbox = bed_.node().Do(bed_.node().store().FindMailbox(account.id, "INBOX"));
   EXPECT_THAT(bed_.node().Do(bed_.node().store().ListUids(inbox.id)), SizeIs(1));
 }

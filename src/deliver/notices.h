@@ -22,7 +22,7 @@ struct NoticesOptions {
   std::uint64_t header_bytes_max = 64u << 10;         // The rest of a header is left out.
 };
 
-// Who is told what (docs/decisions/0019-notices.md):
+// Who is told what (docs/decisions/0020-notices.md):
 // - A failure: the sender, unless NOTIFY forbids it: then the mail goes for this recipient with a line in the log. Mail
 //   without a sender: the postmaster. A notice to the postmaster that fails is held, and so is mail of class suspect or
 //   held: its sender is most often forged.

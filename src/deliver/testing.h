@@ -32,10 +32,10 @@ class TestBed {
   queue::MailQueue* queue() { return queue_; }
 
   queue::QueueId Enqueue(const std::vector<std::string_view>& recipients,
-                         std::string text = "Subject: s\r\n\r\nhello\r\n") {
+                         std::string text = "Subject: s\r\n\r\nhello\r\n", std::string sender = "sender@remote.test") {
     mail::Envelope envelope;
     envelope.id = "m1";
-    envelope.sender = "sender@remote.test";
+    envelope.sender = std::move(sender);
     for (const std::string_view recipient : recipients)
       envelope.recipients.push_back({.address = std::string(recipient)});
     return node_.Do(queue::EnqueueText(queue_, std::move(envelope), std::move(text)));

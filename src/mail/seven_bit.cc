@@ -94,8 +94,9 @@ void SevenBitSurvey::Count(const LinePiece& piece) {
   census_.line_bytes_max = std::max(census_.line_bytes_max, census_.line_bytes);
   census_.bytes += piece.text.size() + piece.line_end.size();
   for (const char c : piece.text) {
-    if (IsHighByte(c)) ++census_.high_bytes;
-    if ((c < ' ' && c != '\t') || c == '=' || c == 0x7f) ++census_.escapes;
+    const auto byte = static_cast<unsigned char>(c);
+    if (byte >= 0x80) ++census_.high_bytes;
+    if ((byte < ' ' && c != '\t') || c == '=' || byte >= 0x7f) ++census_.escapes;
     if (c == '\0') census_.has_nul = true;
   }
 }

@@ -23,13 +23,15 @@ namespace net {
 // questions.
 class DnsTable {
  public:
-  void Add(std::string name, DnsType type, std::string rdata) { names_[Key(name)][type].push_back(std::move(rdata)); }
-  void AddMx(std::string name, std::uint16_t preference, std::string exchange) {
-    Add(std::move(name), DnsType::kMx, EncodeMx({.preference = preference, .exchange = std::move(exchange)}));
+  void Add(const std::string& name, DnsType type, std::string rdata) {
+    names_[Key(name)][type].push_back(std::move(rdata));
+  }
+  void AddMx(const std::string& name, std::uint16_t preference, std::string exchange) {
+    Add(name, DnsType::kMx, EncodeMx({.preference = preference, .exchange = std::move(exchange)}));
   }
   // An A or AAAA record, as `ip` is.
-  void AddIp(std::string name, const std::string& ip) {
-    Add(std::move(name), ip.contains(':') ? DnsType::kAaaa : DnsType::kA, EncodeIp(ip));
+  void AddIp(const std::string& name, const std::string& ip) {
+    Add(name, ip.contains(':') ? DnsType::kAaaa : DnsType::kA, EncodeIp(ip));
   }
   // A name that exists and has no record.
   void AddName(const std::string& name) { names_[Key(name)]; }

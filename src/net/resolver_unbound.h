@@ -16,7 +16,7 @@
 #include "net/resolver.h"
 
 struct ub_ctx;
-struct ub_result;
+struct ub_result;  // NOLINT(readability-identifier-naming): the name that libunbound has.
 
 namespace net {
 

@@ -72,6 +72,31 @@ TEST_F(UnboundTest, AsksOnceForWhatItKnows) {
   EXPECT_EQ(server_.questions(), questions);
 }
 
+async::Task<void> AskMany(async::Shard* shard, Resolver* resolver, int* right) {
+  for (int i = 0; i < 50; ++i) {
+    const auto answer = co_await resolver->LookUp("n" + std::to_string(i) + ".test", DnsType::kA);
+    if (shard->IsCurrent() && answer.has_value() && answer->kind == DnsAnswer::Kind::kRecords) *right += 1;
+  }
+}
+
+async::Task<void> RunOn(async::Shard* shard, Resolver* resolver, int* right) {
+  co_await shard->Run(AskMany(shard, resolver, right));
+}
+
+TEST_F(UnboundTest, AnswersEachShardOnItsOwnThread) {
+  for (int i = 0; i < 50; ++i) table_.AddIp("n" + std::to_string(i) + ".test", "192.0.2.1");
+  async::Shard shards[] = {async::Shard("one"), async::Shard("two")};
+  int right[] = {0, 0};
+  const auto resolver = MakeResolver({.servers = {server_.address()}});
+  for (std::size_t i = 0; i < 2; ++i) {
+    shards[i].Start();
+    group_.Spawn(RunOn(&shards[i], resolver.get(), &right[i]));
+  }
+  async::RunTask(context_, group_.Join());
+  EXPECT_EQ(right[0], 50);
+  EXPECT_EQ(right[1], 50);
+}
+
 TEST_F(UnboundTest, RefusesMoreQuestionsThanItsLimit) {
   const auto resolver = MakeResolver({.servers = {server_.address()}, .deadline = 300ms, .outstanding_max = 10});
   const Answers& answers = *AskForHanging(resolver.get(), 12);

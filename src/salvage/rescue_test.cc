@@ -89,6 +89,14 @@ TEST(Rescue, PutsTheEnvelopeBesideEachMail) {
   const RescuedFile* held = FileWith(rescued, rig.in_queue["held"], "queue/");
   ASSERT_NE(held, nullptr);
   EXPECT_EQ(held->beside.at("where").at("recipients").at(0).at("state"), "held");
+  const RescuedFile* bounced = FileWith(rescued, rig.in_queue["bounced"], "queue/");
+  ASSERT_NE(bounced, nullptr);
+  EXPECT_EQ(bounced->beside.at("where").at("recipients").at(0).at("state"), "waiting");
+  EXPECT_EQ(bounced->beside.at("where").at("recipients").at(1).at("state"), "bounced");
+  const RescuedFile* notice = FileWith(rescued, rig.in_queue["notice"], "queue/");
+  ASSERT_NE(notice, nullptr);
+  EXPECT_EQ(notice->beside.at("sender"), "");
+  EXPECT_EQ(notice->beside.at("recipients"), (boost::json::array{"bounced@example.test"}));
 
   bool odd_name = false;
   for (const auto& [name, file] : rescued.files) {

@@ -96,6 +96,30 @@ class MailRig {
     node.Do(mail_queue->Remove(removed));
     in_queue.erase("removed");
     node.Do(mail_queue->Hold(Enqueue({"eve@example.test"}, "held", 1'000)));
+    Bounce("bounced", "notice");
+  }
+  // A mail of whose two recipients one failed, and the notice of it, which the entry of the outcome brings.
+  void Bounce(const std::string& word, const std::string& notice_word) {
+    const queue::QueueId id = Enqueue({"frank@example.test", "gone@example.test"}, word, 3'000);
+    std::vector<queue::Claim> others;
+    queue::Claim claim = node.Run(mail_queue->NextClaim());
+    while (claim.id != id || claim.destination != "gone@example.test") {
+      others.push_back(std::move(claim));
+      claim = node.Run(mail_queue->NextClaim());
+    }
+    std::vector<queue::Decision> decisions =
+        mail_queue->Decide(claim, {{claim.recipients.front(), queue::Outcome::kRejected, "550 5.1.1 no"}});
+    decisions.front().state = queue::RecipientState::kBounced;
+    decisions.front().told = true;
+    queue::Notice notice;
+    notice.envelope.id = "00000000000000" + std::to_string(10 + in_queue.size());
+    notice.envelope.recipients.push_back({.address = word + "@example.test"});
+    in_queue[notice_word] = MailText(notice_word, 5'000);
+    replog::BodyWriter writer = mail_queue->NewNoticeBody();
+    node.Do(writer.Write(in_queue[notice_word]));
+    notice.body = node.Do(writer.Finish());
+    node.Do(mail_queue->Record(std::move(claim), std::move(decisions), std::move(notice)));
+    for (const queue::Claim& other : others) mail_queue->GiveBack(other);
   }
   // What a power cut would leave now, with everything that the disk was given kept.
   mffs::SimImage Image() { return node.device().Snapshot(); }

@@ -1,5 +1,7 @@
 """Real clients against a real node: what people and scripts use to send and read mail."""
 
+import email
+import email.policy
 import imaplib
 import os
 import poplib
@@ -101,6 +103,32 @@ class ClientsTest(unittest.TestCase):
         self.assertRegex(listed, r"^1 \d+")
         read = run("curl", "-sS", f"pop3://127.0.0.1:{self.port('pop3')}/1", "-u", f"{ALICE}:{PASSWORD}")
         self.assertIn("Subject: by curl", read)
+
+    def test_a_sender_who_asks_is_told_of_the_delivery(self):
+        """RFC 3461; the report is read by Python's email package, which is not ours."""
+        with smtplib.SMTP("127.0.0.1", self.port("smtp")) as smtp:
+            smtp.ehlo()
+            self.assertTrue(smtp.has_extn("dsn"))
+            smtp.sendmail(ALICE, [BOB], message("tell me", headers="Message-ID: <tell@example.test>\r\n"),
+                          ["RET=HDRS", "ENVID=my+2Bid"], ["NOTIFY=SUCCESS", "ORCPT=rfc822;Bob@example.test"])
+        wait_until(lambda: self.subjects() == ["Your mail was delivered"], "the notice")
+        client = self.imap()
+        client.select("INBOX", readonly=True)
+        _, data = client.fetch("1", "(BODY.PEEK[])")
+        report = email.message_from_bytes(data[0][1], policy=email.policy.default)
+        self.assertEqual(report.get_content_type(), "multipart/report")
+        self.assertEqual(report["Content-Type"].params["report-type"], "delivery-status")
+        self.assertEqual((report["Return-Path"], report["Auto-Submitted"], report["In-Reply-To"]), ("<>", "auto-replied", "<tell@example.test>"))
+        self.assertEqual(report.defects, [])
+        text, status, header = report.iter_parts()
+        self.assertIn("your message was delivered to this address", " ".join(text.get_content().split()))
+        self.assertEqual(status.get_content_type(), "message/delivery-status")
+        of_mail, of_bob = status.get_payload()
+        self.assertEqual((of_mail["Reporting-MTA"], of_mail["Original-Envelope-Id"]), ("dns; mx.example.test", "my+id"))
+        self.assertEqual((of_bob["Original-Recipient"], of_bob["Final-Recipient"]), ("rfc822;Bob@example.test", "rfc822; bob@example.test"))
+        self.assertEqual((of_bob["Action"], of_bob["Status"]), ("delivered", "2.0.0"))
+        self.assertEqual(header.get_content_type(), "text/rfc822-headers")
+        self.assertIn("Subject: tell me", header.get_content())
 
     def test_curl_over_tls_with_login(self):
         mail = self.write("mail", message("by curl over TLS"))

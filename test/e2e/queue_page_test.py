@@ -1,20 +1,26 @@
 """The queue's page in Debian's Chromium: what it shows, that it stays up to date, and that nobody's address runs in it."""
 
+import json
 import os
 import smtplib
+import socketserver
+import threading
 import unittest
 import urllib.error
 import urllib.request
 
 from browser import Browser
-from posthorn_node import ROOT, Node, message, wait_until
+from posthorn_node import ROOT, Node, free_port, message, wait_until
 
 ALICE = "alice@example.test"
 BOB = "bob@example.test"
 CAROL = "carol@example.test"
 # A quoted local part may have all of this (RFC 5321 §4.1.2).
 HOSTILE = '"<script>window.pwned=1</script><img src=x onerror=window.pwned=1>&amp;"@evil.test'
+HOSTILE_ANSWER = "<script>window.pwned=1</script> come back later"
 LIVE_SECONDS = 3
+WINDOWS = {"light": {}, "dark": {"scheme": "dark"}, "phone": {"width": 390, "height": 844, "phone": True},
+           "phone-dark": {"width": 390, "height": 844, "phone": True, "scheme": "dark"}}
 
 
 def send(node, sender, recipients, body="A mail.\r\n"):
@@ -27,14 +33,37 @@ def send(node, sender, recipients, body="A mail.\r\n"):
             assert code == 250, (sender, code, text)
 
 
-class QueuePageTest(unittest.TestCase):
+class HostileServer(socketserver.ThreadingTCPServer):
+    """A next hop that greets with a script and closes. Use as a context manager."""
+
+    allow_reuse_address = True
+    daemon_threads = True
+
+    class Handler(socketserver.BaseRequestHandler):
+        def handle(self):
+            self.request.sendall(f"421 4.3.2 {HOSTILE_ANSWER}\r\n".encode())
+
+    def __init__(self):
+        super().__init__(("127.0.0.1", 0), self.Handler)
+        self.port = self.server_address[1]
+        threading.Thread(target=self.serve_forever, daemon=True).start()
+
+    def __exit__(self, *_):
+        self.shutdown()
+        super().__exit__()
+
+
+class PageTest(unittest.TestCase):
+    """What the tests below have in common: a browser, a node, and that nothing may ever go wrong in the page."""
+
+    browser = None
+
     @classmethod
     def setUpClass(cls):
         cls.browser = cls.enterClassContext(Browser())
 
-    def setUp(self):
-        # Without workers everything that is accepted waits.
-        self.node = self.enterContext(Node(deliver="workers = 0", smtp='path = "queue"'))
+    def start(self, **sections):
+        self.node = self.enterContext(Node(**sections))
         self.page = f"http://127.0.0.1:{self.node.ports['http']}/queue"
         self.browser.do("complaints")
 
@@ -44,6 +73,43 @@ class QueuePageTest(unittest.TestCase):
     def show(self, query="", **window):
         self.browser.window(**window)
         self.assertEqual(self.browser.open(self.page + query), 200)
+
+    def take_pictures(self, name, query=""):
+        for kind, window in WINDOWS.items():
+            self.show(query, **window)
+            self.browser.wait_for("#live", "live", LIVE_SECONDS)
+            too_wide = self.browser.evaluate("document.documentElement.scrollWidth - window.innerWidth")
+            self.assertLessEqual(too_wide, 0, kind)
+            self.browser.picture(f"{name}-{kind}")
+
+
+class DestinationsTest(PageTest):
+    def test_why_mail_waits_is_told_by_destination(self):
+        with HostileServer() as hostile:
+            routes = [f"hostile.test smtp:127.0.0.1:{hostile.port}", f"dead.test smtp:127.0.0.1:{free_port()}"]
+            self.start(deliver=f"routes = {routes}")
+            for i in range(6):
+                with smtplib.SMTP("127.0.0.1", self.node.ports["submission"]) as client:
+                    client.login(ALICE, "posthorn")
+                    client.sendmail(ALICE, [f"user{i}@dead.test", f"user{i}@hostile.test"][: 1 + i % 2], message("out"))
+            self.show()
+            self.browser.wait_for("table.tally", "refused", 20)
+            self.browser.wait_for("table.tally", HOSTILE_ANSWER, 20)
+            self.assertEqual(self.browser.count("main script"), 0)
+            listed = json.loads(self.node.run("queue", "list", "--by", "destination", "--json").stdout)
+            self.assertEqual({group["key"]: group["mails"] for group in listed["groups"]},
+                             {route.split()[1]: mails for route, mails in zip(routes, (3, 6))})
+            self.take_pictures("queue-destinations")
+            self.browser.do("click", selector="table.tally tbody th a >> nth=0")
+            self.assertEqual(self.browser.count("table.mails tbody tr"), 6)
+            self.browser.do("click", selector="table.mails tbody th a >> nth=0")
+            self.browser.wait_for("#mail", "@dead.test", LIVE_SECONDS)
+
+
+class QueuePageTest(PageTest):
+    def setUp(self):
+        # Without workers everything that is accepted waits.
+        self.start(deliver="workers = 0", smtp='path = "queue"')
 
     def test_an_empty_queue_says_so_and_fills_while_one_looks(self):
         self.show()
@@ -86,7 +152,7 @@ class QueuePageTest(unittest.TestCase):
         self.node.run("queue", "remove", mail, "--yes")
         self.browser.wait_for("#mail", "not in the queue (any more)", LIVE_SECONDS)
         self.show("?by=sender")
-        self.browser.do("click", selector="table.tally tbody th a:text('friend@example.org')")
+        self.browser.do("click", selector="table.tally tbody th a:has-text('friend@example.org')")
         self.assertEqual(self.browser.count("table.mails tbody tr"), 1)
 
     def test_nothing_that_others_wrote_runs_or_leaves_its_place(self):
@@ -131,16 +197,9 @@ class QueuePageTest(unittest.TestCase):
         for i in range(12):
             send(self.node, f"person{i % 5}@company{i % 3}.example.org", [ALICE, BOB, CAROL][: 1 + i % 3], "x" * 700 * i)
         self.node.run("queue", "hold", "--sender", "person0@*")
-        for name, window in (("light", {}), ("dark", {"scheme": "dark"}),
-                             ("phone", {"width": 390, "height": 844, "phone": True}),
-                             ("phone-dark", {"width": 390, "height": 844, "phone": True, "scheme": "dark"})):
-            self.show("?by=sender", **window)
-            self.browser.wait_for("#live", "live", LIVE_SECONDS)
-            too_wide = self.browser.evaluate("document.documentElement.scrollWidth - window.innerWidth")
-            self.assertLessEqual(too_wide, 0, name)
-            self.browser.picture(f"queue-{name}")
-            self.browser.do("click", selector="table.mails tbody th a")
-            self.browser.picture(f"queue-mail-{name}")
+        self.take_pictures("queue", "?by=sender")
+        mail = self.node.run("queue", "list", "--limit", "1", "--json").stdout.split('"id":"')[1].split('"')[0]
+        self.take_pictures("queue-mail", f"?id={mail}")
 
     def test_names_that_are_not_the_nodes_are_refused(self):
         for host, status in (("127.0.0.1", 200), ("mx.example.test", 200), ("evil.example", 421)):

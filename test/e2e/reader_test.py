@@ -183,6 +183,13 @@ def make_volume(node, keep, large=1 << 20, queued=40):
     client.rename('"a/b"', '"x/y"')
     client.append("x", r"(\Seen mine)", None, b"Subject: appended\r\n\r\nBy IMAP.\r\n")
     client.delete('"x"')        # Has children: stays as a name.
+    client.select("old")
+    known = client.status("old", "(HIGHESTMODSEQ)")[1][0].split()[-1].decode().rstrip(")")
+    client.uid("STORE", "1", "+FLAGS.SILENT", r"(\Flagged)")
+    client.uid("STORE", "1:*", f"(UNCHANGEDSINCE {known})", "+FLAGS.SILENT", r"(\Answered conditional)")    # Not the first.
+    client.uid("MOVE", "1:2", "Trash")
+    client.uid("MOVE", "3", "old")      # Gets a new UID.
+    client.rename("Sent", '"x/y/Sent"')
     client.create("gone")
     client.append("gone", None, None, b"Subject: gone\r\n\r\n")
     client.delete("gone")
@@ -191,6 +198,8 @@ def make_volume(node, keep, large=1 << 20, queued=40):
     with smtplib.SMTP("127.0.0.1", node.ports["smtp"]) as client:
         for number in range(queued):
             client.sendmail("you@example.org", [ALICE, BOB], message(f"queued {number}", body_of(300 << number % 9, "q")))
+        # Its outcome brings a notice to the sender.
+        client.sendmail(BOB, [ALICE, BOB], message("tell me", body_of(500, "t")), (), ["NOTIFY=SUCCESS"])
     node.kill()
     shutil.copyfile(os.path.join(node.folder, "volume.mffs"), keep)
 

@@ -44,8 +44,10 @@ class NodeQueuedMail : public testing::Test {
     return rig_.OnShard([&] { return rig_.store().PartitionOf(address); });
   }
 
+  // The only one but for notices.
   std::optional<queue::QueuedMail> OnlyQueuedMail() {
-    const auto mails = rig_.OnShard([this] { return rig_.queue().List({}, 10); });
+    auto mails = rig_.OnShard([this] { return rig_.queue().List({}, 10); });
+    std::erase_if(mails, [](const queue::QueuedMail& mail) { return mail.envelope.sender.empty(); });
     return mails.size() == 1 ? std::optional(mails.front()) : std::nullopt;
   }
   // Polls, since nothing tells the outside when a queue is done with a mail.
@@ -114,7 +116,7 @@ TEST_F(NodeQueuedMail, EachRecipientGetsItsOwnEnd) {
     const queue::RecipientStatus& recipient = mail.recipients[i];
     EXPECT_EQ(recipient.address, Given(names_[i]));
     const RecipientState expected = names_[i] == later  ? RecipientState::kWaiting
-                                    : names_[i] == gone ? RecipientState::kHeld
+                                    : names_[i] == gone ? RecipientState::kBounced
                                                         : RecipientState::kDelivered;
     EXPECT_EQ(recipient.state, expected) << recipient.address << ": " << recipient.last_answer;
   }
@@ -136,12 +138,10 @@ TEST_F(NodeQueuedMail, EachRecipientGetsItsOwnEnd) {
   ASSERT_EQ(SendMail(&other, {Address(later), Address(served[0])}, "Subject: next\r\n\r\n").substr(0, 3), "250");
   ASSERT_TRUE(Until([&] { return Inbox(later).size() == 1 && Inbox(served[0]).size() == 2; }));
 
-  // The operator asks for the second try now: only the missing copy is made, and the refused one stays held.
+  // The operator asks for the second try now: only the missing copy is made, and the refused one stays refused.
   ASSERT_TRUE(rig_.Run(rig_.queue().Requeue(mail.id)).has_value());
   ASSERT_TRUE(Until([&] { return Inbox(later).size() == 2; }));
-  ASSERT_TRUE(Until([&] { return OnlyQueuedMail()->recipients[0].state == RecipientState::kDelivered; }));
-  EXPECT_EQ(OnlyQueuedMail()->recipients[0].attempts, 2u);
-  EXPECT_EQ(OnlyQueuedMail()->recipients[2].state, RecipientState::kHeld);
+  ASSERT_TRUE(Until([&] { return !OnlyQueuedMail().has_value(); }));
   ExpectOneCopy(served[1]);
   EXPECT_EQ(Inbox(served[0]).size(), 2u);
 }

@@ -4,8 +4,8 @@
 
 #include "base/check.h"
 #include "smtp/client/outgoing_body.h"
+#include "smtp/client/outgoing_transaction.h"
 #include "smtp/client/send_plan.h"
-#include "smtp/client/transaction.h"
 #include "smtp/client/wire.h"
 
 namespace smtp {
@@ -121,7 +121,7 @@ Task<void> ClientSession::Send(const mail::Envelope* envelope, std::vector<std::
     for (RecipientFate& refused : plan.refused) fates->push_back(std::move(refused));
     if (plan.recipients.empty()) break;
     body.Rewind(plan.converts);
-    Transaction transaction(
+    OutgoingTransaction transaction(
         {.wire = wire_.get(), .settings = settings_, .envelope = envelope, .body = &body, .fates = fates},
         std::move(plan), {.pipelining = capabilities_.pipelining, .resets = needs_reset_, .is_last_try = round == 1});
     co_await transaction.Run();

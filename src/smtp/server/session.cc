@@ -143,10 +143,14 @@ Session::Next Session::Handle(Helo&& helo) {
     Reply(250, settings_->hostname);
     return Next::kNothing;
   }
-  std::vector<std::string> lines = {
-      settings_->hostname,  "PIPELINING", fmt::format("SIZE {}", settings_->message_bytes_max),
-      "8BITMIME",           "SMTPUTF8",   "CHUNKING",
-      "ENHANCEDSTATUSCODES"};
+  std::vector<std::string> lines = {settings_->hostname,
+                                    "PIPELINING",
+                                    fmt::format("SIZE {}", settings_->message_bytes_max),
+                                    "8BITMIME",
+                                    "SMTPUTF8",
+                                    "CHUNKING",
+                                    "DSN",
+                                    "ENHANCEDSTATUSCODES"};
   if (services_->tls != nullptr && !connection_->is_tls()) lines.emplace_back("STARTTLS");
   if (may_authenticate()) lines.emplace_back("AUTH PLAIN LOGIN");
   lines.emplace_back("HELP");

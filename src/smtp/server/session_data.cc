@@ -18,7 +18,11 @@ constexpr std::string_view kDeliveredTo = "Delivered-To";
 }  // namespace
 
 bool Session::takes_direct_path() const {
-  return settings_->path == Path::kAuto && !mail::IsParked(transaction_->cls()) &&
+  // Who wants to hear of the delivery hears it from the queue.
+  const bool asks_for_word = std::ranges::any_of(transaction_->recipients(), [](const Accepted& accepted) {
+    return (accepted.recipient.notify & mail::kNotifySuccess) != 0;
+  });
+  return settings_->path == Path::kAuto && !mail::IsParked(transaction_->cls()) && !asks_for_word &&
          transaction_->CommonPartition().has_value();
 }
 

@@ -323,6 +323,22 @@ TEST(Session, AFailingDirectoryIsNoWrongPassword) {
 
 // ---- The queue gets what the client said ----
 
+// A direct delivery would leave nobody to tell it.
+TEST(Session, MailWhoseDeliveryIsToBeToldGoesThroughTheQueue) {
+  TestBed bed;
+  TestClient& client = bed.Connect();
+  EXPECT_THAT(client.Ask("EHLO client.remote.test"), HasSubstr("250-DSN"));
+  for (const std::string_view notify : {"SUCCESS", "SUCCESS,FAILURE", "NEVER", "FAILURE,DELAY"}) {
+    client.Ask("MAIL FROM:<sender@remote.test>");
+    client.Ask(std::string("RCPT TO:<alice@example.test> NOTIFY=").append(notify));
+    client.Ask("DATA");
+    client.Send("Subject: s\r\n\r\n.\r\n");
+    EXPECT_THAT(client.ReadReply(), StartsWith("250"));
+  }
+  EXPECT_THAT(bed.Queued(), SizeIs(2));
+  EXPECT_THAT(bed.Mails(kAlice), SizeIs(2));
+}
+
 TEST(Session, TheQueuedEnvelopeIsTheClients) {
   TestBed bed;
   TestClient& client = bed.Connect();
@@ -424,8 +440,7 @@ TEST(Session, AForwardedMailThatComesBackIsKnownWhateverItsSize) {
     EXPECT_THAT(client.SendMail({"away@example.test"}, "Delivered-To: away@example.test\r\n" + body),
                 StartsWith("554 5.4.6"))
         << size;
-    EXPECT_THAT(client.SendMail({"away@example.test"}, "Delivered-To: else@example.test\r\n" + body),
-                StartsWith("250"))
+    EXPECT_THAT(client.SendMail({"away@example.test"}, "Delivered-To: else@example.test\r\n" + body), StartsWith("250"))
         << size;
   }
 }

@@ -1,4 +1,4 @@
-#include "smtp/client/transaction.h"
+#include "smtp/client/outgoing_transaction.h"
 
 #include <algorithm>
 
@@ -50,13 +50,13 @@ RecipientFate Unexpected(std::string_view doing, const ServerReply& reply) {
 
 }  // namespace
 
-Transaction::Transaction(Parts parts, SendPlan plan, Manner manner)
+OutgoingTransaction::OutgoingTransaction(Parts parts, SendPlan plan, Manner manner)
     : parts_(parts), plan_(std::move(plan)), manner_(manner) {
   offered_.reserve(plan_.recipients.size());
   for (const std::uint32_t recipient : plan_.recipients) offered_.push_back({.recipient = recipient});
 }
 
-Task<void> Transaction::Run() {
+Task<void> OutgoingTransaction::Run() {
   const bool goes_on = co_await OfferEnvelope();
   if (!goes_on) co_return;
   const bool sent = co_await SendBody();
@@ -70,7 +70,7 @@ Task<void> Transaction::Run() {
 
 // ---- the envelope ----
 
-Task<bool> Transaction::OfferEnvelope() {
+Task<bool> OutgoingTransaction::OfferEnvelope() {
   std::string out;
   std::vector<Command> group;
   for (;;) {
@@ -94,7 +94,7 @@ Task<bool> Transaction::OfferEnvelope() {
 }
 
 // Appends the next command. False: there is none to append now.
-bool Transaction::AppendNext(std::string* out, std::vector<Command>* group) {
+bool OutgoingTransaction::AppendNext(std::string* out, std::vector<Command>* group) {
   if (manner_.resets && !reset_said_) {
     reset_said_ = true;
     *out += "RSET\r\n";
@@ -118,7 +118,7 @@ bool Transaction::AppendNext(std::string* out, std::vector<Command>* group) {
   return true;
 }
 
-Task<bool> Transaction::HandleReplies(const std::vector<Command>* group) {
+Task<bool> OutgoingTransaction::HandleReplies(const std::vector<Command>* group) {
   static constexpr std::string_view kNames[] = {"RSET", "MAIL", "RCPT", "DATA"};
   for (const Command& command : *group) {
     const auto timeout =
@@ -137,7 +137,7 @@ Task<bool> Transaction::HandleReplies(const std::vector<Command>* group) {
 }
 
 // False: the answer makes no sense, so that nobody knows what the next one is about.
-bool Transaction::Handle(const Command& command, const ServerReply& reply) {
+bool OutgoingTransaction::Handle(const Command& command, const ServerReply& reply) {
   switch (command.verb) {
     case Verb::kReset:
       return reply.is_positive();
@@ -151,7 +151,7 @@ bool Transaction::Handle(const Command& command, const ServerReply& reply) {
   return false;
 }
 
-bool Transaction::HandleMail(const ServerReply& reply) {
+bool OutgoingTransaction::HandleMail(const ServerReply& reply) {
   if (reply.is_positive()) return true;
   if (reply.is_intermediate()) return false;
   mail_refused_ = true;
@@ -164,7 +164,7 @@ bool Transaction::HandleMail(const ServerReply& reply) {
   return true;
 }
 
-bool Transaction::HandleRcpt(Offered& offered, const ServerReply& reply) {
+bool OutgoingTransaction::HandleRcpt(Offered& offered, const ServerReply& reply) {
   if (reply.is_intermediate()) return false;
   if (mail_refused_) return true;  // "503 MAIL first", whatever the recipient.
   const mail::Recipient& recipient = parts_.envelope->recipients[offered.recipient];
@@ -185,7 +185,7 @@ bool Transaction::HandleRcpt(Offered& offered, const ServerReply& reply) {
   return true;
 }
 
-bool Transaction::HandleData(const ServerReply& reply) {
+bool OutgoingTransaction::HandleData(const ServerReply& reply) {
   data_begun_ = reply.is_intermediate();
   if (data_begun_) return true;
   if (reply.is_positive()) return false;
@@ -195,7 +195,7 @@ bool Transaction::HandleData(const ServerReply& reply) {
 
 // RFC 2920 §3.1: a server that asks for the mail although it refused all recipients gets an empty one, which it will
 // refuse, or throw away.
-Task<void> Transaction::SendLoneDot() {
+Task<void> OutgoingTransaction::SendLoneDot() {
   const Result<> written = co_await parts_.wire->Write(".\r\n", parts_.settings->data_block_timeout);
   if (written.has_value()) {
     // No fate depends on what it says.
@@ -206,7 +206,7 @@ Task<void> Transaction::SendLoneDot() {
 // ---- the mail ----
 
 // False: everybody's fate is known.
-Task<bool> Transaction::SendBody() {
+Task<bool> OutgoingTransaction::SendBody() {
   std::string piece;
   while (!parts_.body->at_end()) {
     piece.clear();
@@ -227,7 +227,7 @@ Task<bool> Transaction::SendBody() {
   co_return true;
 }
 
-Task<void> Transaction::AwaitVerdict() {
+Task<void> OutgoingTransaction::AwaitVerdict() {
   const Result<ServerReply> reply = co_await parts_.wire->ReadReply(parts_.settings->data_end_timeout);
   if (!reply.has_value()) {
     Abandon("answer to the end of the mail", reply.error());
@@ -240,7 +240,7 @@ Task<void> Transaction::AwaitVerdict() {
 }
 
 // RFC 2033 §4.2: one answer for each recipient that was accepted, in their order.
-Task<void> Transaction::AwaitVerdictOfEach() {
+Task<void> OutgoingTransaction::AwaitVerdictOfEach() {
   bool has_refusal = false;
   for (Offered& offered : offered_) {
     if (offered.state != State::kAccepted) continue;
@@ -267,36 +267,36 @@ Task<void> Transaction::AwaitVerdictOfEach() {
 
 // RFC 5321 §4.1.1.11: 555 for parameters that the server does not know, others say 501 or 504. A status about the
 // address (5.1.x) means the address.
-bool Transaction::IsAboutParameters(const ServerReply& reply) const {
+bool OutgoingTransaction::IsAboutParameters(const ServerReply& reply) const {
   if (manner_.is_last_try) return false;
   const bool is_candidate = reply.code == 555 || reply.code == 504 || reply.code == 501;
   return is_candidate && (reply.status.empty() || reply.status.starts_with("5.5."));
 }
 
-bool Transaction::has_accepted() const {
+bool OutgoingTransaction::has_accepted() const {
   return std::ranges::any_of(offered_, [](const Offered& offered) { return offered.state == State::kAccepted; });
 }
 
-void Transaction::Settle(Offered& offered, RecipientFate fate) {
+void OutgoingTransaction::Settle(Offered& offered, RecipientFate fate) {
   offered.state = State::kSettled;
   fate.recipient = offered.recipient;
   fate.dsn_passed_on = fate.fate == Fate::kAccepted && plan_.parameters.dsn;
   parts_.fates->push_back(std::move(fate));
 }
 
-void Transaction::SettleAll(const RecipientFate& fate) {
+void OutgoingTransaction::SettleAll(const RecipientFate& fate) {
   for (Offered& offered : offered_) {
     if (offered.state != State::kSettled) Settle(offered, fate);
   }
 }
 
-bool Transaction::Abandon(const RecipientFate& fate) {
+bool OutgoingTransaction::Abandon(const RecipientFate& fate) {
   parts_.wire->Close();
   SettleAll(fate);
   return false;
 }
 
-bool Transaction::Abandon(std::string_view doing, const Error& error) {
+bool OutgoingTransaction::Abandon(std::string_view doing, const Error& error) {
   return Abandon(FateOf(doing, error));
 }
 

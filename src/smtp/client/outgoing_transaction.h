@@ -1,5 +1,5 @@
-// Transaction: one mail on its way over an open session: MAIL, RCPT, DATA, the bytes, and what each answer means for
-// each recipient.
+// OutgoingTransaction: one mail on its way over an open session: MAIL, RCPT, DATA, the bytes, and what each answer
+// means for each recipient.
 #pragma once
 
 #include <cstdint>
@@ -22,7 +22,7 @@ namespace smtp {
 // buffer (RFC 2920 §3.1: whoever writes more without reading may wait for a server that waits for us).
 //
 // Thread: the session's shard. Runs once. Borrows everything in Parts.
-class Transaction {
+class OutgoingTransaction {
  public:
   struct Parts {
     Wire* wire;
@@ -37,7 +37,7 @@ class Transaction {
     bool is_last_try = false;  // A refusal of parameters counts as any other.
   };
 
-  Transaction(Parts parts, SendPlan plan, Manner manner);
+  OutgoingTransaction(Parts parts, SendPlan plan, Manner manner);
 
   // Adds a fate for each recipient of the plan but the misunderstood.
   async::Task<void> Run();
