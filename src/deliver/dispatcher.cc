@@ -45,19 +45,40 @@ std::vector<queue::RecipientOutcome> PutOff(const queue::Claim& claim) {
 
 Dispatcher::Dispatcher(async::Executor executor, queue::MailQueue* queue, Courier* courier, Notices* notices,
                        DispatcherOptions options)
-    : queue_(queue), courier_(courier), notices_(notices), options_(options), workers_(executor, "deliver") {}
+    : queue_(queue),
+      courier_(courier),
+      notices_(notices),
+      options_(options),
+      workers_(executor, "deliver"),
+      ended_(executor) {}
 
 void Dispatcher::Start() {
   for (std::uint32_t i = 0; i < options_.workers; ++i) workers_.Spawn(Work());
 }
 
+async::Task<void> Dispatcher::Stop() {
+  is_draining_ = true;
+  if (options_.stop_grace.count() > 0) base::Ignore(co_await async::WithDeadline(AwaitIdle(), options_.stop_grace));
+  co_await workers_.Stop();
+}
+
+async::Task<void> Dispatcher::AwaitIdle() {
+  while (under_way_ > 0) co_await ended_.Wait();
+}
+
 async::Task<void> Dispatcher::Work() {
-  while (!workers_.stopping()) {
+  while (!is_draining_) {
     queue::Claim claim = co_await queue_->NextClaim(options_.lane);
+    if (is_draining_) {
+      queue_->GiveBack(claim);
+      co_return;
+    }
+    under_way_ += 1;
     const base::Result<> recorded = co_await Serve(std::move(claim));
-    if (workers_.stopping()) co_return;
+    under_way_ -= 1;
+    if (is_draining_) ended_.NotifyAll();
     // The volume is full or failing: no use in asking at once.
-    if (!recorded) co_await async::Sleep(options_.record_retry);
+    if (!recorded && !is_draining_) co_await async::Sleep(options_.record_retry);
   }
 }
 
