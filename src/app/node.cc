@@ -171,6 +171,7 @@ queue::MailQueueOptions QueueOptions(const NodeConfig& config) {
   queue::MailQueueOptions options;
   options.retry = {
       .delay_min = config.retry_min, .delay_max = config.retry_max, .give_up_after = config.queue_lifetime};
+  options.delay_told_after = config.delay_notice_after;
   options.lane_of = [](const std::string& destination) {
     return deliver::IsRemoteDestination(destination) ? queue::Lane::kRemote : queue::Lane::kLocal;
   };

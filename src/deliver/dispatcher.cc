@@ -29,10 +29,14 @@ class HeldClaim {
   std::optional<queue::Claim> claim_;
 };
 
-std::vector<queue::RecipientOutcome> GiveUp(const queue::Claim& claim) {
+// What becomes of a claim whose destination is paused.
+std::vector<queue::RecipientOutcome> PutOff(const queue::Claim& claim) {
   std::vector<queue::RecipientOutcome> outcomes;
   for (const std::uint32_t recipient : claim.recipients) {
-    outcomes.push_back({recipient, queue::Outcome::kRetryLater, claim.pause_reason});
+    outcomes.push_back({.recipient = recipient,
+                        .outcome = queue::Outcome::kRetryLater,
+                        .answer = "4.4.1 " + claim.pause_reason,
+                        .status = "4.4.1"});
   }
   return outcomes;
 }
@@ -41,19 +45,40 @@ std::vector<queue::RecipientOutcome> GiveUp(const queue::Claim& claim) {
 
 Dispatcher::Dispatcher(async::Executor executor, queue::MailQueue* queue, Courier* courier, Notices* notices,
                        DispatcherOptions options)
-    : queue_(queue), courier_(courier), notices_(notices), options_(options), workers_(executor, "deliver") {}
+    : queue_(queue),
+      courier_(courier),
+      notices_(notices),
+      options_(options),
+      workers_(executor, "deliver"),
+      ended_(executor) {}
 
 void Dispatcher::Start() {
   for (std::uint32_t i = 0; i < options_.workers; ++i) workers_.Spawn(Work());
 }
 
+async::Task<void> Dispatcher::Stop() {
+  is_draining_ = true;
+  if (options_.stop_grace.count() > 0) base::Ignore(co_await async::WithDeadline(AwaitIdle(), options_.stop_grace));
+  co_await workers_.Stop();
+}
+
+async::Task<void> Dispatcher::AwaitIdle() {
+  while (under_way_ > 0) co_await ended_.Wait();
+}
+
 async::Task<void> Dispatcher::Work() {
-  while (!workers_.stopping()) {
+  while (!is_draining_) {
     queue::Claim claim = co_await queue_->NextClaim(options_.lane);
+    if (is_draining_) {
+      queue_->GiveBack(claim);
+      co_return;
+    }
+    under_way_ += 1;
     const base::Result<> recorded = co_await Serve(std::move(claim));
-    if (workers_.stopping()) co_return;
+    under_way_ -= 1;
+    if (is_draining_) ended_.NotifyAll();
     // The volume is full or failing: no use in asking at once.
-    if (!recorded) co_await async::Sleep(options_.record_retry);
+    if (!recorded && !is_draining_) co_await async::Sleep(options_.record_retry);
   }
 }
 
@@ -62,8 +87,8 @@ async::Task<base::Result<>> Dispatcher::Serve(queue::Claim claim) {
   std::vector<queue::RecipientOutcome> outcomes;
   std::exception_ptr unwound;
   try {
-    if (held.claim().is_hopeless) {
-      outcomes = GiveUp(held.claim());
+    if (held.claim().is_paused) {
+      outcomes = PutOff(held.claim());
     } else {
       co_await courier_->Deliver(held.claim(), &outcomes);
     }

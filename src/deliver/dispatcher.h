@@ -2,9 +2,11 @@
 // number at once.
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 
 #include "async/asio.h"
+#include "async/notifier.h"
 #include "async/task_group.h"
 #include "deliver/courier.h"
 #include "deliver/notices.h"
@@ -18,10 +20,13 @@ struct DispatcherOptions {
   // that hangs keeps as many workers as its destination has claims, for as long as its time-outs are.
   std::uint32_t workers = 8;
   std::chrono::milliseconds record_retry{1000};  // After an outcome could not be written.
+  // How long Stop() lets deliveries go on that are under way. A mailbox can be told the same twice; a next hop that has
+  // the whole mail and could not yet say so would get it again after the next start.
+  std::chrono::milliseconds stop_grace{0};
 };
 
 // Each lane has a dispatcher of its own with its own courier, so that next hops that hang never take the workers of
-// mailboxes. A claim that is hopeless is recorded without troubling the courier.
+// mailboxes. A claim for a paused destination is recorded without troubling the courier.
 //
 // Thread: the queue's shard. Borrows queue, courier and notices. Start() once, then await Stop() before
 // destruction.
@@ -33,10 +38,11 @@ class Dispatcher {
              DispatcherOptions options);
 
   void Start();
-  async::Task<void> Stop() { return workers_.Stop(); }
+  async::Task<void> Stop();
 
  private:
   async::Task<void> Work();
+  async::Task<void> AwaitIdle();
   // Has the claim delivered and recorded. Errors: those of MailQueue::Record.
   async::Task<base::Result<>> Serve(queue::Claim claim);
 
@@ -45,6 +51,9 @@ class Dispatcher {
   Notices* notices_;
   DispatcherOptions options_;
   async::TaskGroup workers_;
+  async::Notifier ended_;  // Of each claim, once it is draining.
+  std::uint32_t under_way_ = 0;
+  bool is_draining_ = false;  // Takes no more claims.
 };
 
 }  // namespace deliver

@@ -167,6 +167,45 @@ TEST_F(DispatcherTest, AFailureThatStopMayHaveCausedIsNotRecorded) {
   EXPECT_LE(mail.recipients[1].next_attempt, clock_.WallNow());
 }
 
+async::Task<void> StopAndTell(Dispatcher* dispatcher, bool* stopped) {
+  co_await dispatcher->Stop();
+  *stopped = true;
+}
+
+TEST_F(DispatcherTest, WhatIsUnderWayMayEndWithinTheGraceOfStop) {
+  Dispatcher patient(rig_.context.get_executor(), rig_.queue.get(), &courier_, &notices_,
+                     {.workers = 2, .stop_grace = std::chrono::minutes(10)});
+  Add({"hang@a.test"});
+  patient.Start();
+  RunUntil([this] { return courier_.under_way == 1; });
+  bool stopped = false;
+  async::TaskGroup group(rig_.context.get_executor(), "stop");
+  group.Spawn(StopAndTell(&patient, &stopped));
+  // What comes now is left for the next start.
+  Add({"ok@b.test"});
+  rig_.context.restart();
+  rig_.context.poll();
+  EXPECT_FALSE(stopped);
+  EXPECT_EQ(courier_.attempts.size(), 0u);
+  courier_.ReleaseAll();
+  RunUntil([&] { return stopped; });
+  EXPECT_EQ(courier_.attempts, (std::map<std::string, int>{{"hang@a.test", 1}}));
+  EXPECT_EQ(Status().mails, 1u);
+  EXPECT_EQ(Status().recipients_claimed, 0u);
+  Run(group.Join());
+}
+
+TEST_F(DispatcherTest, TheGraceOfStopEnds) {
+  Dispatcher patient(rig_.context.get_executor(), rig_.queue.get(), &courier_, &notices_,
+                     {.workers = 2, .stop_grace = std::chrono::milliseconds(1)});
+  Add({"hang@a.test"});
+  patient.Start();
+  RunUntil([this] { return courier_.under_way == 1; });
+  Run(patient.Stop());
+  EXPECT_EQ(courier_.under_way, 0);
+  EXPECT_EQ(Status().recipients_waiting, 1u);
+}
+
 TEST_F(DispatcherTest, StopGivesClaimsBack) {
   Add({"hang@a.test"});
   dispatcher_.Start();

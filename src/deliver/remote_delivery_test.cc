@@ -105,5 +105,23 @@ TEST_F(RemoteDeliveryTest, ADeadDestinationIsDialledAFewTimesForItsManyMails) {
   EXPECT_EQ(MailsLeft(), 200u);
 }
 
+TEST_F(RemoteDeliveryTest, MailForADeadDestinationThatGetsTooOldIsGivenUpWithoutDialling) {
+  bed_.resolver.AddMx("dead.test", 10, "mx.dead.test");
+  bed_.resolver.AddIp("mx.dead.test", "192.0.2.9");
+  std::vector<queue::QueueId> ids;
+  for (int i = 0; i < 20; ++i) ids.push_back(bed_.Add({"x@dead.test"}));
+  Start();
+  SecondsUntil([this] { return bed_.rig.queue->Destinations()[0].claims_limit == 0; });
+  bed_.Pass(std::chrono::hours(121));
+  const std::size_t dialled_before = bed_.dialled.size();
+  // A mail that comes wakes the workers, as their timer would.
+  const std::string domain = AddDomain(1);
+  bed_.Add({"x@" + domain});
+  EXPECT_LE(SecondsUntil([&] { return !bed_.rig.queue->Show(ids[19]).has_value(); }), 2);
+  for (const queue::QueueId& id : ids) EXPECT_FALSE(bed_.rig.queue->Show(id).has_value());
+  // That one mail which tried after the pause, the new one, and what the notices met.
+  EXPECT_LE(bed_.dialled.size(), dialled_before + 3);
+}
+
 }  // namespace
 }  // namespace deliver

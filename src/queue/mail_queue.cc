@@ -118,16 +118,16 @@ Claim MailQueue::MakeClaim(std::uint32_t item) const {
               .recipients = {},
               .queued_at = mail->queued_at(),
               .body = state_->Find(id.partition)->mails().BodyOf(*mail)};
-  const bool is_overdue = state_->scheduler.IsOverdue(item);
+  const bool is_pressing = state_->scheduler.IsPressing(item);
   const StringId destination = state_->scheduler.DestinationOf(item);
-  if (is_overdue && state_->scheduler.IsPaused(destination)) {
-    claim.is_hopeless = true;
+  if (is_pressing && state_->scheduler.IsPaused(destination)) {
+    claim.is_paused = true;
     claim.pause_reason = state_->scheduler.StatusOf(destination).reason;
   }
   for (std::uint32_t i = 0; i < mail->recipients().size(); ++i) {
     const RecipientSlot& slot = mail->recipients()[i];
     if (slot.item != item || slot.state != RecipientState::kWaiting) continue;
-    if (slot.next_attempt > now && !is_overdue) continue;
+    if (slot.next_attempt > now && !is_pressing) continue;
     claim.recipients.push_back(i);
     claim.attempts = std::max<std::uint32_t>(claim.attempts, slot.attempts);
   }
@@ -236,6 +236,8 @@ void MailQueue::EndClaim(const Claim& claim, base::WallTime earliest) {
   // Asked anew: an operator may have held the recipients meanwhile.
   const std::optional<base::WallTime> due = State::DueOf(*mail, item);
   state_->scheduler.SetDue(item, due.has_value() ? std::optional(std::max(*due, earliest)) : std::nullopt);
+  // Once, but for what is given up: that comes until it is recorded.
+  state_->scheduler.SetPressing(item, state_->IsTooOld(*mail));
   state_->scheduler.EndClaim(item);
   state_->Poke();
 }

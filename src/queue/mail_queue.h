@@ -82,9 +82,10 @@ struct Claim {
   std::uint32_t attempts = 0;  // Made so far for these.
   base::WallTime queued_at;
   replog::BodyRef body;
-  // The mail is too old and its destination paused: recorded as kRetryLater without an attempt, which gives it up.
-  bool is_hopeless = false;
-  std::string pause_reason{};  // Of a hopeless claim.
+  // The destination is paused, and the mail so old that its sender is told of the delay or it is given up: recorded as
+  // kRetryLater with `pause_reason` and without an attempt.
+  bool is_paused = false;
+  std::string pause_reason{};
   mail::DeliveryId DeliveryIdOf(std::uint32_t recipient) const {
     return mail::DeliveryId::Queued(id.partition.value(), id.index.value(), recipient);
   }
@@ -128,6 +129,9 @@ struct RetrySchedule {
 struct MailQueueOptions {
   RetrySchedule retry;
   DestinationLimits destinations;
+  // Mail of this age is claimed once though its destination is paused, so that its sender is told of the delay. 0:
+  // never.
+  std::chrono::seconds delay_told_after{4 * 3600};
   // Empty: all are local. Pure and quick, as Router.
   std::function<Lane(const std::string& destination)> lane_of;
   std::uint32_t mails_max = 10'000'000;  // Past it Enqueue answers kBusy.

@@ -8,8 +8,8 @@ namespace {
 
 // A jump of the wall clock is noticed after this at the latest.
 constexpr std::chrono::seconds kSleepMax{60};
-// Mails that become overdue together came together: others have their turn between them.
-constexpr int kOverdueAtOnce = 1000;
+// Mails that reach an age together came together: others have their turn between them.
+constexpr int kAgedAtOnce = 1000;
 
 }  // namespace
 
@@ -26,8 +26,10 @@ MailQueue::State::State(async::Executor executor, replog::Log* in_log, const bas
       scheduler(with.destinations),
       random(base::SecureRandom64()),
       workers{WaitList(executor), WaitList(executor)},
-      timer_(executor),
-      swept_(log->queue_partition_count()) {
+      timer_(executor) {
+  if (options.delay_told_after.count() > 0) ages_.push_back({.age = options.delay_told_after});
+  ages_.push_back({.age = options.retry.give_up_after});
+  for (Age& age : ages_) age.reached_by.resize(log->queue_partition_count());
   for (std::uint32_t n = 0; n < log->queue_partition_count(); ++n) {
     partitions_.push_back(std::make_unique<QueuePartition>(&strings));
   }
@@ -98,7 +100,7 @@ void MailQueue::State::ScheduleOne(replog::PartitionId partition, MailState* mai
 }
 
 ItemId MailQueue::State::AddItem(replog::PartitionId partition, const MailState& mail, const std::string& destination) {
-  next_overdue_ = std::min(next_overdue_, mail.queued_at() + options.retry.give_up_after);
+  for (Age& age : ages_) age.next = std::min(age.next, mail.queued_at() + age.age);
   const Lane lane = options.lane_of ? options.lane_of(destination) : Lane::kLocal;
   return scheduler.Add({partition, mail.index()}, strings.Add(destination), mail.cls, lane);
 }
@@ -145,7 +147,7 @@ void MailQueue::State::Poke() {
   const bool nobody_waits = std::ranges::all_of(workers, &WaitList::empty);
   if (!serving || nobody_waits) return;
   const base::WallTime now = clock->WallNow();
-  SweepOverdue(now);
+  SweepAges(now);
   bool somebody_waits = false;
   for (std::size_t lane = 0; lane < kLaneCount; ++lane) {
     if (workers[lane].empty()) continue;
@@ -160,32 +162,45 @@ void MailQueue::State::Poke() {
 
 std::optional<ItemId> MailQueue::State::TakeDue(Lane lane) {
   const base::WallTime now = clock->WallNow();
-  SweepOverdue(now);
+  SweepAges(now);
   const std::optional<ItemId> item = serving ? scheduler.Claim(now, lane) : std::nullopt;
   if (!item.has_value()) ArmTimer(now);
   return item;
 }
 
-void MailQueue::State::SweepOverdue(base::WallTime now) {
-  if (now < next_overdue_) return;
-  next_overdue_ = base::WallTime::max();
-  int left = kOverdueAtOnce;
-  for (std::size_t n = 0; n < partitions_.size(); ++n) {
-    const MailState* mail = partitions_[n]->mails().Next(swept_[n]);
-    for (; mail != nullptr && left > 0; mail = partitions_[n]->mails().Next(swept_[n])) {
-      if (now - mail->queued_at() < options.retry.give_up_after) break;
-      for (const RecipientSlot& slot : mail->recipients()) {
-        if (slot.item != kNoItem) scheduler.SetOverdue(slot.item);
+void MailQueue::State::SweepAges(base::WallTime now) {
+  for (Age& age : ages_) {
+    if (now < age.next) continue;
+    age.next = base::WallTime::max();
+    int left = kAgedAtOnce;
+    for (std::size_t n = 0; n < partitions_.size(); ++n) {
+      const QueuePartition& partition = *partitions_[n];
+      const MailState* mail = partition.mails().Next(age.reached_by[n]);
+      for (; mail != nullptr && left > 0 && now - mail->queued_at() >= age.age; --left) {
+        Press(*mail, now);
+        age.reached_by[n] = mail->index();
+        mail = partition.mails().Next(age.reached_by[n]);
       }
-      swept_[n] = mail->index();
-      left -= 1;
+      if (mail != nullptr) age.next = std::min(age.next, mail->queued_at() + age.age);
     }
-    if (mail != nullptr) next_overdue_ = std::min(next_overdue_, mail->queued_at() + options.retry.give_up_after);
   }
 }
 
+void MailQueue::State::Press(const MailState& mail, base::WallTime now) {
+  for (const RecipientSlot& slot : mail.recipients()) {
+    if (slot.item == kNoItem || slot.state != RecipientState::kWaiting || scheduler.IsClaimed(slot.item)) continue;
+    scheduler.SetPressing(slot.item, true);
+    scheduler.SetDue(slot.item, now);
+  }
+}
+
+bool MailQueue::State::IsTooOld(const MailState& mail) const {
+  return clock->WallNow() - mail.queued_at() >= options.retry.give_up_after;
+}
+
 void MailQueue::State::ArmTimer(base::WallTime now) {
-  const base::WallTime due = std::min(scheduler.NextDue().value_or(base::WallTime::max()), next_overdue_);
+  base::WallTime due = scheduler.NextDue().value_or(base::WallTime::max());
+  for (const Age& age : ages_) due = std::min(due, age.next);
   if (due == base::WallTime::max() || armed_for_ == due) return;
   armed_for_ = due;
   const auto wait = std::clamp<std::chrono::microseconds>(due - now, std::chrono::microseconds(0), kSleepMax);

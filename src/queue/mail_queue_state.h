@@ -47,6 +47,8 @@ class MailQueue::State {
   void Reschedule(const MailState& mail);
   // When the first of an item's waiting recipients is due; nothing when none waits.
   static std::optional<base::WallTime> DueOf(const MailState& mail, ItemId item);
+  // Not to be tried any more.
+  bool IsTooOld(const MailState& mail) const;
   // Of a mail that goes.
   void Unschedule(const MailState& mail);
   // Somebody may have work now, or sooner than thought.
@@ -57,8 +59,9 @@ class MailQueue::State {
  private:
   void ScheduleOne(replog::PartitionId partition, MailState* mail, const mail::Recipient& recipient);
   ItemId AddItem(replog::PartitionId partition, const MailState& mail, const std::string& destination);
-  // Tells the scheduler of mails that have become too old, some at a time.
-  void SweepOverdue(base::WallTime now);
+  // Has mails claimed that have reached an age, some at a time.
+  void SweepAges(base::WallTime now);
+  void Press(const MailState& mail, base::WallTime now);
   // Wakes a worker when the next item becomes due, or a mail too old.
   void ArmTimer(base::WallTime now);
 
@@ -66,8 +69,13 @@ class MailQueue::State {
   async::SteadyTimer timer_;
   std::optional<base::WallTime> armed_for_;
   std::uint32_t next_partition_ = 0;
-  std::vector<replog::Index> swept_;  // By partition: the mails up to here are overdue. They are in the order of age.
-  base::WallTime next_overdue_ = base::WallTime::max();  // Or earlier.
+  // How far the mails of each partition, which lie in the order of their age, have reached an age.
+  struct Age {
+    base::WallTime::duration age;
+    std::vector<replog::Index> reached_by{};
+    base::WallTime next = base::WallTime::max();  // When the next one reaches it; or earlier.
+  };
+  std::vector<Age> ages_;
   std::shared_ptr<bool> alive_ =
       std::make_shared<bool>(true);  // Owner: this; a timer's handler that is queued already asks it.
 };

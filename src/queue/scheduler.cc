@@ -105,13 +105,12 @@ void Scheduler::SetClass(ItemId id, mail::Class cls) {
   Enter(id);
 }
 
-void Scheduler::SetOverdue(ItemId id) {
+void Scheduler::SetPressing(ItemId id, bool is_pressing) {
   Item& item = items_[id];
   CHECK(item.used);
-  if (item.overdue) return;
+  if (item.pressing == is_pressing) return;
   Leave(id);
-  item.overdue = true;
-  item.due = std::min<std::int64_t>(item.due, now_.time_since_epoch().count());
+  item.pressing = is_pressing;
   Enter(id);
 }
 
@@ -323,7 +322,7 @@ void Scheduler::ListAll(StringId id, Destination* destination) {
 void Scheduler::List(StringId id, Destination* destination, std::size_t heap) {
   const Heap& ready = destination->ready[heap];
   const std::uint32_t allowed = ClaimsAllowed(*destination);
-  const bool may_claim = destination->claims < allowed || (heap == kOverdue && allowed == 0);
+  const bool may_claim = destination->claims < allowed || (heap == kPressing && allowed == 0);
   std::optional<base::WallTime> due;
   if (may_claim && !ready.empty()) due = DueOf(ready.front());
   std::optional<base::WallTime>& listed = destination->listed[heap];

@@ -31,8 +31,8 @@ struct ItemOwner {
 // claims a destination has at a time follows what its attempts meet (DestinationHealth), and what waits for it keeps no
 // other destination waiting. Every call costs O(log n) of what waits.
 //
-// An item that is overdue, its mail being too old to wait any longer, comes even while its destination is paused: not
-// to be tried, but to be given up.
+// A pressing item comes even while its destination is paused: not to be tried, but since its sender must be told of the
+// delay, or that the mail is given up.
 //
 // Thread: one. Item numbers are used again after Remove. Memory: 24 bytes an item, and 4 (up to 8 while a heap grows)
 // while an attempt is planned. A destination is forgotten with its last item.
@@ -46,8 +46,7 @@ class Scheduler {
   // Nothing: no attempt is planned. Of a claimed item it counts once the claim ends.
   void SetDue(ItemId item, std::optional<base::WallTime> due);
   void SetClass(ItemId item, mail::Class cls);
-  // For good. An attempt that is planned is due now.
-  void SetOverdue(ItemId item);
+  void SetPressing(ItemId item, bool is_pressing);
 
   // The next item due at `now`, which is claimed then.
   std::optional<ItemId> Claim(base::WallTime now, Lane lane = Lane::kLocal);
@@ -69,7 +68,7 @@ class Scheduler {
   ItemOwner OwnerOf(ItemId item) const;
   StringId DestinationOf(ItemId item) const { return items_[item].destination; }
   bool IsClaimed(ItemId item) const { return items_[item].claimed; }
-  bool IsOverdue(ItemId item) const { return items_[item].overdue; }
+  bool IsPressing(ItemId item) const { return items_[item].pressing; }
   // No attempt is made now.
   bool IsPaused(StringId destination) const { return ClaimsAllowed(destinations_.at(destination)) == 0; }
   // Without its name.
@@ -83,8 +82,8 @@ class Scheduler {
 
  private:
   static constexpr std::size_t kRanks = 4;
-  // What is ready stands in a heap for each rank, and what is overdue in one behind them: giving up is not urgent.
-  static constexpr std::size_t kOverdue = kRanks;
+  // What is ready stands in a heap for each rank, and what is pressing in one behind them: its mail is not.
+  static constexpr std::size_t kPressing = kRanks;
   static constexpr std::size_t kHeaps = kRanks + 1;
   static std::size_t RankOf(mail::Class cls);
 
@@ -100,7 +99,7 @@ class Scheduler {
     bool planned : 1 = false;
     bool claimed : 1 = false;
     bool used : 1 = false;
-    bool overdue : 1 = false;
+    bool pressing : 1 = false;
     StringId destination = 0;
     std::uint32_t place = 0;  // In its heap.
   };
@@ -131,7 +130,7 @@ class Scheduler {
   void Take(Heap* heap, ItemId item);
   void Enter(ItemId item);
   void Leave(ItemId item);
-  static std::size_t HeapOf(const Item& item) { return item.overdue ? kOverdue : item.rank; }
+  static std::size_t HeapOf(const Item& item) { return item.pressing ? kPressing : item.rank; }
   std::uint32_t ClaimsAllowed(const Destination& destination) const;
   void SetWake(StringId id, Destination* destination, bool wakes);
   void List(StringId id, Destination* destination, std::size_t heap);

@@ -122,29 +122,32 @@ TEST_F(SchedulerDestinationsTest, AnOperatorEndsAPause) {
   EXPECT_EQ(ClaimAll(kNow).size(), 1u);
 }
 
-TEST_F(SchedulerDestinationsTest, WhatIsOverdueComesThoughItsDestinationIsPaused) {
+TEST_F(SchedulerDestinationsTest, WhatIsPressingComesThoughItsDestinationIsPaused) {
   const auto items = Pause();
   // One that waits for its turn, and one that waits for its next attempt.
-  scheduler_.SetOverdue(items[7]);
-  scheduler_.SetOverdue(items[0]);
+  scheduler_.SetPressing(items[7], true);
+  scheduler_.SetPressing(items[0], true);
   EXPECT_TRUE(scheduler_.IsPaused(kDead));
-  auto given = ClaimAll(kNow);
-  std::ranges::sort(given);
-  EXPECT_EQ(given, (std::vector<ItemId>{items[0], items[7]}));
-  EXPECT_TRUE(scheduler_.IsOverdue(items[0]));
-  for (const ItemId item : given) scheduler_.Remove(item);
+  EXPECT_EQ(ClaimAll(kNow), (std::vector<ItemId>{items[7]}));
+  scheduler_.SetDue(items[0], kNow);
+  EXPECT_EQ(ClaimAll(kNow), (std::vector<ItemId>{items[0]}));
+  EXPECT_TRUE(scheduler_.IsPressing(items[0]));
+  // No more than the others from here on.
+  scheduler_.SetPressing(items[0], false);
+  scheduler_.SetDue(items[0], kNow);
+  scheduler_.EndClaim(items[0]);
   EXPECT_TRUE(ClaimAll(kNow).empty());
 }
 
-TEST_F(SchedulerDestinationsTest, WhatIsOverdueIsTriedWithinTheLimitWhereNothingIsPaused) {
-  for (std::uint64_t n = 0; n < 10; ++n) scheduler_.SetOverdue(Add(n, kOther, kNow + seconds(600)));
+TEST_F(SchedulerDestinationsTest, WhatIsPressingIsTriedWithinTheLimitWhereNothingIsPaused) {
+  for (std::uint64_t n = 0; n < 10; ++n) scheduler_.SetPressing(Add(n, kOther), true);
   EXPECT_EQ(ClaimAll(kNow).size(), 3u);
 }
 
-TEST_F(SchedulerDestinationsTest, WhatIsHeldDoesNotComeByBeingOverdue) {
+TEST_F(SchedulerDestinationsTest, WhatIsHeldDoesNotComeByBeingPressing) {
   const ItemId item = Add(1, kOther);
   scheduler_.SetDue(item, std::nullopt);
-  scheduler_.SetOverdue(item);
+  scheduler_.SetPressing(item, true);
   EXPECT_TRUE(ClaimAll(kNow).empty());
   scheduler_.SetDue(item, kNow);
   EXPECT_EQ(ClaimAll(kNow).size(), 1u);
