@@ -43,7 +43,7 @@ class Checkout:
         self.test_names |= set(re.findall(r"add_test\(\s*NAME\s+([\w.-]+)", text))
         # posthorn_e2e(start ...) makes e2e_start, house_test(layers ...) makes house_layers.
         self.test_names |= {f"e2e_{name}" for name in re.findall(r"^posthorn_e2e\((\w+)", text, re.MULTILINE)}
-        self.test_names |= {f"house_{name}" for name in re.findall(r"^house_test\((\w+)", text, re.MULTILINE)}
+        self.test_names |= {f"house_{name}" for name in re.findall(r"^house(?:_program)?_test\((\w+)", text, re.MULTILINE)}
 
     def add_tests_of(self, path):
         folder = path.parent.relative_to(self.root)

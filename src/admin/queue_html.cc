@@ -109,7 +109,7 @@ std::string Tally(const json::object& data, const QueueView& view) {
   const json::object& tally = data.at("tally").as_object();
   const json::array& ages = tally.at("ages").as_array();
   const json::array& groups = tally.at("groups").as_array();
-  if (groups.empty()) return R"(<div id="tally"></div>)";
+  if (groups.empty()) return R"(<div id="tally"><p class="note">No mail waits.</p></div>)";
   std::string rows;
   for (const json::value& group : groups) {
     rows += GroupRow(GroupName(group.as_object(), view), group.as_object(), ages);

@@ -108,7 +108,10 @@
   function tally(data) {
     const { by, ages, groups, rest, group_count } = data.tally;
     const place = make("div", { id: "tally" });
-    if (groups.length === 0) return place;
+    if (groups.length === 0) {
+      place.append(make("p", { class: "note" }, "No mail waits."));
+      return place;
+    }
     const rows = groups.map((group) => groupRow(groupName(group, by), group, ages));
     if (rest) rows.push(groupRow("all others", rest, ages));
     const names = make("ol", { class: "ages names" }, ages.map((name) => make("li", {}, name)));

@@ -26,7 +26,7 @@ class UserCommands {
     const std::vector<std::string>* domains;
     char recipient_delimiter;
   };
-  explicit UserCommands(Parts parts) : parts_(std::move(parts)) {}
+  explicit UserCommands(const Parts& parts) : parts_(parts) {}
 
   void AddTo(CommandTable* table);
 

@@ -228,7 +228,8 @@ std::vector<ConfigKey> OutgoingKeys() {
       {"queue.lifetime", &C::queue_lifetime, Unit::kSeconds,
        "How long mail is tried before it goes back to its sender; RFC 5321 asks for four or five days."},
       {"queue.delay_notice_after", &C::delay_notice_after, Unit::kSeconds,
-       "When a sender is told that his mail still waits: once, if he asked for it (NOTIFY=DELAY), or is one of ours and "
+       "When a sender is told that his mail still waits: once, if he asked for it (NOTIFY=DELAY), or is one of ours "
+       "and "
        "asked for nothing."},
       {"dns.servers", &C::dns_servers, Unit::kNone,
        "DNS servers to ask: `\"192.0.2.53\"`, `\"127.0.0.1@5353\"`. Empty: those of /etc/resolv.conf."},

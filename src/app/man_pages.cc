@@ -198,8 +198,9 @@ int WritePages(const CLI::App& root, const std::string& folder, const Invocation
   std::error_code error;
   std::filesystem::create_directories(folder, error);
   for (const auto& [name, text] : ManPages(root)) {
-    std::ofstream file(folder + "/" + name, std::ios::binary);
-    if (!(file << text).flush()) return invocation.Fail(base::ErrnoError("write " + folder + "/" + name, errno));
+    const std::string path = fmt::format("{}/{}", folder, name);
+    std::ofstream file(path, std::ios::binary);
+    if (!(file << text).flush()) return invocation.Fail(base::ErrnoError("write " + path, errno));
   }
   return kExitOk;
 }

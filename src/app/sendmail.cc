@@ -147,25 +147,24 @@ int PrintQueue(const Invocation& invocation) {
     const int code = node.error().code() == base::Errc::kDenied ? kExNoPerm : kExTempFail;
     return Fail(invocation, code, node.error().message());
   }
-  std::vector<json::object> mails;
-  const auto listed = ForEachRow(&*node, {.command = "queue.list", .rows = "mails", .page_size = 200},
-                                 [&](const json::object& mail) { mails.push_back(mail); });
-  if (!listed) return Fail(invocation, kExUnavailable, listed.error().message());
   std::ostream& out = invocation.out();
-  if (mails.empty()) {
-    out << "Mail queue is empty\n";
-    return kExitOk;
-  }
-  out << "-Queue ID-        --Size-- ----Arrival Time---- -Sender/Recipient-------\n";
+  std::uint64_t mails = 0;
   std::uint64_t bytes = 0;
-  for (const json::object& mail : mails) {
-    PrintMail(out, mail);
-    bytes += NumberOf(mail, "bytes");
-    const auto shown = node->Call("queue.show", {{"id", TextOf(mail, "id")}});
-    if (shown) PrintRecipients(out, *shown);  // Else it is delivered by now.
+  const auto listed =
+      ForEachRow(&*node, {.command = "queue.list", .rows = "mails", .page_size = 200}, [&](const json::object& mail) {
+        if (mails == 0) out << "-Queue ID-        --Size-- ----Arrival Time---- -Sender/Recipient-------\n";
+        PrintMail(out, mail);
+        mails += 1;
+        bytes += NumberOf(mail, "bytes");
+        const auto shown = node->Call("queue.show", {{"id", TextOf(mail, "id")}});
+        if (shown) PrintRecipients(out, *shown);  // Else it is delivered by now.
+      });
+  if (!listed) return Fail(invocation, kExUnavailable, listed.error().message());
+  if (mails == 0) {
+    out << "Mail queue is empty\n";
+  } else {
+    out << fmt::format("-- {} Kbytes in {} Request{}.\n", (bytes + 1023) / 1024, mails, mails == 1 ? "" : "s");
   }
-  out << fmt::format("-- {} Kbytes in {} Request{}.\n", (bytes + 1023) / 1024, mails.size(),
-                     mails.size() == 1 ? "" : "s");
   return kExitOk;
 }
 

@@ -54,7 +54,7 @@ class Parser {
         if (at_ + 1 == arguments_.size()) return Usage(fmt::format("the option -{} needs a value", letter));
         value = arguments_[++at_];
       }
-      return TakeValue(letter, std::move(value));
+      return TakeValue(letter, value);
     }
     return {};
   }
@@ -65,7 +65,7 @@ class Parser {
     if (letter == 'I') options_.mode = SendmailOptions::Mode::kNewAliases;
   }
 
-  base::Result<> TakeValue(char letter, std::string value) {
+  base::Result<> TakeValue(char letter, const std::string& value) {
     if (letter == 'b') return TakeMode(value);
     if (letter == 'o' && value == "i") options_.dot_is_text = true;
     if (letter == 'C') options_.config = value;

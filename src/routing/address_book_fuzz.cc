@@ -30,7 +30,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
                            .domain_aliases = {"alias.test=d.test"},
                            .relay_domains = {"relay.test"},
                            .relay_recipient_files = {"recipients"},
-                           .limits = {.line_bytes_max = 1000, .depth_max = 5, .recipients_max = 10}};
+                           .limits = {.line_bytes_max = 1000, .includes_max = 0, .depth_max = 5, .recipients_max = 10}};
   routing::Problems problems;
   routing::BookLoader loader(&sources, &problems);
   const std::string_view aliases = TakePart(rest);

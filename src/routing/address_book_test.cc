@@ -200,7 +200,8 @@ TEST_F(Book, IncludesFiles) {
   sources.alias_files = {folder_.Write("aliases", "a: :include:" + nested + "\nb: :include:/nonexistent/list\n")};
   const auto problems = AddressBook::Check(sources);
   ASSERT_THAT(problems, SizeIs(2));
-  EXPECT_THAT(problems[0].ToString(), AllOf(HasSubstr("aliases:1: :include:"), HasSubstr("line 2: an :include: may")));
+  EXPECT_THAT(problems[0].ToString(),
+              AllOf(HasSubstr("aliases:1: :include: of \""), HasSubstr("line 2: an :include: may")));
   EXPECT_THAT(problems[1].ToString(), AllOf(HasSubstr("aliases:2: "), HasSubstr("cannot be opened")));
 }
 
@@ -254,6 +255,7 @@ TEST_F(Book, NamesFileAndLineOfEachProblem) {
            Row{"a: b\nb: c\nA: d\n", "", "aliases:3: \"a@d.test\" is in"},
            Row{"a: b\n", "a@d.test x@y.test\n", "virtual:1: \"a@d.test\" is in"},
            Row{"a@d.test: b\n", "", "aliases:1: \"a@d.test\" has a domain"},
+           Row{"a: :include:/no\tfile\n", "", "aliases:1: :include: of \"/no?file\": it cannot be opened"},
            Row{"a b: c\n", "", "aliases:1: \"a b\" has white space"},
            Row{"", "a@d.test\n", "virtual:1: there is no target"},
            Row{"", "a@other.test b@d.test\n", "virtual:1: \"other.test\" is in none of mail.domains"},

@@ -146,7 +146,7 @@ Result<> BookLoader::ExpandIncludes(std::vector<Target>* targets) {
       continue;
     }
     const Result<> included = Include(target.text, &all);
-    if (!included) return Invalid(fmt::format(":include:{}: {}", target.text, included.error().message()));
+    if (!included) return Invalid(fmt::format(":include: of {}: {}", Quoted(target.text), included.error().message()));
   }
   if (all.size() > sources_.limits.targets_max) {
     return Invalid(fmt::format("there are more than {} targets", sources_.limits.targets_max));

@@ -20,7 +20,8 @@ class BookLoader {
   // Adds what Load() does not look for: entries of the book it made that lead in circles, or too far.
   void Audit(const AddressBook& book) { book.AuditEntries(files_, &problems_); }
 
-  // For the fuzz target: the text of a file instead of a file. `includes` of aliases are not read.
+  // For the fuzz target: the text of a file instead of a file. Files that aliases include are read as ever: limits say
+  // how many.
   std::unique_ptr<AddressBook> LoadText(std::string_view aliases, std::string_view virtuals, std::string_view senders,
                                         std::string_view recipients);
 

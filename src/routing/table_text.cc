@@ -53,6 +53,8 @@ std::string Unquote(std::string_view text) {
 }
 
 Result<std::string> CanonicalTarget(std::string_view text, std::string_view default_domain) {
+  // RFC 5321 allows an empty local part in quotes; in a table it is a slip.
+  if (text.starts_with("\"\"")) return Invalid(fmt::format("{} has no name", Quoted(text)));
   const mail::AddressSyntax syntax{.utf8 = true};
   auto address = mail::Address::Parse(text, syntax);
   if (address) return address->ToString();
@@ -188,7 +190,7 @@ Result<AliasLine> SplitAlias(std::string_view line) {
     return Invalid(fmt::format("{} has white space, which needs quotes; write name: target, target", Quoted(name)));
   }
   if (alias.name.empty()) alias.name = name;
-  if (alias.name.empty()) return Invalid("there is no name before the colon");
+  if (alias.name.empty() || alias.name == "\"\"") return Invalid("there is no name before the colon");
   return alias;
 }
 

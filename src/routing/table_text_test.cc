@@ -89,6 +89,8 @@ TEST(Targets, ThatAreRefusedSayWhy) {
            Row{"bob@x..test", "not a valid name"},
            Row{"\"bob", "does not end"},
            Row{"\\", "local part is empty"},
+           Row{"\"\"", "has no name"},
+           Row{"\"\"@x.test", "has no name"},
            Row{"a,b,c,d", "more than 3 targets"},
        }) {
     EXPECT_THAT(TargetsText(row.text, aliases), HasSubstr(std::string(row.part))) << row.text;
@@ -113,6 +115,7 @@ TEST(Lines, AreCutAtTheirFirstUnquotedSeparator) {
   EXPECT_EQ(alias->targets, "c, d");
   EXPECT_FALSE(SplitAlias("no colon here"));
   EXPECT_FALSE(SplitAlias(": x"));
+  EXPECT_FALSE(SplitAlias("\"\": x"));
   EXPECT_EQ(SplitColumns("\"a b\"@x.test \t c, d").key, "\"a b\"@x.test");
   EXPECT_EQ(SplitColumns("\"a b\"@x.test \t c, d").value, "c, d");
   EXPECT_EQ(SplitColumns("a@x.test").value, "");

@@ -103,7 +103,7 @@ def main():
                     node.start()
                 kills.append(round_of_load(node, ledger, choice))
             node.start()
-            wait_until(lambda: "0 mails" in node.run("queue", "list").stdout, "the queue is empty", seconds=120)
+            wait_until(lambda: "the queue is empty" in node.run("queue", "list").stdout, "the queue is empty", seconds=120)
             check(ledger, remote, kills)
 
 

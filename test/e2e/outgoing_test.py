@@ -59,7 +59,7 @@ def reports(node, user="alice@example.test"):
 
 
 def queue_is_empty(node):
-    return "0 mails" in node.run("queue", "list").stdout
+    return "the queue is empty" in node.run("queue", "list").stdout
 
 
 class Outgoing(unittest.TestCase):

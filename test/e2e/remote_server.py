@@ -69,7 +69,7 @@ class RemoteServer:
         is_bad = self.behaviour != "ok" and (self.times is None or self.connections <= self.times)
         try:
             await _Dialogue(self, reader, writer, self.behaviour if is_bad else "ok").run()
-        except (ConnectionError, asyncio.IncompleteReadError):
+        except (ConnectionError, asyncio.IncompleteReadError, asyncio.CancelledError):
             pass
         finally:
             self.open_now -= 1
@@ -147,6 +147,7 @@ class _Dialogue:
 
     async def begin(self, words):
         self.recipients = []
+        self.sender = None
         if self.behaviour == "liar" and re.search(r">\s+\S", words):
             await self.say("555 5.5.4 I know no parameters")
             return
@@ -154,7 +155,9 @@ class _Dialogue:
         await self.say("250 2.1.0 Ok")
 
     async def add(self, recipient):
-        if self.behaviour == "tempfail":
+        if self.sender is None:
+            await self.say("503 5.5.1 Say MAIL first")
+        elif self.behaviour == "tempfail":
             await self.say("451 4.7.1 Greylisted, try again later")
         elif self.behaviour == "refuse":
             await self.say("554 5.7.1 Nothing from you")
@@ -170,8 +173,10 @@ class _Dialogue:
             return
         await self.say("354 Go on")
         self.reach("body")
-        text = await self.reader.readuntil(b"\r\n.\r\n")
-        text = re.sub(rb"(?m)^\.", b"", text[:-3])
+        lines = []
+        while (line := await self.reader.readuntil(b"\r\n")) != b".\r\n":
+            lines.append(line[1:] if line.startswith(b".") else line)
+        text = b"".join(lines)
         if self.server.pause:
             await asyncio.sleep(self.server.pause)
         mail = Taken(self.sender, self.recipients, text, time.monotonic())

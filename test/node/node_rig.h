@@ -76,7 +76,7 @@ struct RigOptions {
   std::filesystem::path folder{};
   mffs::VolumeOptions volume = SmallVolume();
   std::unique_ptr<smtp::Judge> judge = std::make_unique<smtp::ImpartialJudge>();
-  std::vector<std::string> dns_servers{};  // As in dns.servers.
+  std::vector<std::string> dns_servers{};       // As in dns.servers.
   std::optional<std::uint64_t> reorder_seed{};  // Operations in flight at the disk have their turns in a random order.
 };
 

@@ -1,5 +1,5 @@
-// No shard blocks: while the disk, RocksDB, the password hashing or the DNS stands still for 5 s, other sessions' NOOP is
-// answered.
+// No shard blocks: while the disk, RocksDB, the password hashing or the DNS stands still for 5 s, other sessions' NOOP
+// is answered.
 #include <algorithm>
 
 #include <arpa/inet.h>
