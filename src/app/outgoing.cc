@@ -18,6 +18,9 @@ constexpr std::pair<std::string_view, smtp::ClientTls> kTlsNames[] = {
     {"implicit", smtp::ClientTls::kImplicit},
 };
 
+// Less than a service manager waits for a node to stop (systemd: 90 s).
+constexpr std::chrono::seconds kStopGrace{5};
+
 base::Error BadRoute(std::string_view route, std::string_view problem) {
   return base::Error(base::Errc::kInvalid, fmt::format("configuration key deliver.routes: \"{}\": {}", route, problem));
 }
@@ -84,7 +87,8 @@ base::Result<> Outgoing::Prepare(const NodeConfig& config) {
   dispatcher_ = std::make_unique<deliver::Dispatcher>(
       world_.executor, world_.queue, courier_.get(), world_.notices,
       deliver::DispatcherOptions{.lane = queue::Lane::kRemote,
-                                 .workers = static_cast<std::uint32_t>(config.remote_workers)});
+                                 .workers = static_cast<std::uint32_t>(config.remote_workers),
+                                 .stop_grace = kStopGrace});
   return {};
 }
 

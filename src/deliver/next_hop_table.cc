@@ -30,7 +30,7 @@ base::Result<> NextHopTable::AddLocal(std::string_view domain) {
   return {};
 }
 
-base::Result<> NextHopTable::Add(std::string_view pattern, NextHop hop) {
+base::Result<> NextHopTable::Add(std::string_view pattern, const NextHop& hop) {
   std::string key(pattern);
   if (pattern != kAll) {
     const bool is_below = pattern.starts_with('.');
@@ -41,7 +41,7 @@ base::Result<> NextHopTable::Add(std::string_view pattern, NextHop hop) {
     return base::Error(base::Errc::kInvalid,
                        fmt::format("the next hop of {} must begin with mx:, smtp: or lmtp:", pattern));
   }
-  if (!hops_.try_emplace(std::move(key), std::move(hop)).second) {
+  if (!hops_.try_emplace(std::move(key), hop).second) {
     return base::Error(base::Errc::kExists, fmt::format("{} has two next hops; leave one", pattern));
   }
   return {};

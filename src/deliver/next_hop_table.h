@@ -29,7 +29,7 @@ class NextHopTable {
   base::Result<> AddLocal(std::string_view domain);
   // `pattern`: "example.org" that domain alone, ".example.org" all below it, "*" all others (a smarthost). The closest
   // one counts. Errors: kInvalid, kExists.
-  base::Result<> Add(std::string_view pattern, NextHop hop);
+  base::Result<> Add(std::string_view pattern, const NextHop& hop);
   // For every domain that goes to this server.
   void SetSettings(const NextHop& hop, NextHopSettings settings);
 

@@ -59,7 +59,7 @@ std::optional<QueueId> QueueId::Parse(std::string_view text) {
 
 MailQueue::MailQueue(async::Executor executor, replog::Log* log, const base::Clock* clock, Router router,
                      MailQueueOptions options)
-    : state_(std::make_unique<State>(executor, log, clock, std::move(router), options)) {}
+    : state_(std::make_unique<State>(executor, log, clock, std::move(router), std::move(options))) {}
 MailQueue::~MailQueue() = default;
 
 async::Task<base::Result<QueueId>> MailQueue::Enqueue(mail::Envelope envelope, replog::Body body) {

@@ -22,8 +22,8 @@ MailQueue::State::State(async::Executor executor, replog::Log* in_log, const bas
     : log(in_log),
       clock(by_clock),
       router(std::move(by_router)),
-      options(with),
-      scheduler(with.destinations),
+      options(std::move(with)),
+      scheduler(options.destinations),
       random(base::SecureRandom64()),
       workers{WaitList(executor), WaitList(executor)},
       timer_(executor) {

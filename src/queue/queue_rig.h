@@ -58,7 +58,7 @@ class QueueRig {
         router(std::move(by_router)),
         device(context.get_executor(), image.has_value() ? *image : mffs::SimImage(22u << 20)),
         pool(context.get_executor(), {.budget_bytes = 8u << 20}) {
-    const auto opened = async::RunTask(context, Open(clock, image.has_value(), options));
+    const auto opened = async::RunTask(context, Open(clock, image.has_value(), std::move(options)));
     EXPECT_TRUE(opened.has_value()) << opened.error().message();
   }
   async::Task<base::Result<>> Open(const base::Clock* clock, bool formatted, MailQueueOptions options) {
@@ -69,7 +69,7 @@ class QueueRig {
     log_options.mailbox_partitions = 1;
     log_options.queue_partitions = 3;
     log = std::make_unique<replog::Log>(context.get_executor(), volume.get(), &pool, &coordinator, log_options);
-    queue = std::make_unique<MailQueue>(context.get_executor(), log.get(), clock, router, options);
+    queue = std::make_unique<MailQueue>(context.get_executor(), log.get(), clock, router, std::move(options));
     co_return co_await log->Recover(&mailboxes, queue.get());
   }
   async::Task<void> Close() {
