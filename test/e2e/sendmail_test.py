@@ -114,7 +114,7 @@ class SendmailTest(unittest.TestCase):
 
 class MailqTest(unittest.TestCase):
     def test_mailq_shows_what_waits(self):
-        with Node(smtp='path = "queue"\n[deliver]\nworkers = 0') as node:
+        with Node(smtp='path = "queue"', deliver="workers = 0") as node:
             with smtplib.SMTP("127.0.0.1", node.ports["smtp"]) as client:
                 client.sendmail("you@example.org", [ALICE, "bob@example.test"], message("waits"))
             done = node.run("sendmail", "-bp")
