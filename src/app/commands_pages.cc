@@ -29,7 +29,7 @@ json::object ObjectOf(const json::object& object, std::string_view name) {
   return value != nullptr && value->is_object() ? value->get_object() : json::object();
 }
 
-base::Result<> ForEachRow(admin::ControlClient* node, PagedCommand command,
+base::Result<> ForEachRow(admin::ControlClient* node, const PagedCommand& command,
                           const std::function<void(const json::object&)>& visit) {
   std::string after;
   std::uint64_t count = 0;

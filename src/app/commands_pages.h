@@ -28,7 +28,7 @@ struct PagedCommand {
 };
 
 // Hands `visit` each row of all pages. Errors: those of the calls.
-base::Result<> ForEachRow(admin::ControlClient* node, PagedCommand command,
+base::Result<> ForEachRow(admin::ControlClient* node, const PagedCommand& command,
                           const std::function<void(const boost::json::object&)>& visit);
 
 }  // namespace app

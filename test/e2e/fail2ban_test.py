@@ -42,7 +42,7 @@ class Fail2banTest(unittest.TestCase):
             client.close()
             with smtplib.SMTP("127.0.0.1", node.ports["submission"], source_address=("127.2.0.1", 0)) as client:
                 client.login("bob@example.test", "posthorn")
-                client.sendmail("alice@example.test", ["bob@example.test"], message("client=192.0.2.9 reason=wrong"))
+                client.sendmail("bob@example.test", ["bob@example.test"], message("client=192.0.2.9 reason=wrong"))
             wait_until(lambda: node.log().count("login_failed ") == len(NAMES) + 2, "all lines of the log")
             self.assertEqual(self.found(node.log_path), [f"127.1.{i}.1" for i in range(len(NAMES))] + ["127.0.0.1"] * 2)
 
