@@ -364,7 +364,7 @@ TEST_F(CommandsTest, RequeueEndsThePauseOfADestination) {
 }
 
 TEST_F(CommandsTest, RemovingARecipientsMailLeavesWhatOthersWaitFor) {
-  const std::string alone = Enqueue({"nobody@x.test"});
+  Enqueue({"nobody@x.test"});
   const std::string shared = Enqueue({"nobody@x.test", "somebody@y.test"});
   json::object request{{"command", "queue.remove"}, {"recipient", "nobody@x.test"}};
   json::object answer = Do(request);

@@ -199,7 +199,8 @@ Wreck WreckWithThreeQueuedMails(std::unique_ptr<NodeRig>* rig) {
   for (const std::string word : {"first", "second", "third"}) {
     mail::Envelope envelope;
     envelope.sender = word + "-sender@example.org";
-    envelope.recipients.push_back({.address = "nobody@example.test"});  // Is held.
+    envelope.recipients.push_back({.address = "nobody@example.test"});
+    envelope.cls = mail::Class::kHeld;
     const auto queued = (*rig)->Run(Enqueue(&(*rig)->queue(), std::move(envelope), std::string(20'000, word.front())));
     EXPECT_TRUE(queued.has_value());
   }
