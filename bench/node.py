@@ -23,6 +23,7 @@ size = "{volume_size}"
 [mail]
 domains = ["bench.test"]
 auto_create_accounts = ["bench.test"]
+{mail}
 [smtp]
 listen = ["127.0.0.1:0"]
 path = "{path}"
@@ -45,14 +46,14 @@ def written_volume(path=os.path.join(WORK, "volume.mffs"), size=8 << 30):
 
 
 class BenchNode(NodeProcess):
-    def __init__(self, path="auto", extra="", volume=None, volume_size=VOLUME_SIZE):
-        """`volume` is a file that was written_volume() of `volume_size`; by default all nodes share one."""
+    def __init__(self, path="auto", extra="", volume=None, volume_size=VOLUME_SIZE, mail=""):
+        """`extra` and `mail` are more of the configuration, the latter of [mail]. `volume` is a file that was written_volume() of `volume_size`; by default all nodes share one."""
         folder = os.path.join(WORK, "node")
         shutil.rmtree(folder, ignore_errors=True)
         os.makedirs(folder)
         self.path = path
         self.volume = volume or written_volume()
-        super().__init__(folder, CONFIG.format(folder=folder, volume=self.volume, volume_size=volume_size, path=path, extra=extra))
+        super().__init__(folder, CONFIG.format(folder=folder, volume=self.volume, volume_size=volume_size, path=path, extra=extra, mail=mail))
 
     def __enter__(self):
         subprocess.run([POSTHORN, "mffs", "format", "--force", self.volume], check=True, stdout=subprocess.DEVNULL)

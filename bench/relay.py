@@ -26,11 +26,9 @@ class RelayNode(BenchNode):
 
     def __init__(self, sink_port):
         super().__init__("auto", f"""
-[relay]
-networks = ["127.0.0.0/8"]
 [deliver]
 routes = ["far.test smtp:127.0.0.1:{sink_port}", "dead.test smtp:127.0.0.1:{free_port()}"]
-""")
+""", mail='trusted_networks = ["127.0.0.0/8"]')
 
     def queued(self):
         return self.status()["queue"]["mails"]
