@@ -167,10 +167,16 @@ TEST(VolumeRepair, CanBeCutAnywhereAndBegunAgain) {
         SimDevice device(context.get_executor(), image, {.on_power_cut = [&context] { context.stop(); }});
         device.CutPowerAfter(cut_at);
         Findings findings;
-        asio::co_spawn(context, Repair(&device, &findings), [](const std::exception_ptr&, base::Result<>) {});
+        bool ended = false;
+        asio::co_spawn(context, Repair(&device, &findings),
+                       [&ended](const std::exception_ptr&, base::Result<>) { ended = true; });
         context.run();
         ASSERT_TRUE(device.PowerWasCut());
         const Opened opened = OpenImageOf(RepairImage(device.ImageAfter(seed)).image);
+        // What is left of the life meets errors only.
+        device.FailWhatWasCut();
+        context.restart();
+        while (!ended) CHECK(context.run_one() > 0);
         ASSERT_EQ(opened.error, "");
         ASSERT_THAT(opened.corruptions, IsEmpty());
         ASSERT_FALSE(opened.owner_state.empty());
