@@ -153,6 +153,25 @@ TEST(VolumeRepair, TheSuperblocksAloneKeepWhatWasReleased) {
   }
 }
 
+// What is left when the power is cut at that operation of the repair.
+SimImage CutWhileRepairing(const SimImage& image, std::uint64_t cut_at, std::uint64_t seed) {
+  asio::io_context context{1};
+  SimDevice device(context.get_executor(), image, {.on_power_cut = [&context] { context.stop(); }});
+  device.CutPowerAfter(cut_at);
+  Findings findings;
+  bool ended = false;
+  asio::co_spawn(context, Repair(&device, &findings),
+                 [&ended](const std::exception_ptr&, base::Result<>) { ended = true; });
+  context.run();
+  EXPECT_TRUE(device.PowerWasCut());
+  SimImage left = device.ImageAfter(seed);
+  // What is left of the life meets errors only.
+  device.FailWhatWasCut();
+  context.restart();
+  while (!ended) CHECK(context.run_one() > 0);
+  return left;
+}
+
 // The power is cut at each write of the repair; then it is repaired again.
 TEST(VolumeRepair, CanBeCutAnywhereAndBegunAgain) {
   const Opened sound = OpenImageOf(MakeVolume());
@@ -163,20 +182,8 @@ TEST(VolumeRepair, CanBeCutAnywhereAndBegunAgain) {
     for (std::uint64_t cut_at = 0; cut_at < operations; ++cut_at) {
       for (std::uint64_t seed = 1; seed <= 8; ++seed) {
         SCOPED_TRACE(name + ", cut at " + std::to_string(cut_at) + ", seed " + std::to_string(seed));
-        asio::io_context context{1};
-        SimDevice device(context.get_executor(), image, {.on_power_cut = [&context] { context.stop(); }});
-        device.CutPowerAfter(cut_at);
-        Findings findings;
-        bool ended = false;
-        asio::co_spawn(context, Repair(&device, &findings),
-                       [&ended](const std::exception_ptr&, base::Result<>) { ended = true; });
-        context.run();
-        ASSERT_TRUE(device.PowerWasCut());
-        const Opened opened = OpenImageOf(RepairImage(device.ImageAfter(seed)).image);
-        // What is left of the life meets errors only.
-        device.FailWhatWasCut();
-        context.restart();
-        while (!ended) CHECK(context.run_one() > 0);
+        const SimImage left = CutWhileRepairing(image, cut_at, seed);
+        const Opened opened = OpenImageOf(RepairImage(left).image);
         ASSERT_EQ(opened.error, "");
         ASSERT_THAT(opened.corruptions, IsEmpty());
         ASSERT_FALSE(opened.owner_state.empty());
