@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <cerrno>
-#include <charconv>
 #include <cstring>
 
 #include <arpa/inet.h>
@@ -13,9 +12,10 @@
 #include <sys/time.h>
 #include <unistd.h>
 
-#include "app/commands_text.h"
 #include "app/listeners.h"
 #include "mail/ascii.h"
+#include "smtp/proto/capabilities.h"
+#include "smtp/proto/dot_stuffer.h"
 
 namespace app {
 namespace {
@@ -28,25 +28,21 @@ NotTaken NoNode(std::string_view why) {
 }
 
 // 4xx passes; of what is final, the recipient and what policy forbids have codes of their own.
-int ExitCodeOf(int code, std::string_view text, std::string_view doing) {
+int ExitCodeOf(int code, std::string_view status, std::string_view doing) {
   if (code < 500) return kExTempFail;
-  if (text.starts_with("5.7.")) return kExNoPerm;
+  if (status.starts_with("5.7.")) return kExNoPerm;
   if (doing.starts_with("the recipient")) return kExNoUser;
   return doing.starts_with("the mail") ? kExDataErr : kExUnavailable;
 }
 
-// RFC 5321 §4.5.2.
+// As DATA wants it, with its end.
 std::string WithDotsStuffed(std::string_view message) {
   std::string stuffed;
   stuffed.reserve(message.size() + 16);
-  while (!message.empty()) {
-    const std::size_t end = message.find("\r\n");
-    const std::string_view line = message.substr(0, end == std::string_view::npos ? end : end + 2);
-    if (line.starts_with('.')) stuffed += '.';
-    stuffed += line;
-    message.remove_prefix(line.size());
-  }
-  return stuffed + ".\r\n";
+  smtp::DotStuffer stuffer;
+  stuffer.Append(message, stuffed);
+  stuffer.Finish(stuffed);
+  return stuffed;
 }
 
 bool WriteAll(int fd, std::string_view bytes) {
@@ -124,7 +120,7 @@ std::optional<NotTaken> LocalSmtp::Submit(const LocalMail& mail, const SendmailO
 }
 
 std::optional<NotTaken> LocalSmtp::SendEnvelope(const LocalMail& mail, const SendmailOptions& options) {
-  const bool has_dsn = last_.text.contains("\nDSN\n");
+  const bool has_dsn = smtp::ReadCapabilities(last_.lines).dsn;
   bool is_utf8 = !mail::IsAscii(mail.sender);
   for (const std::string& recipient : mail.recipients) is_utf8 = is_utf8 || !mail::IsAscii(recipient);
   std::string from = fmt::format("MAIL FROM:<{}> SIZE={}", mail.sender, mail.message.size());
@@ -160,8 +156,8 @@ std::optional<NotTaken> LocalSmtp::Ask(std::string_view command, int wanted, std
   if (!reply) return NoNode("the connection broke");
   last_ = *std::move(reply);
   if (last_.code == wanted) return std::nullopt;
-  return NotTaken{ExitCodeOf(last_.code, last_.text, doing),
-                  fmt::format("{} was refused: {} {}", doing, last_.code, Printable(mail::Trim(last_.text)))};
+  return NotTaken{ExitCodeOf(last_.code, last_.status, doing),
+                  fmt::format("{} was refused: {} {}", doing, last_.code, last_.Text())};
 }
 
 bool LocalSmtp::Send(std::string_view bytes) const {
@@ -174,15 +170,14 @@ bool LocalSmtp::Send(std::string_view bytes) const {
   return true;
 }
 
-std::optional<LocalSmtp::Reply> LocalSmtp::ReadReply() {
-  Reply reply;
+std::optional<smtp::ServerReply> LocalSmtp::ReadReply() {
+  smtp::ReplyParser parser;
   for (;;) {
     const auto line = ReadLine();
-    if (!line || line->size() < 3 || reply.text.size() > kReplyBytesMax) return std::nullopt;
-    const auto [end, error] = std::from_chars(line->data(), line->data() + 3, reply.code);
-    if (error != std::errc() || end != line->data() + 3) return std::nullopt;
-    reply.text += line->size() > 4 ? line->substr(4) + "\n" : "\n";
-    if (line->size() == 3 || (*line)[3] != '-') return reply;
+    if (!line) return std::nullopt;
+    const auto state = parser.AddLine(*line);
+    if (state == smtp::ReplyParser::State::kMalformed) return std::nullopt;
+    if (state == smtp::ReplyParser::State::kDone) return parser.Take();
   }
 }
 

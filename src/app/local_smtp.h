@@ -9,6 +9,7 @@
 #include "app/config.h"
 #include "app/local_mail.h"
 #include "net/listen_socket.h"
+#include "smtp/proto/reply_parser.h"
 
 namespace app {
 
@@ -38,20 +39,16 @@ class LocalSmtp {
   std::optional<NotTaken> Relay(int in, int out);
 
  private:
-  struct Reply {
-    int code = 0;
-    std::string text;  // All lines without their codes.
-  };
   // Sends one command and reads its answer. Nothing: it was `wanted`.
   std::optional<NotTaken> Ask(std::string_view command, int wanted, std::string_view doing);
   std::optional<NotTaken> SendEnvelope(const LocalMail& mail, const SendmailOptions& options);
   bool Send(std::string_view bytes) const;
-  std::optional<Reply> ReadReply();
+  std::optional<smtp::ServerReply> ReadReply();
   std::optional<std::string> ReadLine();
 
   int descriptor_ = -1;
   std::string buffered_;
-  Reply last_;
+  smtp::ServerReply last_;
 };
 
 }  // namespace app
