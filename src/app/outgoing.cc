@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include <boost/asio/ip/address.hpp>
 #include <fmt/format.h>
 
 #include "deliver/dial.h"
@@ -28,6 +29,11 @@ base::Error BadRoute(std::string_view route, std::string_view problem) {
 // Only a server that is named can prove to be that one.
 bool MustProveItself(std::string_view tls) {
   return tls == "required" || tls == "implicit";
+}
+
+bool IsLoopback(const std::string& ip) {
+  boost::system::error_code not_an_address;
+  return asio::ip::make_address(ip, not_an_address).is_loopback();
 }
 
 base::Result<std::unique_ptr<net::Resolver>> MakeResolver(const NodeConfig& config) {
@@ -76,6 +82,8 @@ base::Result<> Outgoing::Prepare(const NodeConfig& config) {
   TakeRoutes(*world_.table);
   deliver::RemoteCourierOptions options = CourierOptions(config);
   ASSIGN_OR_RETURN(options.hosts.own_addresses, net::InterfaceAddresses());
+  // Loopback's own among them: where other servers may listen at loopback addresses, they may at these too.
+  if (!options.hosts.loopback_is_own) std::erase_if(options.hosts.own_addresses, IsLoopback);
   courier_ = std::make_unique<deliver::RemoteCourier>(
       world_.executor,
       deliver::RemoteCourierWorld{.queue = world_.queue,
