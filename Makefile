@@ -100,6 +100,7 @@ install-bench:
 peers:
 	@scripts/unpack-peers.sh
 	@scripts/install-npm-peers.sh
+	@scripts/unpack-thunderbird.sh
 
 # Once configured, ninja runs CMake again by itself when a CMake file changes.
 configure-release:
