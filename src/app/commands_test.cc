@@ -345,6 +345,12 @@ TEST(CommandLine, ChecksAConfigurationAndItsTables) {
   folder.Write("posthorn.toml", "[tls]\ncertificate = \"/nonexistent\"\nkey = \"/nonexistent\"\n");
   EXPECT_THAT(RunPosthorn({"config", "check", "--config", config.c_str()}).out, HasSubstr("tls.certificate: "));
 
+  folder.Write(
+      "posthorn.toml",
+      "[deliver]\nroutes = [\"* smtp:relay.test\"]\n[[next_hop]]\nhop = \"smtp:relay.test\"\ntls = \"always\"\n");
+  EXPECT_THAT(RunPosthorn({"config", "check", "--config", config.c_str()}).out,
+              HasSubstr("configuration key next_hop: \"smtp:relay.test\": tls = \"always\" is not one of never"));
+
   folder.Write("posthorn.toml", "[mail]\ndomains = [\"example.test\"]\n");
   const Ran well = RunPosthorn({"config", "check", "--config", config.c_str()});
   EXPECT_EQ(well.exit_code, 0);

@@ -9,6 +9,7 @@
 #include <sys/stat.h>
 
 #include "app/node_parts.h"
+#include "app/routes.h"
 #include "app/services.h"
 #include "auth/password_hash.h"
 #include "base/log.h"

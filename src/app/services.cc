@@ -5,6 +5,7 @@
 #include "admin/node_metrics.h"
 #include "app/address_sources.h"
 #include "app/outgoing_metrics.h"
+#include "app/routes.h"
 #include "app/version.h"
 #include "imap/server/session.h"
 #include "pop3/server/session.h"
@@ -280,7 +281,7 @@ base::Result<> MakeOutgoing(Node::Parts* parts) {
                                                             .resolver = std::move(parts->world.resolver)}));
   parts->reloader.Add("routes", [parts](const NodeConfig& effective) -> base::Result<Reloader::Apply> {
     ASSIGN_OR_RETURN(deliver::NextHopTable table, ReadRoutes(effective));
-    return [parts, table = std::move(table)] { parts->outgoing->TakeRoutes(table); };
+    return [parts, table = std::move(table)] { parts->next_hops = table; };
   });
   return {};
 }

@@ -3,6 +3,7 @@
 
 #include <functional>
 #include <map>
+#include <memory>
 #include <set>
 #include <string>
 #include <string_view>
@@ -16,7 +17,7 @@ namespace deliver {
 // How a server is spoken to that the configuration names.
 struct NextHopSettings {
   smtp::ClientTls tls = smtp::ClientTls::kOpportunistic;
-  net::TlsContext* tls_context = nullptr;  // Borrowed. Null: the courier's own, which verifies nothing.
+  std::shared_ptr<net::TlsContext> tls_context;  // Null: the courier's own, which verifies nothing.
   std::string username;                    // Empty: no AUTH.
   std::string password;
 };

@@ -161,7 +161,7 @@ class ClientBed {
         sweep_(context_.get_executor(), &clock_),
         tasks_(std::make_unique<async::TaskGroup>(context_.get_executor(), "scripted servers")) {
     settings.hostname = "client.test";
-    settings.tls_context = tls_.get();
+    settings.tls_context = net::TlsContext::ForClient();  // Memory connections look at none.
   }
   ~ClientBed() { async::RunTask(context_, tasks_->Stop()); }
 
@@ -240,7 +240,6 @@ class ClientBed {
   base::SimClock clock_;
   net::DeadlineSweep sweep_;
   net::SimulatedTime time_{&context_, &clock_, &sweep_};
-  std::unique_ptr<net::TlsContext> tls_ = net::TlsContext::ForClient();  // Memory connections look at none.
   std::unique_ptr<async::TaskGroup> tasks_;
   std::unique_ptr<net::Connection> connection_;
   std::shared_ptr<ScriptedServer> server_;
