@@ -49,7 +49,7 @@ test   e2fsprogs             volumes on ext4
 test   xfsprogs              volumes on XFS
 test   mount                 loop devices and private mounts in tests
 test   chromium              the queue's page in a browser
-test   nodejs                clients of the end-to-end tests from npm: imapflow; drives the browser
+test   nodejs                clients of the end-to-end tests from npm: imapflow, nodemailer; drives the browser
 test   npm                   fetches those: scripts/install-npm-peers.sh
 test   man-db               the manual pages, as a reader sees them
 test   mandoc               the manual pages, checked

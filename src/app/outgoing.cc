@@ -2,6 +2,8 @@
 
 #include <utility>
 
+#include <boost/asio/ip/address.hpp>
+
 #include "app/outgoing_metrics.h"
 #include "deliver/dial.h"
 #include "net/interface_addresses.h"
@@ -13,6 +15,11 @@ namespace {
 
 // Less than a service manager waits for a node to stop (systemd: 90 s).
 constexpr std::chrono::seconds kStopGrace{5};
+
+bool IsLoopback(const std::string& ip) {
+  boost::system::error_code not_an_address;
+  return asio::ip::make_address(ip, not_an_address).is_loopback();
+}
 
 base::Result<std::unique_ptr<net::Resolver>> MakeResolver(const NodeConfig& config) {
   net::UnboundOptions options;
@@ -40,6 +47,8 @@ base::Result<> Outgoing::Prepare(const NodeConfig& config) {
                                                             AddResolverMetrics(world_.metrics));
   deliver::RemoteCourierOptions options = CourierOptions(config);
   ASSIGN_OR_RETURN(options.hosts.own_addresses, net::InterfaceAddresses());
+  // Loopback's own among them: where other servers may listen at loopback addresses, they may at these too.
+  if (!options.hosts.loopback_is_own) std::erase_if(options.hosts.own_addresses, IsLoopback);
   courier_ = std::make_unique<deliver::RemoteCourier>(
       world_.executor,
       deliver::RemoteCourierWorld{.queue = world_.queue,
