@@ -5,8 +5,10 @@
 
 #include <fmt/format.h>
 
+#include "app/outgoing_metrics.h"
 #include "deliver/dial.h"
 #include "net/interface_addresses.h"
+#include "net/measured_resolver.h"
 #include "net/resolver_unbound.h"
 
 namespace app {
@@ -72,6 +74,8 @@ base::Result<> Outgoing::Prepare(const NodeConfig& config) {
   if (!world_.resolver) {
     ASSIGN_OR_RETURN(world_.resolver, MakeResolver(config));
   }
+  world_.resolver = std::make_unique<net::MeasuredResolver>(std::move(world_.resolver), world_.clock,
+                                                            AddResolverMetrics(world_.metrics));
   for (const NextHopConfig& hop : config.next_hops) RETURN_IF_ERROR(AddSettings(hop));
   TakeRoutes(*world_.table);
   deliver::RemoteCourierOptions options = CourierOptions(config);
@@ -88,7 +92,9 @@ base::Result<> Outgoing::Prepare(const NodeConfig& config) {
       world_.executor, world_.queue, courier_.get(), world_.notices,
       deliver::DispatcherOptions{.lane = queue::Lane::kRemote,
                                  .workers = static_cast<std::uint32_t>(config.remote_workers),
-                                 .stop_grace = kStopGrace});
+                                 .stop_grace = kStopGrace,
+                                 .metrics = AddDeliveryMetrics(world_.metrics, world_.clock, "next_hop")});
+  AddConnectionMetrics(world_.metrics, courier_.get());
   return {};
 }
 

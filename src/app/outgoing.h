@@ -8,6 +8,7 @@
 #include "app/config.h"
 #include "async/asio.h"
 #include "base/clock.h"
+#include "base/metrics.h"
 #include "base/result.h"
 #include "deliver/dispatcher.h"
 #include "deliver/next_hop_table.h"
@@ -31,6 +32,7 @@ class Outgoing {
   struct World {
     async::Executor executor;
     const base::Clock* clock = nullptr;
+    base::MetricsRegistry* metrics = nullptr;
     queue::MailQueue* queue = nullptr;
     deliver::Notices* notices = nullptr;
     deliver::NextHopTable* table = nullptr;

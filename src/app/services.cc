@@ -4,6 +4,7 @@
 
 #include "admin/node_metrics.h"
 #include "app/address_sources.h"
+#include "app/outgoing_metrics.h"
 #include "app/version.h"
 #include "imap/server/session.h"
 #include "pop3/server/session.h"
@@ -268,9 +269,11 @@ base::Result<> MakeOutgoing(Node::Parts* parts) {
       std::make_unique<deliver::Notices>(parts->queue.get(), parts->world.clock,
                                          deliver::NoticesOptions{.hostname = config.HostName(),
                                                                  .postmaster = PostmasterOf(config),
-                                                                 .delay_notice_after = config.delay_notice_after});
+                                                                 .delay_notice_after = config.delay_notice_after,
+                                                                 .metrics = AddNoticeMetrics(&parts->metrics)});
   ASSIGN_OR_RETURN(parts->outgoing, Outgoing::Make(config, {.executor = parts->executor(),
                                                             .clock = parts->world.clock,
+                                                            .metrics = &parts->metrics,
                                                             .queue = parts->queue.get(),
                                                             .notices = parts->notices.get(),
                                                             .table = &parts->next_hops,
@@ -306,7 +309,8 @@ void StartServices(Node::Parts* parts) {
                                    .postmaster = parts->config.postmaster});
   parts->dispatcher = std::make_unique<deliver::Dispatcher>(
       parts->executor(), parts->queue.get(), parts->courier.get(), parts->notices.get(),
-      deliver::DispatcherOptions{.workers = static_cast<std::uint32_t>(parts->config.deliver_workers)});
+      deliver::DispatcherOptions{.workers = static_cast<std::uint32_t>(parts->config.deliver_workers),
+                                 .metrics = AddDeliveryMetrics(&parts->metrics, parts->world.clock, "mailbox")});
   parts->dispatcher->Start();
   parts->outgoing->Start();
   parts->control->Start();

@@ -161,6 +161,7 @@ async::Task<RemoteCourier::Attempt::Answered> RemoteCourier::Attempt::SendToEndp
     failure_ = {.status = std::string(StatusOf(opened.error())), .words = opened.error().message()};
     co_return Answered::kNo;
   }
+  courier_->opened_ += 1;
   const Answered answered = co_await SendOver(*std::move(opened));
   if (answered == Answered::kNo) failure_ = {.status = "4.4.2", .words = relay + " closed the connection"};
   co_return answered;

@@ -174,6 +174,13 @@ async::Task<base::Result<Mailbox>> MailStore::FindMailbox(AccountId account, std
   });
 }
 
+async::Task<base::Result<MailboxListing>> MailStore::FindMailboxWithUids(AccountId account, std::string name) {
+  ASSIGN_OR_CO_RETURN(std::string canonical, CanonicalMailboxName(name, engine_->options().mailbox_name_bytes_max));
+  co_return co_await engine_->Read([account, canonical = std::move(canonical)](const ReadView& view) {
+    return QueryMailboxWithUids(view, account, canonical);
+  });
+}
+
 async::Task<base::Result<Mailbox>> MailStore::MailboxState(MailboxId mailbox) {
   return engine_->Read([mailbox](const ReadView& view) { return QueryMailbox(view, mailbox); });
 }

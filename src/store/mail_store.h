@@ -102,6 +102,12 @@ struct Copied {
   std::vector<std::pair<std::uint32_t, std::uint32_t>> uids;  // Source, destination; those that still existed.
 };
 
+// A mailbox and its messages at one moment.
+struct MailboxListing {
+  Mailbox mailbox;
+  std::vector<std::uint32_t> uids;  // Ascending.
+};
+
 // What changed in a mailbox since a MODSEQ.
 struct Changes {
   std::uint64_t highest_modseq = 0;
@@ -148,9 +154,11 @@ class MailStore final : public replog::StateMachine {
   // ---- Mailboxes (names as in store::Mailbox; INBOX in any case). ----
   async::Task<base::Result<std::vector<Mailbox>>> ListMailboxes(AccountId account);     // Subscribed-only names too.
   async::Task<base::Result<Mailbox>> FindMailbox(AccountId account, std::string name);  // kNotFound.
-  async::Task<base::Result<Mailbox>> MailboxState(MailboxId mailbox);                   // kNotFound.
-  async::Task<base::Result<>> CreateMailbox(AccountId account, std::string name);       // kExists; makes parents.
-  async::Task<base::Result<>> DeleteMailbox(AccountId account, std::string name);       // kNotFound, kDenied (INBOX).
+  // With its UIDs, for who asks for changes since then. kNotFound, also for a name that is only subscribed to.
+  async::Task<base::Result<MailboxListing>> FindMailboxWithUids(AccountId account, std::string name);
+  async::Task<base::Result<Mailbox>> MailboxState(MailboxId mailbox);              // kNotFound.
+  async::Task<base::Result<>> CreateMailbox(AccountId account, std::string name);  // kExists; makes parents.
+  async::Task<base::Result<>> DeleteMailbox(AccountId account, std::string name);  // kNotFound, kDenied (INBOX).
   async::Task<base::Result<>> RenameMailbox(AccountId account, std::string from,
                                             std::string to);  // RFC 3501 §6.3.5, INBOX too.
   // Gives an account that never had them its mailboxes of special use (RFC 6154): an existing one that is called so

@@ -270,6 +270,13 @@ base::Result<std::vector<std::uint32_t>> QueryUids(const ReadView& view, Mailbox
   return uids;
 }
 
+base::Result<MailboxListing> QueryMailboxWithUids(const ReadView& view, AccountId account, const std::string& name) {
+  MailboxListing listing;
+  ASSIGN_OR_RETURN(listing.mailbox, QueryMailboxByName(view, account, name));
+  ASSIGN_OR_RETURN(listing.uids, QueryUids(view, listing.mailbox.id));
+  return listing;
+}
+
 base::Result<std::vector<std::uint32_t>> QueryDeletedUids(const ReadView& view, MailboxId mailbox,
                                                           const std::vector<std::uint32_t>& among) {
   RETURN_IF_ERROR(ExistingMailbox(view, mailbox));

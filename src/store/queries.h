@@ -57,6 +57,7 @@ base::Result<std::vector<Account>> QueryAccounts(const ReadView& view, const std
 
 base::Result<std::vector<Mailbox>> QueryMailboxes(const ReadView& view, AccountId account);
 base::Result<Mailbox> QueryMailboxByName(const ReadView& view, AccountId account, const std::string& name);
+base::Result<MailboxListing> QueryMailboxWithUids(const ReadView& view, AccountId account, const std::string& name);
 base::Result<Mailbox> QueryMailbox(const ReadView& view, MailboxId mailbox);
 
 base::Result<std::vector<Message>> QueryMessages(const ReadView& view, MailboxId mailbox, std::uint32_t first,

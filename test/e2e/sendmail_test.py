@@ -14,16 +14,20 @@ from posthorn_node import POSTHORN, Node, free_port, message
 ALICE = "alice@example.test"
 
 
+def use_known_port(node):
+    """sendmail reads it from the configuration."""
+    with open(node.config) as file:
+        text = file.read()
+    with open(node.config, "w") as file:
+        file.write(text.replace('[smtp]\nlisten = ["127.0.0.1:0"]', f'[smtp]\nlisten = ["127.0.0.1:{free_port()}"]'))
+
+
 class SendmailTest(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
-        cls.port = free_port()
         cls.node = Node()
         cls.folder = cls.node.folder
-        with open(cls.node.config) as file:
-            text = file.read()
-        with open(cls.node.config, "w") as file:
-            file.write(text.replace('[smtp]\nlisten = ["127.0.0.1:0"]', f'[smtp]\nlisten = ["127.0.0.1:{cls.port}"]'))
+        use_known_port(cls.node)
         for name in ("sendmail", "mailq", "newaliases"):
             os.symlink(POSTHORN, f"{cls.folder}/{name}")
         cls.node.start()
@@ -110,6 +114,17 @@ class SendmailTest(unittest.TestCase):
         self.assertEqual((empty.returncode, empty.stdout), (0, "Mail queue is empty\n"))
         self.assertEqual(self.run_as("newaliases").returncode, 0)
         self.assertEqual(self.run_as("newaliases", config="/nonexistent.toml").returncode, 78)
+
+
+class TrustedTest(unittest.TestCase):
+    def test_programs_of_a_trusted_machine_send_to_anywhere(self):
+        """As the Debian package configures it."""
+        node = Node(mail='trusted_networks = ["127.0.0.0/8", "::1"]', deliver=f'routes = ["far.test smtp:127.0.0.1:{free_port()}"]')
+        use_known_port(node)
+        with node:
+            done = node.run("sendmail", "-t", stdin="To: you@far.test\nSubject: from cron\n\n")
+            self.assertEqual((done.returncode, done.stderr), (0, ""))
+            self.assertIn("you@far.test", node.run("sendmail", "-bp").stdout)
 
 
 class MailqTest(unittest.TestCase):
