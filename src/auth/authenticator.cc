@@ -6,10 +6,10 @@
 #include <openssl/hmac.h>
 
 #include "async/deadline.h"
-#include "auth/bounded_table.h"
 #include "auth/guessing_limit.h"
 #include "auth/hashing_queue.h"
 #include "auth/password_hash.h"
+#include "base/bounded_table.h"
 #include "base/bytes.h"
 #include "base/check.h"
 #include "base/guarded.h"
@@ -44,7 +44,7 @@ struct Authenticator::State {
   struct Memory {
     explicit Memory(const AuthenticatorOptions& options) : guessing(options), verified(options.cache_entries_max) {}
     GuessingLimit guessing;
-    BoundedTable<Verified> verified;  // By the keyed hash of account, password and password hash.
+    base::BoundedTable<Verified> verified;  // By the keyed hash of account, password and password hash.
   };
 
   State(Directory* from, const base::Clock* with, AuthenticatorOptions by)

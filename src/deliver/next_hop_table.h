@@ -38,6 +38,8 @@ class NextHopTable {
   NextHop Find(const std::string& domain) const;
   // nullptr: the defaults.
   const NextHopSettings* SettingsOf(const NextHop& hop) const;
+  // How this server is spoken to, where nothing else is said as in `defaults` (whose protocol is unused).
+  smtp::ClientSettings ClientSettingsFor(const NextHop& hop, smtp::ClientSettings defaults) const;
 
   // The destination of a recipient as queue::Router has it. A recipient without a domain is ours (RFC 5321 §4.5.1).
   std::string DestinationOf(std::string_view recipient) const;

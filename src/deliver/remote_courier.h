@@ -60,8 +60,6 @@ class RemoteCourier final : public Courier {
  private:
   class Attempt;
 
-  smtp::ClientSettings SettingsFor(const NextHop& hop) const;
-
   RemoteCourierWorld world_;
   RemoteCourierOptions options_;
   ConnectionPool pool_;
