@@ -36,7 +36,7 @@ class RecipientCalloutTest : public testing::Test {
   void Open(RecipientCalloutOptions options) {
     Close();
     callout_ = std::make_unique<RecipientCallout>(bed_.rig.context.get_executor(),
-                                                  RecipientCalloutWorld{.resolver = &bed_.resolver,
+                                                  RecipientCalloutWorld{.resolver = &bed_.resolver(),
                                                                         .clock = &bed_.clock,
                                                                         .table = &bed_.table,
                                                                         .dial = bed_.dial,

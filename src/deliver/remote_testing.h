@@ -178,6 +178,8 @@ class RemoteBed {
     return outcomes;
   }
 
+  net::Resolver& resolver() { return resolver_; }
+
   // As SimulatedTime has it.
   template <class T>
   T Run(async::Task<T> task) {
