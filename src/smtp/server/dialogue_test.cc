@@ -95,6 +95,12 @@ void AddTableLine(const char* name, std::string_view line, std::vector<std::stri
   std::ofstream(files->front(), std::ios::app) << line << '\n';
 }
 
+// "ADDRESS words".
+void AddAnswer(RecipientAnswer::Verdict verdict, std::string_view text, TestBedOptions* options) {
+  const auto [address, words] = SplitWord(text);
+  options->recipient_answers[std::string(address)] = {.verdict = verdict, .words = std::string(words)};
+}
+
 void Set(std::string_view key, std::string_view value, TestBedOptions* options) {
   Settings& settings = options->settings;
   routing::Sources& addresses = options->addresses;
@@ -116,6 +122,9 @@ void Set(std::string_view key, std::string_view value, TestBedOptions* options) 
       {"relay_recipient", [&] { AddTableLine("recipients", value, &addresses.relay_recipient_files); }},
       {"relay_domain", [&] { addresses.relay_domains.emplace_back(value); }},
       {"domain_alias", [&] { addresses.domain_aliases.emplace_back(value); }},
+      {"next_hop_refuses", [&] { AddAnswer(RecipientAnswer::Verdict::kRefused, value, options); }},
+      {"next_hop_is_down", [&] { AddAnswer(RecipientAnswer::Verdict::kNotKnown, value, options); }},
+      {"takes_unchecked", [&] { settings.takes_unchecked = true; }},
       {"trusted_network", [&] { addresses.trusted_networks.emplace_back(value); }},
       {"address_recipients_max",
        [&] { addresses.limits.recipients_max = static_cast<std::uint32_t>(ToNumber(value)); }},

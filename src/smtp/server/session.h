@@ -79,6 +79,8 @@ class Session {
   bool may_relay() const;
   async::Task<void> FindAccounts();
   async::Task<AccountState> LookUp(const std::string* account);
+  bool MustBeChecked(const routing::Destination& destination) const;
+  async::Task<bool> AskForRecipients(PendingRecipient* pending);
   void AddRecipients(const RcptTo& rcpt, const routing::Expansion& expansion);
   void RefuseRecipient(int code, std::string_view text);
   bool RefusesTable(const RcptTo& rcpt, const routing::Expansion& expansion);

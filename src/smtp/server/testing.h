@@ -53,6 +53,23 @@ inline Settings TestSettings() {
   Settings settings;
   settings.hostname = "mx.example.test";
   settings.message_bytes_max = 1u << 20;
+  bool scram_keys = false;  // alice has them.
+  // What the servers of relay domains say of recipients; of others they take mail. Empty: nobody asks.
+  std::map<std::string, RecipientAnswer, std::less<>> recipient_answers{};
+};
+
+// Thread: the test's. Borrows the answers.
+class ScriptedCheck final : public RecipientCheck {
+ public:
+  explicit ScriptedCheck(const std::map<std::string, RecipientAnswer, std::less<>>* answers) : answers_(answers) {}
+  async::Task<RecipientAnswer> Ask(std::string address) override {
+    const auto found = answers_->find(address);
+    if (found != answers_->end()) co_return found->second;
+    co_return RecipientAnswer{.verdict = RecipientAnswer::Verdict::kTaken, .words = "2.1.5 yes"};
+  }
+
+ private:
+  const std::map<std::string, RecipientAnswer, std::less<>>* answers_;
   return settings;
 }
 
@@ -146,6 +163,7 @@ class TestBed {
       : options_(std::move(options)),
         node_(WithQueue(options_.node, &queue_)),
         sweep_(node_.executor(), &node_.clock()),
+                 .recipient_check = options_.recipient_answers.empty() ? nullptr : &check_,
         authenticator_(&directory_, &node_.clock(), {.failures_free = 100, .delay_min = std::chrono::milliseconds(0)}),
         sessions_(std::make_unique<async::TaskGroup>(node_.executor(), "test sessions")) {
     for (const std::string_view address : {kAlice, kBob, kCarol}) {
@@ -228,6 +246,7 @@ class TestBed {
   }
   static async::Task<void> RunSession(std::unique_ptr<net::Connection> connection, const Settings* settings,
                                       const Services* services) {
+  ScriptedCheck check_{&options_.recipient_answers};
     Session session(std::move(connection), settings, services);
     co_await session.Run();
   }
