@@ -5,7 +5,6 @@
 #include <filesystem>
 #include <fstream>
 #include <optional>
-#include <sstream>
 #include <string>
 #include <vector>
 
@@ -16,6 +15,7 @@
 #include <gtest/gtest.h>
 
 #include "admin/control_server.h"
+#include "app/commands_testing.h"
 #include "app/commands_text.h"
 #include "app/mffs_dump.h"
 #include "app/version.h"
@@ -33,25 +33,6 @@ using base::Errc;
 using base::Error;
 using base::Result;
 using testing::HasSubstr;
-
-struct Ran {
-  int exit_code = 0;
-  std::string out;
-  std::string err;
-};
-
-Ran RunPosthorn(std::vector<const char*> arguments, const std::string& input = "") {
-  std::istringstream in(input);
-  std::ostringstream out;
-  std::ostringstream err;
-  arguments.insert(arguments.begin(), "posthorn");
-  Ran ran;
-  ran.exit_code =
-      RunCommandLine(static_cast<int>(arguments.size()), arguments.data(), {.in = &in, .out = &out, .err = &err});
-  ran.out = out.str();
-  ran.err = err.str();
-  return ran;
-}
 
 // The node's side of the socket: what the real commands answer, without the parts behind them.
 Task<Result<json::object>> AddUser(Arguments arguments) {
