@@ -49,7 +49,7 @@ Task<Result<json::object>> ListUsers(Arguments arguments) {
   ASSIGN_OR_CO_RETURN(const std::string after, arguments.OptionalText("after", 100));
   json::object answer;
   if (after.empty()) {
-    answer["accounts"] = {{{"address", "a@example.test"}, {"mails", 1}, {"bytes", 917}},
+    answer["accounts"] = {{{"address", "a@example.test"}, {"mails", 1}, {"bytes", 917}, {"scram", true}},
                           {{"address", "bob@example.test"}, {"mails", 12'000}, {"bytes", 5'000'000}}};
     answer["next"] = "bob@example.test";
   } else {
@@ -118,13 +118,14 @@ TEST_F(CommandsTest, ListsAllPagesAsAnAlignedTable) {
   const Ran ran = RunPosthorn({"user", "list"});
   EXPECT_EQ(ran.exit_code, 0) << ran.err;
   EXPECT_EQ(ran.out,
-            "ADDRESS             MAILS     SIZE\n"
-            "a@example.test          1    917 B\n"
-            "bob@example.test    12000  4.8 MiB\n"
-            "\xc3\xa9ric?@example.test      0      0 B\n");
+            "ADDRESS             MAILS     SIZE  SCRAM\n"
+            "a@example.test          1    917 B  yes\n"
+            "bob@example.test    12000  4.8 MiB  no\n"
+            "\xc3\xa9ric?@example.test      0      0 B  no\n");
   const Ran as_json = RunPosthorn({"--json", "user", "list"});
   EXPECT_EQ(std::count(as_json.out.begin(), as_json.out.end(), '\n'), 3);
-  EXPECT_THAT(as_json.out, testing::StartsWith("{\"address\":\"a@example.test\",\"mails\":1,\"bytes\":917}\n"));
+  EXPECT_THAT(as_json.out,
+              testing::StartsWith("{\"address\":\"a@example.test\",\"mails\":1,\"bytes\":917,\"scram\":true}\n"));
 }
 
 TEST_F(CommandsTest, ShowsTheStatusWithItsAlarms) {

@@ -112,6 +112,8 @@ struct NodeConfig {
   // Where things lie once the empty defaults are filled in.
   std::string VolumePath() const;
   std::string ControlSocketPath() const;
+  std::string auth_scram = "auto";
+  bool auth_scram_upgrade = true;
   std::string HostName() const;
 };
 

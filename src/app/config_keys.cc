@@ -211,6 +211,12 @@ std::vector<ConfigKey> OutgoingKeys() {
        "`\"example.com smtp:192.0.2.7:25\"`. The domain: `example.com` that one alone, `.example.com` all below it, "
        "`*` "
        "all others (a smarthost). The next hop: `smtp:HOST:PORT`, `lmtp:HOST:PORT`, `lmtp:/path/of/socket`, "
+      {"auth.scram", &C::auth_scram, Unit::kNone,
+       "SCRAM-SHA-256. `auto`: offered while all accounts have keys for it. `on`: offered always; accounts without "
+       "keys "
+       "cannot log in with clients that prefer it. `off`: not offered, and new passwords get no keys."},
+      {"auth.scram_upgrade", &C::auth_scram_upgrade, Unit::kNone,
+       "An account without keys for SCRAM gets them when it logs in with its password."},
        "`mx:DOMAIN`. HOST is a name, an IPv4 address or an IPv6 address in brackets.",
        kReload},
       {"deliver.remote_workers", &C::remote_workers, Unit::kCount,

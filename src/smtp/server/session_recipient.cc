@@ -174,7 +174,7 @@ async::Task<Session::AccountState> Session::LookUp(const std::string* account) {
   if (!found && found.error().code() == base::Errc::kNotFound) {
     const std::string domain = account->substr(account->rfind('@') + 1);
     if (!settings_->auto_create_domains.contains(domain)) co_return AccountState::kMissing;
-    found = co_await services_->store->CreateAccount(*account, "!");
+    found = co_await services_->store->CreateAccount(*account, {.password_hash = "!"});
     // Another session may have made it while we waited.
     if (!found && found.error().code() == base::Errc::kExists) co_return AccountState::kExists;
   }
