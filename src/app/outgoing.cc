@@ -80,6 +80,7 @@ base::Result<> Outgoing::Prepare(const NodeConfig& config) {
   TakeRoutes(*world_.table);
   deliver::RemoteCourierOptions options = CourierOptions(config);
   ASSIGN_OR_RETURN(options.hosts.own_addresses, net::InterfaceAddresses());
+  MakeCallouts(config, options);
   courier_ = std::make_unique<deliver::RemoteCourier>(
       world_.executor,
       deliver::RemoteCourierWorld{.queue = world_.queue,
@@ -96,6 +97,32 @@ base::Result<> Outgoing::Prepare(const NodeConfig& config) {
                                  .metrics = AddDeliveryMetrics(world_.metrics, world_.clock, "next_hop")});
   AddConnectionMetrics(world_.metrics, courier_.get());
   return {};
+}
+
+// They go the way that the mail would go, over connections of their own, which are closed sooner.
+void Outgoing::MakeCallouts(const NodeConfig& config, const deliver::RemoteCourierOptions& as_courier) {
+  deliver::RecipientCalloutOptions options;
+  options.deadline = config.callout_deadline;
+  options.taken_ttl = config.callout_taken_ttl;
+  options.refused_ttl = config.callout_refused_ttl;
+  options.client = as_courier.client;
+  options.hosts = as_courier.hosts;
+  const auto counter = [this](std::string_view result) {
+    return &world_.metrics->AddCounter("posthorn_callouts", "Recipients of relay domains, by what is known of them.",
+                                       fmt::format("result=\"{}\"", result));
+  };
+  callouts_ = std::make_unique<deliver::RecipientCallout>(
+      world_.executor,
+      deliver::RecipientCalloutWorld{.resolver = world_.resolver.get(),
+                                     .clock = world_.clock,
+                                     .table = world_.table,
+                                     .dial = deliver::DialNetwork(&sweep_, {.timeout = config.callout_deadline}),
+                                     .taken = counter("taken"),
+                                     .refused = counter("refused"),
+                                     .no_answer = counter("no_answer"),
+                                     .remembered = counter("remembered")},
+      std::move(options));
+  check_.emplace(callouts_.get());
 }
 
 base::Result<> Outgoing::AddSettings(const NextHopConfig& named) {
@@ -138,11 +165,13 @@ void Outgoing::TakeRoutes(deliver::NextHopTable table) {
 void Outgoing::Start() {
   sweep_.Start();
   courier_->Start();
+  callouts_->Start();
   dispatcher_->Start();
 }
 
 async::Task<void> Outgoing::Stop() {
   co_await dispatcher_->Stop();
+  co_await callouts_->Stop();
   co_await courier_->Stop();
   co_await sweep_.Stop();
 }

@@ -2,9 +2,11 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <utility>
 #include <vector>
 
+#include "app/callout_check.h"
 #include "app/config.h"
 #include "async/asio.h"
 #include "base/clock.h"
@@ -13,6 +15,7 @@
 #include "deliver/dispatcher.h"
 #include "deliver/next_hop_table.h"
 #include "deliver/notices.h"
+#include "deliver/recipient_callout.h"
 #include "deliver/remote_courier.h"
 #include "net/deadline_sweep.h"
 #include "net/resolver.h"
@@ -49,12 +52,15 @@ class Outgoing {
   void TakeRoutes(deliver::NextHopTable table);
 
   const deliver::RemoteCourier& courier() const { return *courier_; }
+  // What sessions ask of recipients of relay domains.
+  smtp::RecipientCheck* recipient_check() { return &check_.value(); }
 
  private:
   explicit Outgoing(World world);
   base::Result<> Prepare(const NodeConfig& config);
   base::Result<> AddSettings(const NextHopConfig& hop);
   deliver::RemoteCourierOptions CourierOptions(const NodeConfig& config) const;
+  void MakeCallouts(const NodeConfig& config, const deliver::RemoteCourierOptions& as_courier);
 
   World world_;
   net::DeadlineSweep sweep_;
@@ -63,6 +69,8 @@ class Outgoing {
   std::vector<std::unique_ptr<net::TlsContext>> verified_;  // Of next hops that must prove who they are.
   std::unique_ptr<deliver::RemoteCourier> courier_;
   std::unique_ptr<deliver::Dispatcher> dispatcher_;
+  std::unique_ptr<deliver::RecipientCallout> callouts_;
+  std::optional<CalloutCheck> check_;
 };
 
 }  // namespace app
