@@ -3,6 +3,7 @@
 #include <utility>
 
 #include <boost/asio/ip/address.hpp>
+#include <fmt/format.h>
 
 #include "app/outgoing_metrics.h"
 #include "deliver/dial.h"
@@ -49,6 +50,7 @@ base::Result<> Outgoing::Prepare(const NodeConfig& config) {
   ASSIGN_OR_RETURN(options.hosts.own_addresses, net::InterfaceAddresses());
   // Loopback's own among them: where other servers may listen at loopback addresses, they may at these too.
   if (!options.hosts.loopback_is_own) std::erase_if(options.hosts.own_addresses, IsLoopback);
+  MakeCallouts(config, options);
   courier_ = std::make_unique<deliver::RemoteCourier>(
       world_.executor,
       deliver::RemoteCourierWorld{.queue = world_.queue,
@@ -67,6 +69,25 @@ base::Result<> Outgoing::Prepare(const NodeConfig& config) {
   return {};
 }
 
+// They go the way that the mail would go, over connections of their own, which are closed sooner.
+void Outgoing::MakeCallouts(const NodeConfig& config, const deliver::RemoteCourierOptions& as_courier) {
+  deliver::RecipientCalloutOptions options;
+  options.deadline = config.callout_deadline;
+  options.taken_ttl = config.callout_taken_ttl;
+  options.refused_ttl = config.callout_refused_ttl;
+  options.client = as_courier.client;
+  options.hosts = as_courier.hosts;
+  callouts_ = std::make_unique<deliver::RecipientCallout>(
+      world_.executor,
+      deliver::RecipientCalloutWorld{.resolver = world_.resolver.get(),
+                                     .clock = world_.clock,
+                                     .table = world_.table,
+                                     .dial = deliver::DialNetwork(&sweep_, {.timeout = config.callout_deadline}),
+                                     .metrics = AddCalloutMetrics(world_.metrics)},
+      std::move(options));
+  check_.emplace(callouts_.get());
+}
+
 deliver::RemoteCourierOptions Outgoing::CourierOptions(const NodeConfig& config) const {
   deliver::RemoteCourierOptions options;
   options.client.hostname = config.HostName();
@@ -81,11 +102,13 @@ deliver::RemoteCourierOptions Outgoing::CourierOptions(const NodeConfig& config)
 void Outgoing::Start() {
   sweep_.Start();
   courier_->Start();
+  callouts_->Start();
   dispatcher_->Start();
 }
 
 async::Task<void> Outgoing::Stop() {
   co_await dispatcher_->Stop();
+  co_await callouts_->Stop();
   co_await courier_->Stop();
   co_await sweep_.Stop();
 }

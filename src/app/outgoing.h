@@ -2,7 +2,9 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 
+#include "app/callout_check.h"
 #include "app/config.h"
 #include "async/asio.h"
 #include "base/clock.h"
@@ -11,6 +13,7 @@
 #include "deliver/dispatcher.h"
 #include "deliver/next_hop_table.h"
 #include "deliver/notices.h"
+#include "deliver/recipient_callout.h"
 #include "deliver/remote_courier.h"
 #include "net/deadline_sweep.h"
 #include "net/resolver.h"
@@ -40,16 +43,21 @@ class Outgoing {
   async::Task<void> Stop();
 
   const deliver::RemoteCourier& courier() const { return *courier_; }
+  // What sessions ask of recipients of relay domains.
+  smtp::RecipientCheck* recipient_check() { return &check_.value(); }
 
  private:
   explicit Outgoing(World world);
   base::Result<> Prepare(const NodeConfig& config);
   deliver::RemoteCourierOptions CourierOptions(const NodeConfig& config) const;
+  void MakeCallouts(const NodeConfig& config, const deliver::RemoteCourierOptions& as_courier);
 
   World world_;
   net::DeadlineSweep sweep_;
   std::unique_ptr<deliver::RemoteCourier> courier_;
   std::unique_ptr<deliver::Dispatcher> dispatcher_;
+  std::unique_ptr<deliver::RecipientCallout> callouts_;
+  std::optional<CalloutCheck> check_;
 };
 
 }  // namespace app

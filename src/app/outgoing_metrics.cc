@@ -29,6 +29,17 @@ deliver::NoticeMetrics AddNoticeMetrics(base::MetricsRegistry* registry) {
   return {.failed = count("failed"), .delayed = count("delayed"), .delivered = count("delivered")};
 }
 
+deliver::CalloutMetrics AddCalloutMetrics(base::MetricsRegistry* registry) {
+  const auto count = [registry](std::string_view result) {
+    return &registry->AddCounter("posthorn_callouts", "Recipients of relay domains, by what is known of them.",
+                                 fmt::format("result=\"{}\"", result));
+  };
+  return {.taken = count("taken"),
+          .refused = count("refused"),
+          .no_answer = count("no_answer"),
+          .remembered = count("remembered")};
+}
+
 net::ResolverMetrics AddResolverMetrics(base::MetricsRegistry* registry) {
   const auto count = [registry](std::string_view result) {
     return &registry->AddCounter("posthorn_dns_questions", "Questions to the DNS.",

@@ -29,6 +29,7 @@ smtp::Settings SmtpSettings(const NodeConfig& config) {
   settings.path = config.smtp_path == "queue" ? smtp::Path::kQueue : smtp::Path::kAuto;
   settings.check_sender = config.submission_check_sender;
   settings.check_from = config.submission_check_from;
+  settings.takes_unchecked = config.callout_without_answer == "accept";
   settings.submission_rates = {.mails_per_hour = config.submission_mails_per_hour,
                                .recipients_per_hour = config.submission_recipients_per_hour};
   return settings;
@@ -264,6 +265,10 @@ base::Result<> OpenAdmin(Node::Parts* parts) {
   return {};
 }
 
+void UseCallouts(Node::Parts* parts, const NodeConfig& config) {
+  parts->smtp_services.recipient_check = config.callout_relay_domains ? parts->outgoing->recipient_check() : nullptr;
+}
+
 base::Result<> MakeOutgoing(Node::Parts* parts) {
   const NodeConfig& config = parts->config;
   parts->notices =
@@ -282,6 +287,10 @@ base::Result<> MakeOutgoing(Node::Parts* parts) {
   parts->reloader.Add("routes", [parts](const NodeConfig& effective) -> base::Result<Reloader::Apply> {
     ASSIGN_OR_RETURN(deliver::NextHopTable table, ReadRoutes(effective));
     return [parts, table = std::move(table)] { parts->next_hops = table; };
+  });
+  UseCallouts(parts, config);
+  parts->reloader.Add("callouts", [parts](const NodeConfig& effective) -> base::Result<Reloader::Apply> {
+    return [parts, effective] { UseCallouts(parts, effective); };
   });
   return {};
 }

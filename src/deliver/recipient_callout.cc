@@ -76,7 +76,7 @@ Task<void> RecipientCallout::Stop() {
 std::optional<CalloutAnswer> RecipientCallout::Known(const std::string& address) {
   const Remembered* const known = remembered_.Find(address);
   if (known == nullptr || known->until <= world_.clock->SteadyNow()) return std::nullopt;
-  Count(world_.remembered);
+  Count(world_.metrics.remembered);
   return known->answer;
 }
 
@@ -86,7 +86,7 @@ Task<CalloutAnswer> RecipientCallout::Ask(std::string address) {
   if (const auto found = questions_.find(address); found != questions_.end()) {
     question = found->second;
   } else if (questions_.size() >= options_.questions_max || asking_.stopping()) {
-    Count(world_.no_answer);
+    Count(world_.metrics.no_answer);
     co_return CalloutAnswer{.kind = Kind::kNoAnswer, .words = "too many addresses are asked for at once"};
   } else {
     question = std::make_shared<Question>(executor_, address);
@@ -166,7 +166,10 @@ CalloutAnswer RecipientCallout::FallSilent(Hop* hop, std::string why) {
 
 void RecipientCallout::Settle(Question* question, CalloutAnswer answer) {
   base::LogInfo("callout", {{"to", question->address}, {"result", NameOf(answer.kind)}, {"answer", answer.words}});
-  Count(answer.kind == Kind::kTaken ? world_.taken : answer.kind == Kind::kRefused ? world_.refused : world_.no_answer);
+  const CalloutMetrics& metrics = world_.metrics;
+  Count(answer.kind == Kind::kTaken     ? metrics.taken
+        : answer.kind == Kind::kRefused ? metrics.refused
+                                        : metrics.no_answer);
   if (answer.kind != Kind::kNoAnswer) {
     const auto ttl = answer.kind == Kind::kTaken ? options_.taken_ttl : options_.refused_ttl;
     remembered_.Touch(question->address) = {.answer = answer, .until = world_.clock->SteadyNow() + ttl};

@@ -44,16 +44,21 @@ struct RecipientCalloutOptions {
   ConnectionPoolOptions pool;
 };
 
-// What it stands on; all borrowed. The table may change between two questions. Counters may be null.
+// What is null is not counted.
+struct CalloutMetrics {
+  base::Counter* taken = nullptr;  // Questions, by their answers.
+  base::Counter* refused = nullptr;
+  base::Counter* no_answer = nullptr;
+  base::Counter* remembered = nullptr;  // Addresses that needed no question.
+};
+
+// What it stands on; all borrowed. The table may change between two questions.
 struct RecipientCalloutWorld {
   net::Resolver* resolver = nullptr;
   const base::Clock* clock = nullptr;
   const NextHopTable* table = nullptr;
   Dial dial;
-  base::Counter* taken = nullptr;  // Questions, by their answers.
-  base::Counter* refused = nullptr;
-  base::Counter* no_answer = nullptr;
-  base::Counter* remembered = nullptr;  // Addresses that needed no question.
+  CalloutMetrics metrics{};
 };
 
 // The question is MAIL FROM:<> and RCPT TO, without a mail after it. Only a 5xx to RCPT is a refusal. Everything else

@@ -35,16 +35,14 @@ class RecipientCalloutTest : public testing::Test {
 
   void Open(RecipientCalloutOptions options) {
     Close();
-    callout_ = std::make_unique<RecipientCallout>(bed_.rig.context.get_executor(),
-                                                  RecipientCalloutWorld{.resolver = &bed_.resolver(),
-                                                                        .clock = &bed_.clock,
-                                                                        .table = &bed_.table,
-                                                                        .dial = bed_.dial,
-                                                                        .taken = &taken_,
-                                                                        .refused = &refused_,
-                                                                        .no_answer = &no_answer_,
-                                                                        .remembered = &remembered_},
-                                                  std::move(options));
+    callout_ = std::make_unique<RecipientCallout>(
+        bed_.rig.context.get_executor(),
+        RecipientCalloutWorld{.resolver = &bed_.resolver(),
+                              .clock = &bed_.clock,
+                              .table = &bed_.table,
+                              .dial = bed_.dial,
+                              .metrics = {&taken_, &refused_, &no_answer_, &remembered_}},
+        std::move(options));
   }
   void Close() {
     if (callout_ != nullptr) bed_.Run(callout_->Stop());

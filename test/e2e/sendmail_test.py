@@ -114,6 +114,24 @@ class SendmailTest(unittest.TestCase):
         self.assertEqual((empty.returncode, empty.stdout), (0, "Mail queue is empty\n"))
         self.assertEqual(self.run_as("newaliases").returncode, 0)
         self.assertEqual(self.run_as("newaliases", config="/nonexistent.toml").returncode, 78)
+        # Each problem of the tables is told, with its file and line; the node need not run for it.
+        aliases = os.path.join(self.folder, "aliases")
+        config = os.path.join(self.folder, "checked.toml")
+        with open(config, "w") as file:
+            file.write(f'[mail]\ndomains = ["example.test"]\nalias_files = ["{aliases}"]\n')
+        with open(aliases, "w") as file:
+            file.write("good: alice\n\nbad alice\nround: round2\nround2: round\n")
+        bad = self.run_as("newaliases", config=config)
+        self.assertEqual(bad.returncode, 78)
+        self.assertIn(f"sendmail: {aliases}:3: ", bad.stderr)
+        with open(aliases, "w") as file:
+            file.write("round: round2\nround2: round\n")
+        loop = self.run_as("newaliases", config=config)
+        self.assertEqual(loop.returncode, 78)
+        self.assertIn("round", loop.stderr)
+        with open(aliases, "w") as file:
+            file.write("good: alice\n")
+        self.assertEqual((self.run_as("newaliases", config=config).returncode, self.run_as("newaliases", config=config).stderr), (0, ""))
 
 
 class TrustedTest(unittest.TestCase):

@@ -75,12 +75,58 @@ TEST(Session, LogsInWithLoginAndWithPlain) {
   EXPECT_THAT(plain.Do("AUTHENTICATE CRAM-MD5"), StartsWith("t BAD"));
 }
 
+TEST(Session, LogsInWithScram) {
+  TestBed bed({.scram_keys = true});
+  for (const bool at_once : {true, false}) {
+    TestClient& client = bed.Connect();
+    EXPECT_THAT(client.Do("CAPABILITY"), HasSubstr(" AUTH=PLAIN AUTH=SCRAM-SHA-256\r\n"));
+    auth::ScramClient scram("alice@example.test", "posthorn");
+    const auto challenged = [&] {
+      const std::string line = client.ReadLineBeginning("+ ");
+      return base::DecodeBase64(line.substr(2, line.size() - 4)).value();
+    };
+    const std::string first = base::EncodeBase64(scram.First());
+    client.Send(at_once ? "a AUTHENTICATE SCRAM-SHA-256 " + first + "\r\n"
+                        : "a AUTHENTICATE SCRAM-SHA-256\r\n" + first + "\r\n");
+    if (!at_once) EXPECT_EQ(challenged(), "");
+    client.Send(base::EncodeBase64(scram.Final(challenged())) + "\r\n");
+    EXPECT_TRUE(scram.Believes(challenged()));
+    client.Send("\r\n");
+    EXPECT_THAT(client.ReadLineBeginning("a "), StartsWith("a OK [CAPABILITY " + kOffered + "] logged in"));
+    EXPECT_THAT(client.Do("SELECT INBOX"), HasSubstr("t OK"));
+  }
+}
+
+TEST(Session, AWrongScramProofIsAWrongPassword) {
+  TestBed bed({.scram_keys = true});
+  TestClient& client = bed.Connect();
+  auth::ScramClient scram("alice@example.test", "guess");
+  client.Send("a AUTHENTICATE SCRAM-SHA-256 " + base::EncodeBase64(scram.First()) + "\r\n");
+  const std::string challenge = client.ReadLineBeginning("+ ");
+  client.Send(base::EncodeBase64(scram.Final(base::DecodeBase64(challenge.substr(2, challenge.size() - 4)).value())) +
+              "\r\n");
+  EXPECT_THAT(client.ReadLineBeginning("a "), StartsWith("a NO [AUTHENTICATIONFAILED]"));
+  EXPECT_THAT(client.Do("AUTHENTICATE SCRAM-SHA-256 " + base::EncodeBase64("n,,n=user")),
+              StartsWith("t BAD the SCRAM"));
+  client.Send("b AUTHENTICATE SCRAM-SHA-256 " + base::EncodeBase64(scram.First()) + "\r\n*\r\n");
+  EXPECT_THAT(client.ReadLineBeginning("b "), HasSubstr("\r\nb BAD authentication cancelled"));
+  EXPECT_THAT(client.LogIn(), StartsWith("t OK"));
+}
+
+TEST(Session, ScramIsOfferedOnceAllAccountsHaveKeys) {
+  TestBed bed;
+  TestClient& client = bed.Connect();
+  EXPECT_THAT(client.Do("AUTHENTICATE SCRAM-SHA-256 biws"), StartsWith("t NO this SASL mechanism is not offered"));
+  EXPECT_THAT(client.LogIn(), StartsWith("t OK"));
+  EXPECT_THAT(bed.Connect().Do("CAPABILITY"), HasSubstr("AUTH=SCRAM-SHA-256"));
+}
+
 TEST(Session, AFailingDirectoryIsNoWrongPassword) {
   TestBed bed;
-  bed.directory().failing = true;
+  bed.directory().failure = base::Errc::kIo;
   TestClient& client = bed.Connect();
   EXPECT_THAT(client.LogIn(), StartsWith("t NO [UNAVAILABLE]"));
-  bed.directory().failing = false;
+  bed.directory().failure.reset();
   EXPECT_THAT(client.LogIn(), StartsWith("t OK"));
 }
 
