@@ -31,8 +31,12 @@ class NodeMetricsTest : public testing::Test {
                          .log = [] { return replog::LogStatus{.entries_committed = 12}; },
                          .queue =
                              [] {
-                               return queue::QueueStatus{
-                                   .mails = 3, .recipients_waiting = 4, .recipients_claimed = 5, .recipients_held = 6};
+                               return queue::QueueStatus{.mails = 3,
+                                                         .recipients_waiting = 4,
+                                                         .recipients_claimed = 5,
+                                                         .recipients_held = 6,
+                                                         .destinations = 9,
+                                                         .destinations_paused = 2};
                              },
                          .buffers_used_bytes = [] { return 8192u; },
                          .sessions = {{"imap", [] { return 2u; }}, {"smtp", [] { return 9u; }}}});
@@ -50,7 +54,8 @@ TEST_F(NodeMetricsTest, ReadsTheNodeWhenAsked) {
         "posthorn_scrub_bad_sectors_total 2\n", "posthorn_scrub_lost_records_total 1\n",
         "posthorn_scrub_last_pass_time_seconds 99\n", "posthorn_queue_mails 3\n",
         "posthorn_queue_recipients{state=\"waiting\"} 4\n", "posthorn_queue_recipients{state=\"claimed\"} 5\n",
-        "posthorn_queue_recipients{state=\"held\"} 6\n", "posthorn_log_entries_committed_total 12\n",
+        "posthorn_queue_recipients{state=\"held\"} 6\n", "posthorn_queue_destinations{state=\"open\"} 7\n",
+        "posthorn_queue_destinations{state=\"paused\"} 2\n", "posthorn_log_entries_committed_total 12\n",
         "posthorn_buffers_used_bytes 8192\n", "posthorn_sessions{protocol=\"imap\"} 2\n",
         "posthorn_sessions{protocol=\"smtp\"} 9\n"}) {
     EXPECT_NE(before.find("\n" + line), std::string::npos) << line << before;

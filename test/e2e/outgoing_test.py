@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 import unittest
+import urllib.request
 
 from outgoing_mail import inbox, queue_is_empty, reports, submit
 from posthorn_node import PEERS, Node, free_port, message, wait_until
@@ -55,6 +56,11 @@ class Outgoing(unittest.TestCase):
             bounce = inbox(node)[0]
             self.assertIn("No such user", bounce.as_string())
             self.assertEqual(bounce["Auto-Submitted"], "auto-replied")
+            metrics = urllib.request.urlopen(f"http://127.0.0.1:{node.ports['http']}/metrics", timeout=10).read().decode().splitlines()
+            for line in ('posthorn_deliveries_total{to="next_hop",outcome="delivered"} 2', 'posthorn_deliveries_total{to="next_hop",outcome="rejected"} 1',
+                         'posthorn_deliveries_total{to="mailbox",outcome="delivered"} 1', 'posthorn_notices_total{action="failed"} 1',
+                         'posthorn_next_hop_connections_total{kind="opened"} 1', 'posthorn_queue_destinations{state="open"} 0'):
+                self.assertIn(line, metrics)
 
     def test_a_next_hop_that_says_later_gets_the_mail_later(self):
         for behaviour in ("tempfail", "busy"):
