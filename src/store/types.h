@@ -9,6 +9,7 @@
 #include "base/clock.h"
 #include "base/id.h"
 #include "replog/types.h"
+#include "store/quota.h"
 
 namespace store {
 
@@ -25,8 +26,8 @@ inline replog::PartitionId PartitionOf(MailboxId id) {
 struct Account {
   AccountId id;
   std::string address;  // Canonical (mail::Address::CanonicalKey).
-  std::uint64_t mails = 0;
-  std::uint64_t bytes = 0;
+  Usage usage;          // Of all its mailboxes.
+  OwnQuota own_quota;
   bool has_special_mailboxes = false;  // They were made, or found, once; the user may have deleted them since.
 };
 

@@ -82,6 +82,7 @@ class Session {
   void AddRecipients(const RcptTo& rcpt, const routing::Expansion& expansion);
   void RefuseRecipient(int code, std::string_view text);
   bool RefusesTable(const RcptTo& rcpt, const routing::Expansion& expansion);
+  bool RefusesFull(const RcptTo& rcpt, const routing::Expansion& expansion);
 
   // ---- session_data.cc: the bytes of a mail and what becomes of them ----
   base::Result<> BeginBody(DataScanner::Framing framing);
@@ -98,6 +99,7 @@ class Session {
   std::string TraceHeader() const;
   mail::Envelope MakeEnvelope() const;
   bool takes_direct_path() const;
+  bool IsSureOfRoom(std::uint64_t size_bytes) const;
   mffs::Stream StreamOfMail() const;
   Refusal RefuseFor(const base::Error& error);
 

@@ -46,6 +46,7 @@ struct Settings {
   bool check_from = false;                  // So must the addresses in the From field.
   SubmissionLimit::Rates submission_rates;  // An account's.
   Path path = Path::kAuto;
+  store::WhenFull when_full = store::WhenFull::kTempfail;
 };
 
 // Counters of all sessions of one listener.
@@ -59,6 +60,7 @@ struct SessionMetrics {
   base::Counter* refused_no_space = nullptr;
   base::Counter* refused_read_only = nullptr;
   base::Counter* refused_busy = nullptr;
+  base::Counter* refused_over_quota = nullptr;  // And those of RCPT.
   base::Counter* refused_failed = nullptr;
   base::Histogram* commit_seconds = nullptr;  // From the last byte of a mail to its 250.
 };

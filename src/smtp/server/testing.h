@@ -66,6 +66,7 @@ struct TestBedOptions {
   net::MemoryOptions connection{.client = {.ip = "192.0.2.7", .port = 4711, .is_loopback = false}};
   bool tls = false;  // STARTTLS is offered.
   store::TestNodeOptions node{};
+  store::QuotaRule quota{};
 };
 
 // One client's end of a memory connection.
@@ -148,6 +149,7 @@ class TestBed {
         sweep_(node_.executor(), &node_.clock()),
         authenticator_(&directory_, &node_.clock(), {.failures_free = 100, .delay_min = std::chrono::milliseconds(0)}),
         sessions_(std::make_unique<async::TaskGroup>(node_.executor(), "test sessions")) {
+    node_.store().SetQuotaRule(options_.quota);
     for (const std::string_view address : {kAlice, kBob, kCarol}) {
       accounts_.emplace_back(address, node_.AddAccount(std::string(address)).id);
     }
