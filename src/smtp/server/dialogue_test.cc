@@ -10,6 +10,7 @@
 //   Last ADDRESS text   the last of them has these bytes behind our trace; "Trace ADDRESS text": it contains these
 //   Queued N     so many mails lie in the queue
 //   Envelope text  of the last mail in the queue: "sender > recipient, recipient", each with its NOTIFY and ORCPT
+//   Holds text   the same of any mail in the queue
 //   # remark
 //
 // \r, \n, \t, \\, \0 and \xHH stand for bytes; \*N{text} for N times the text. A dialogue that has not ended with
@@ -216,6 +217,9 @@ class Replay {
       const auto queued = bed_->Queued();
       ASSERT_FALSE(queued.empty());
       EXPECT_EQ(DescribeEnvelope(queued.back().envelope), rest);
+    } else if (word == "Holds") {
+      const auto is_it = [&](const queue::QueuedMail& mail) { return DescribeEnvelope(mail.envelope) == rest; };
+      EXPECT_TRUE(std::ranges::any_of(bed_->Queued(), is_it));
     } else if (word == "Queued") {
       EXPECT_EQ(bed_->Queued().size(), ToNumber(rest));
     } else {

@@ -103,6 +103,9 @@ class Session {
   mffs::Stream StreamOfMail() const;
   Refusal RefuseFor(const base::Error& error);
 
+  // ---- session_expanded.cc: word of aliases of several ----
+  async::Task<base::Result<>> TellExpanded(std::string header);
+
   // ---- session_auth.cc: STARTTLS and AUTH ----
   async::Task<bool> UpgradeToTls();
   async::Task<base::Result<>> Authenticate();

@@ -219,12 +219,20 @@ void Session::CheckHeader(std::string_view head) {
 
 async::Task<base::Result<>> Session::Store(replog::Body body, base::SteadyTime began) {
   const std::uint64_t size_bytes = body.size_bytes();
+  std::string header;  // For the notice, which is written when the mail is stored.
+  if (!transaction_->expanded().empty()) header = body.head().substr(0, mail::HeaderSize(body.head()));
   // One answer stands for all recipients: a mailbox that may be full is left to the queue, which has one for each.
   const bool direct = takes_direct_path() && (transaction_->recipients().size() == 1 || IsSureOfRoom(size_bytes));
   if (direct) {
     CO_RETURN_IF_ERROR(co_await DeliverDirectly(std::move(body)));
   } else {
     CO_RETURN_IF_ERROR(co_await EnqueueMail(std::move(body)));
+  }
+  if (!transaction_->expanded().empty()) {
+    // The mail is stored, whatever becomes of the word about it.
+    if (const auto told = co_await TellExpanded(std::move(header)); !told) {
+      base::LogWarning("notice_not_queued", {{"id", transaction_->id()}, {"reason", told.error().message()}});
+    }
   }
   base::Counter* const counter = direct ? services_->metrics.mails_direct : services_->metrics.mails_queued;
   if (counter != nullptr) counter->Add();

@@ -28,7 +28,7 @@ std::string OriginalOf(std::string_view address) {
 }
 
 // RFC 3461 §5.2.7: an alias of one keeps what the sender asked for. Of several, the members do not report success,
-// which would tell the sender who they are; a sender who wanted nothing else hears nothing then.
+// which would tell the sender who they are; he hears that there are several (session_expanded.cc).
 std::uint8_t NotifyOf(const RcptTo& rcpt, const routing::Expansion& expansion) {
   if (expansion.destinations.size() == 1 || (rcpt.notify & mail::kNotifySuccess) == 0) return rcpt.notify;
   const auto rest = static_cast<std::uint8_t>(rcpt.notify & ~mail::kNotifySuccess);
@@ -193,6 +193,9 @@ void Session::AddRecipients(const RcptTo& rcpt, const routing::Expansion& expans
       if (rcpt.original.empty()) accepted.recipient.original = OriginalOf(accepted.alias);
     }
     transaction_->Add(std::move(accepted));
+  }
+  if (expansion.is_alias && expansion.destinations.size() > 1 && (rcpt.notify & mail::kNotifySuccess) != 0) {
+    transaction_->AddExpanded({.alias = rcpt.recipient.ToString(), .original = rcpt.original});
   }
   Reply(250, "2.1.5 Ok");
 }
