@@ -86,6 +86,8 @@ void RegisterNodeMetrics(base::MetricsRegistry* registry, NodeReadings readings)
                         [read = readings.log] { return static_cast<double>(read().body_cache_bytes); });
   registry->AddCallback("posthorn_buffers_used_bytes", "Memory taken by mail in flight, in whole buffers.",
                         [read = readings.buffers_used_bytes] { return static_cast<double>(read()); });
+  registry->AddCallback("posthorn_accounts_full", "Accounts in memory that have no room for any mail.",
+                        [read = readings.full_accounts] { return static_cast<double>(read()); });
   for (SessionCount& sessions : readings.sessions) {
     registry->AddCallback(
         "posthorn_sessions", "Sessions open.",

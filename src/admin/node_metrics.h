@@ -25,6 +25,7 @@ struct NodeReadings {
   std::function<replog::LogStatus()> log;
   std::function<queue::QueueStatus()> queue;
   std::function<std::uint64_t()> buffers_used_bytes;
+  std::function<std::uint64_t()> full_accounts;
   std::vector<SessionCount> sessions;
 };
 

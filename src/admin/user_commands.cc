@@ -1,7 +1,9 @@
 #include "admin/user_commands.h"
 
 #include <algorithm>
+#include <charconv>
 #include <functional>
+#include <optional>
 #include <utility>
 
 #include <boost/json/array.hpp>
@@ -29,13 +31,23 @@ Error NoAccount(const std::string& address) {
   return Error(Errc::kNotFound, fmt::format("there is no account {}; `posthorn user list` shows all", address));
 }
 
-json::object ToJson(const store::Account& account) {
-  json::object out;
-  out["address"] = JsonText(account.address);
-  out["mails"] = account.mails;
-  out["bytes"] = account.bytes;
-  out["scram"] = account.has_scram_keys;
-  return out;
+constexpr std::size_t kLimitBytesMax = 20;  // Of a number of 64 bits.
+
+// A limit as an operator gives it: "default", "none" (0 means the same) or a number; empty text leaves it as it is.
+Result<> ReadLimit(std::string_view name, std::string_view text, std::optional<std::uint64_t>* limit) {
+  if (text.empty()) return {};
+  if (text == "default") {
+    limit->reset();
+    return {};
+  }
+  std::uint64_t number = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
+  const bool is_number = error == std::errc() && end == text.data() + text.size() && number != UINT64_MAX;
+  if (text != "none" && !is_number) {
+    return Error(Errc::kInvalid, fmt::format("{} must be a number, \"none\" or \"default\"", name));
+  }
+  *limit = number;
+  return {};
 }
 
 }  // namespace
@@ -50,6 +62,9 @@ void UserCommands::AddTo(CommandTable* table) {
   table->Add(
       "user.remove",
       {.effect = Effect::kChanges, .arguments = {"address"}, .handler = std::bind_front(&UserCommands::Remove, this)});
+  table->Add("user.quota", {.effect = Effect::kChanges,
+                            .arguments = {"address", "bytes_max", "mails_max"},
+                            .handler = std::bind_front(&UserCommands::Quota, this)});
   table->Add("user.list", {.effect = Effect::kReads,
                            .arguments = {"after", "limit"},
                            .handler = std::bind_front(&UserCommands::List, this)});
@@ -96,6 +111,43 @@ UserCommands::Answer UserCommands::Remove(Arguments arguments) {
   json::object answer;
   answer["address"] = JsonText(address);
   co_return answer;
+}
+
+// Without a limit it only tells.
+UserCommands::Answer UserCommands::Quota(Arguments arguments) {
+  ASSIGN_OR_CO_RETURN(const std::string text, arguments.Text("address", kAddressBytesMax));
+  ASSIGN_OR_CO_RETURN(const std::string bytes_max, arguments.OptionalText("bytes_max", kLimitBytesMax));
+  ASSIGN_OR_CO_RETURN(const std::string mails_max, arguments.OptionalText("mails_max", kLimitBytesMax));
+  ASSIGN_OR_CO_RETURN(const mail::Address parsed, mail::Address::Parse(text, {.utf8 = true}));
+  const std::string address = parsed.CanonicalKey();
+  auto account = co_await parts_.store->FindAccount(address);
+  if (!account && account.error().code() == Errc::kNotFound) co_return NoAccount(address);
+  CO_RETURN_IF_ERROR(account);
+  if (bytes_max.empty() && mails_max.empty()) co_return ToJson(*account);
+  store::OwnQuota own = account->own_quota;
+  CO_RETURN_IF_ERROR(ReadLimit("bytes_max", bytes_max, &own.bytes));
+  CO_RETURN_IF_ERROR(ReadLimit("mails_max", mails_max, &own.mails));
+  auto set = co_await parts_.store->SetQuota(address, own);
+  if (!set && set.error().code() == Errc::kNotFound) co_return NoAccount(address);
+  CO_RETURN_IF_ERROR(set);
+  account->own_quota = own;
+  co_return ToJson(*account);
+}
+
+// Limits that are 0 are none.
+json::object UserCommands::ToJson(const store::Account& account) const {
+  const store::QuotaLimits limits = store::LimitsOf(account.own_quota, parts_.store->quota_rule().limits);
+  json::object out;
+  out["address"] = JsonText(account.address);
+  out["mails"] = account.usage.mails;
+  out["bytes"] = account.usage.bytes;
+  out["mails_max"] = limits.mails;
+  out["bytes_max"] = limits.bytes;
+  out["percent"] = store::PercentOf(account.usage, limits);
+  out["own_mails_max"] = account.own_quota.mails.has_value();
+  out["own_bytes_max"] = account.own_quota.bytes.has_value();
+  out["scram"] = account.has_scram_keys;
+  return out;
 }
 
 UserCommands::Answer UserCommands::List(Arguments arguments) {

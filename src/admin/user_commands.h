@@ -1,4 +1,4 @@
-// UserCommands: user.add, user.passwd, user.remove, user.list.
+// UserCommands: user.add, user.passwd, user.remove, user.quota, user.list.
 #pragma once
 
 #include <string>
@@ -35,7 +35,10 @@ class UserCommands {
   Answer Add(Arguments arguments);
   Answer SetPassword(Arguments arguments);
   Answer Remove(Arguments arguments);
+  Answer Quota(Arguments arguments);
   Answer List(Arguments arguments);
+
+  boost::json::object ToJson(const store::Account& account) const;
 
   async::Task<base::Result<store::Credentials>> MakeCredentials(std::string password);
 

@@ -50,7 +50,12 @@ Task<Result<json::object>> ListUsers(Arguments arguments) {
   json::object answer;
   if (after.empty()) {
     answer["accounts"] = {{{"address", "a@example.test"}, {"mails", 1}, {"bytes", 917}, {"scram", true}},
-                          {{"address", "bob@example.test"}, {"mails", 12'000}, {"bytes", 5'000'000}}};
+                          {{"address", "bob@example.test"},
+                           {"mails", 12'000},
+                           {"bytes", 5'000'000},
+                           {"bytes_max", 5u << 20},
+                           {"mails_max", 100},
+                           {"percent", 96}}};
     answer["next"] = "bob@example.test";
   } else {
     answer["accounts"] =
@@ -118,10 +123,10 @@ TEST_F(CommandsTest, ListsAllPagesAsAnAlignedTable) {
   const Ran ran = RunPosthorn({"user", "list"});
   EXPECT_EQ(ran.exit_code, 0) << ran.err;
   EXPECT_EQ(ran.out,
-            "ADDRESS             MAILS     SIZE  SCRAM\n"
-            "a@example.test          1    917 B  yes\n"
-            "bob@example.test    12000  4.8 MiB  no\n"
-            "\xc3\xa9ric?@example.test      0      0 B  no\n");
+            "ADDRESS             MAILS     SIZE               QUOTA  USED  SCRAM\n"
+            "a@example.test          1    917 B                   -     -  yes\n"
+            "bob@example.test    12000  4.8 MiB  5.0 MiB, 100 mails   96%  no\n"
+            "\xc3\xa9ric?@example.test      0      0 B                   -     -  no\n");
   const Ran as_json = RunPosthorn({"--json", "user", "list"});
   EXPECT_EQ(std::count(as_json.out.begin(), as_json.out.end(), '\n'), 3);
   EXPECT_THAT(as_json.out,
@@ -191,6 +196,7 @@ TEST(CommandLine, EveryCommandHasHelpWithAnExample) {
                                                       {"user", "add", "--help"},
                                                       {"user", "passwd", "--help"},
                                                       {"user", "remove", "--help"},
+                                                      {"user", "quota", "--help"},
                                                       {"user", "list", "--help"},
                                                       {"queue", "--help"},
                                                       {"queue", "list", "--help"},

@@ -11,14 +11,54 @@
 #include "app/commands_pages.h"
 #include "app/commands_password.h"
 #include "app/commands_text.h"
+#include "app/config.h"
 
 namespace app {
 
 namespace json = boost::json;
 using base::Result;
 
+namespace {
+
+// "2GiB" as the node wants it; the words stay.
+Result<std::string> LimitArgument(const std::string& text) {
+  if (text == "none" || text == "default") return text;
+  ASSIGN_OR_RETURN(const std::uint64_t bytes, ParseBytes(text));
+  return std::to_string(bytes);
+}
+
+std::string ReadableLimit(const json::object& account, std::string_view name) {
+  const std::uint64_t limit = NumberOf(account, name);
+  if (limit == 0) return "none";
+  return name == "bytes_max" ? ReadableBytes(limit) : std::to_string(limit);
+}
+
+// "2.0 GiB (its own)"
+std::string LimitText(const json::object& account, std::string_view name) {
+  const auto* const own = account.if_contains("own_" + std::string(name));
+  const bool is_own = own != nullptr && own->is_bool() && own->get_bool();
+  return ReadableLimit(account, name) + (is_own ? " (its own)" : " (as configured)");
+}
+
+// "2.0 GiB", "2.0 GiB, 1000 mails"
+std::string LimitsText(const json::object& account) {
+  std::string text;
+  if (NumberOf(account, "bytes_max") > 0) text = ReadableLimit(account, "bytes_max");
+  if (NumberOf(account, "mails_max") > 0) {
+    text += (text.empty() ? "" : ", ") + ReadableLimit(account, "mails_max") + " mails";
+  }
+  return text.empty() ? "-" : text;
+}
+
+std::string UsedText(const json::object& account) {
+  if (NumberOf(account, "bytes_max") + NumberOf(account, "mails_max") == 0) return "-";
+  return std::to_string(NumberOf(account, "percent")) + "%";
+}
+
+}  // namespace
+
 UserSubcommands::UserSubcommands(CLI::App* root, Invocation* invocation) : invocation_(invocation) {
-  CLI::App* const group = root->add_subcommand("user", "Accounts: add, passwd, remove, list");
+  CLI::App* const group = root->add_subcommand("user", "Accounts: add, passwd, remove, quota, list");
   group->require_subcommand(1);
   group->footer("Example:\n  posthorn user add alice@example.test");
   CLI::App* const add = AddCommand(group, "add", "Make an account; asks for its password",
@@ -34,11 +74,18 @@ UserSubcommands::UserSubcommands(CLI::App* root, Invocation* invocation) : invoc
     command->add_flag("--password-stdin", password_stdin_, "Read the password from the first line of standard input");
   }
   remove->add_flag("--yes", yes_, "Do not ask for a confirmation");
+  CLI::App* const quota = AddCommand(group, "quota", "Show what an account may store, or change it",
+                                     "Examples:\n  posthorn user quota alice@example.test\n"
+                                     "  posthorn user quota alice@example.test --bytes 2GiB --mails none\n"
+                                     "  posthorn user quota alice@example.test --bytes default");
+  quota->add_option("--bytes", bytes_max_, "How much: a size, `none`, or `default`: as configured")->type_name("SIZE");
+  quota->add_option("--mails", mails_max_, "How many mails: a number, `none`, or `default`")->type_name("NUMBER");
   CLI::App* const list = group->add_subcommand("list", "List all accounts by address");
   list->footer("Examples:\n  posthorn user list\n  posthorn user list --json");
   invocation->SetAction(add, [this] { return Add(); });
   invocation->SetAction(passwd, [this] { return SetPassword(); });
   invocation->SetAction(remove, [this] { return Remove(); });
+  invocation->SetAction(quota, [this] { return Quota(); });
   invocation->SetAction(list, [this] { return List(); });
 }
 
@@ -79,19 +126,48 @@ int UserSubcommands::Remove() {
   return kExitOk;
 }
 
+int UserSubcommands::Quota() {
+  auto node = invocation_->ConnectToNode();
+  if (!node) return invocation_->Fail(node.error());
+  json::object arguments{{"address", address_}};
+  if (!bytes_max_.empty()) {
+    const auto bytes = LimitArgument(bytes_max_);
+    if (!bytes) return invocation_->Fail(bytes.error());
+    arguments["bytes_max"] = *bytes;
+  }
+  if (!mails_max_.empty()) arguments["mails_max"] = mails_max_;
+  const auto account = node->Call("user.quota", std::move(arguments));
+  if (!account) return invocation_->Fail(account.error());
+  if (invocation_->is_json()) return invocation_->PrintJson(*account);
+  invocation_->out() << TextOf(*account, "address") << " has " << NumberOf(*account, "mails") << " mails, "
+                     << ReadableBytes(NumberOf(*account, "bytes")) << "\n"
+                     << "size   " << LimitText(*account, "bytes_max") << "\nmails  " << LimitText(*account, "mails_max")
+                     << '\n';
+  if (NumberOf(*account, "bytes_max") + NumberOf(*account, "mails_max") > 0) {
+    invocation_->out() << "used   " << UsedText(*account) << '\n';
+  }
+  return kExitOk;
+}
+
 int UserSubcommands::List() {
   auto node = invocation_->ConnectToNode();
   if (!node) return invocation_->Fail(node.error());
-  TextTable table({{"ADDRESS"}, {"MAILS", TextTable::Align::kRight}, {"SIZE", TextTable::Align::kRight}, {"SCRAM"}});
-  const auto listed = ForEachRow(
-      &*node, {.command = "user.list", .rows = "accounts", .page_size = 1000}, [&](const json::object& account) {
-        if (invocation_->is_json()) {
-          invocation_->PrintJson(account);
-          return;
-        }
-        table.AddRow({TextOf(account, "address"), std::to_string(NumberOf(account, "mails")),
-                      ReadableBytes(NumberOf(account, "bytes")), FlagOf(account, "scram") ? "yes" : "no"});
-      });
+  TextTable table({{"ADDRESS"},
+                   {"MAILS", TextTable::Align::kRight},
+                   {"SIZE", TextTable::Align::kRight},
+                   {"QUOTA", TextTable::Align::kRight},
+                   {"USED", TextTable::Align::kRight},
+                   {"SCRAM"}});
+  const auto listed = ForEachRow(&*node, {.command = "user.list", .rows = "accounts", .page_size = 1000},
+                                 [&](const json::object& account) {
+                                   if (invocation_->is_json()) {
+                                     invocation_->PrintJson(account);
+                                     return;
+                                   }
+                                   table.AddRow({TextOf(account, "address"), std::to_string(NumberOf(account, "mails")),
+                                                 ReadableBytes(NumberOf(account, "bytes")), LimitsText(account),
+                                                 UsedText(account), FlagOf(account, "scram") ? "yes" : "no"});
+                                 });
   if (!listed) return invocation_->Fail(listed.error());
   if (invocation_->is_json()) return kExitOk;
   invocation_->out() << (table.size() == 0 ? "there is no account yet; `posthorn user add` makes one\n"

@@ -1,4 +1,4 @@
-// posthorn user add|passwd|remove|list
+// posthorn user add|passwd|remove|quota|list
 #pragma once
 
 #include <string>
@@ -22,6 +22,7 @@ class UserSubcommands {
   int Add();
   int SetPassword();
   int Remove();
+  int Quota();
   int List();
 
   base::Result<std::string> Password() const;
@@ -29,6 +30,8 @@ class UserSubcommands {
 
   Invocation* invocation_;
   std::string address_;
+  std::string bytes_max_;
+  std::string mails_max_;
   bool password_stdin_ = false;
   bool yes_ = false;
 };

@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "mail/address.h"
+#include "store/quota.h"
 
 namespace app {
 namespace {
@@ -67,6 +68,18 @@ struct Reader {
       const auto value = element.value_exact<std::string>();
       if (!value) return Bad(key.name, "must be a list of texts: [\"a\", \"b\"]");
       values.push_back(*value);
+    }
+    config.*member = std::move(values);
+    return {};
+  }
+  base::Result<> operator()(std::vector<std::uint64_t> NodeConfig::* member) const {
+    const toml::array* const array = node.as_array();
+    if (array == nullptr) return Bad(key.name, "must be a list of whole numbers: [1, 2]");
+    std::vector<std::uint64_t> values;
+    for (const toml::node& element : *array) {
+      const auto value = element.value_exact<std::int64_t>();
+      if (!value || *value < 0) return Bad(key.name, "must be a list of whole numbers: [1, 2]");
+      values.push_back(static_cast<std::uint64_t>(*value));
     }
     config.*member = std::move(values);
     return {};
@@ -199,6 +212,17 @@ base::Result<> CanonicalizePostmaster(NodeConfig& config) {
   return {};
 }
 
+base::Result<> CheckWarnAt(NodeConfig& config) {
+  std::vector<std::uint64_t>& percents = config.quota_warn_at;
+  std::ranges::sort(percents);
+  const auto repeated = std::ranges::unique(percents);
+  percents.erase(repeated.begin(), repeated.end());
+  const bool is_good =
+      percents.size() <= store::kWarnAtMax && (percents.empty() || (percents.front() > 0 && percents.back() <= 100));
+  if (is_good) return {};
+  return Bad("quota.warn_at", fmt::format("takes at most {} percentages from 1 to 100", store::kWarnAtMax));
+}
+
 // What no single key shows.
 void Check(NodeConfig& config, Findings& findings) {
   const auto check = [&](std::string_view key, const base::Result<>& result) { findings.Add(key, result); };
@@ -214,6 +238,8 @@ void Check(NodeConfig& config, Findings& findings) {
        "must be 1 to 60");
   check("auth.scram", OneOf("auth.scram", config.auth_scram, {"auto", "on", "off"}));
   check("smtp.path", OneOf("smtp.path", config.smtp_path, {"auto", "queue"}));
+  check("quota.when_full", OneOf("quota.when_full", config.quota_when_full, {"tempfail", "reject"}));
+  check("quota.warn_at", CheckWarnAt(config));
   check("http.queue_clients", OneOf("http.queue_clients", config.http_queue_clients, {"loopback", "all"}));
   check("mail.domains", CanonicalizeDomains("mail.domains", config.domains));
   check("mail.relay_domains", CanonicalizeDomains("mail.relay_domains", config.relay_domains));

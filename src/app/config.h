@@ -58,6 +58,11 @@ struct NodeConfig {
   std::uint64_t recipients_max = 1000;
   std::uint64_t hops_max = 100;
 
+  std::uint64_t quota_bytes = 0;  // 0: no limit; likewise quota_mails.
+  std::uint64_t quota_mails = 0;
+  std::string quota_when_full = "tempfail";
+  std::vector<std::uint64_t> quota_warn_at{80, 95, 100};
+
   std::vector<std::string> domain_aliases;
   std::vector<std::string> relay_domains;
   std::vector<std::string> alias_files;
@@ -126,7 +131,8 @@ struct NodeConfig {
 // One key of the file. `Read` and `Default` work through a pointer to the member.
 struct ConfigKey {
   using Member = std::variant<bool NodeConfig::*, std::string NodeConfig::*, std::uint64_t NodeConfig::*,
-                              std::chrono::seconds NodeConfig::*, std::vector<std::string> NodeConfig::*>;
+                              std::chrono::seconds NodeConfig::*, std::vector<std::string> NodeConfig::*,
+                              std::vector<std::uint64_t> NodeConfig::*>;
   enum class Unit : std::uint8_t { kNone, kBytes, kSeconds, kCount };
   enum class TakesEffect : std::uint8_t { kRestart, kReload };  // kReload: at SIGHUP too (app/reloader.h).
 

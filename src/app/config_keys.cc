@@ -35,6 +35,9 @@ struct DefaultText {
   std::string operator()(std::vector<std::string> NodeConfig::* m) const {
     return fmt::format("[{}]", fmt::join(config.*m, ", "));
   }
+  std::string operator()(std::vector<std::uint64_t> NodeConfig::* m) const {
+    return fmt::format("[{}]", fmt::join(config.*m, ", "));
+  }
 };
 
 struct KindText {
@@ -44,6 +47,7 @@ struct KindText {
   std::string operator()(std::uint64_t NodeConfig::*) const { return unit == Unit::kBytes ? "size" : "number"; }
   std::string operator()(std::chrono::seconds NodeConfig::*) const { return "seconds"; }
   std::string operator()(std::vector<std::string> NodeConfig::*) const { return "list of texts"; }
+  std::string operator()(std::vector<std::uint64_t> NodeConfig::*) const { return "list of numbers"; }
 };
 
 using C = NodeConfig;
@@ -100,6 +104,24 @@ std::vector<ConfigKey> MailKeys() {
        "Recipients of one mail, aliases counted with all they lead to; RFC 5321 asks for at least 100.", kReload},
       {"mail.hops_max", &C::hops_max, Unit::kCount,
        "Received fields a mail may have before it counts as going in circles.", kReload},
+  };
+}
+
+// What an account may store.
+std::vector<ConfigKey> QuotaKeys() {
+  return {
+      {"quota.bytes", &C::quota_bytes, Unit::kBytes,
+       "What an account may store, all its mailboxes together, Trash and Junk too. 0: any amount. `posthorn user "
+       "quota` "
+       "gives an account another limit.",
+       kReload},
+      {"quota.mails", &C::quota_mails, Unit::kCount, "How many mails an account may store. 0: any number.", kReload},
+      {"quota.when_full", &C::quota_when_full, Unit::kNone,
+       "What becomes of mail for an account without room: `tempfail` (452 4.2.2: it waits at its sender's, or in the "
+       "queue, and is tried again) or `reject` (552 5.2.2: it goes back to its sender at once).",
+       kReload},
+      {"quota.warn_at", &C::quota_warn_at, Unit::kCount,
+       "At these percentages of its limit an account gets a mail that warns of it. Empty: none.", kReload},
   };
 }
 
@@ -260,8 +282,8 @@ std::vector<ConfigKey> OutgoingKeys() {
 const std::vector<ConfigKey>& ConfigKeys() {
   static const std::vector<ConfigKey> keys = [] {
     std::vector<ConfigKey> all;
-    for (auto part :
-         {StorageKeys(), MailKeys(), AddressKeys(), ListenKeys(), SubmissionKeys(), ServiceKeys(), OutgoingKeys()}) {
+    for (auto part : {StorageKeys(), MailKeys(), QuotaKeys(), AddressKeys(), ListenKeys(), SubmissionKeys(),
+                      ServiceKeys(), OutgoingKeys()}) {
       std::ranges::move(part, std::back_inserter(all));
     }
     return all;

@@ -25,6 +25,9 @@ TEST(Config, ReadsEveryKindOfValue) {
       [smtp]
       listen = ["127.0.0.1:2525"]
       command_timeout = 30
+      [quota]
+      bytes = "2GiB"
+      warn_at = [95, 80, 95]
       [[account]]
       address = "alice@example.test"
       password = "x"
@@ -35,6 +38,8 @@ TEST(Config, ReadsEveryKindOfValue) {
   EXPECT_EQ(config->domains, std::vector<std::string>{"example.test"});
   EXPECT_EQ(config->message_bytes_max, 10u << 20);
   EXPECT_EQ(config->smtp_command_timeout, std::chrono::seconds(30));
+  EXPECT_EQ(config->quota_bytes, 2ull << 30);
+  EXPECT_EQ(config->quota_warn_at, (std::vector<std::uint64_t>{80, 95}));
   ASSERT_EQ(config->dev_accounts.size(), 1u);
   EXPECT_EQ(config->dev_accounts[0].address, "alice@example.test");
 }
@@ -55,6 +60,12 @@ TEST(Config, SaysWhatIsWrongWithABadFile) {
            Row{"[mail]\ndomains=[\"a.test\"]\nauto_create_accounts = [\"a.test\"]", "unless dev = true"},
            Row{"dev=true\n[mail]\nauto_create_accounts = [\"a.test\"]", "not in mail.domains"},
            Row{"[[account]]\naddress=\"a@b.test\"\npassword=\"x\"", "unless dev = true"},
+           Row{"[quota]\nwhen_full = \"burst\"", "tempfail, reject"},
+           Row{"[quota]\nwarn_at = [0]", "1 to 100"},
+           Row{"[quota]\nwarn_at = [101]", "1 to 100"},
+           Row{"[quota]\nwarn_at = [1,2,3,4,5,6,7,8,9,10,11]", "at most 10"},
+           Row{"[quota]\nwarn_at = \"80\"", "list of whole numbers"},
+           Row{"[quota]\nwarn_at = [-1]", "list of whole numbers"},
            Row{"[tls]\nkey = \"k\"", "together"},
            Row{"dev = 1", "true or false"},
        }) {

@@ -194,6 +194,7 @@ async::Task<base::Result<>> RecoverState(Node::Parts* parts, StartTimes* times) 
   store::MailStoreOptions store_options;
   store_options.index_folder = config.data_folder + "/index";
   store_options.index_memory_bytes = config.index_bytes;
+  store_options.quota = QuotaRuleOf(config);
   ASSIGN_OR_CO_RETURN(parts->store, store::MailStore::Open(parts->executor(), parts->log.get(), parts->world.clock,
                                                            std::move(store_options)));
   ASSIGN_OR_CO_RETURN(parts->next_hops, ReadRoutes(config));

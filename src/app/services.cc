@@ -1,5 +1,7 @@
 #include "app/services.h"
 
+#include <algorithm>
+
 #include <fmt/format.h>
 
 #include "admin/node_metrics.h"
@@ -13,6 +15,8 @@
 
 namespace app {
 namespace {
+
+store::WhenFull WhenFullOf(const NodeConfig& config);
 
 smtp::Settings SmtpSettings(const NodeConfig& config) {
   smtp::Settings settings;
@@ -32,7 +36,12 @@ smtp::Settings SmtpSettings(const NodeConfig& config) {
   settings.takes_unchecked = config.callout_without_answer == "accept";
   settings.submission_rates = {.mails_per_hour = config.submission_mails_per_hour,
                                .recipients_per_hour = config.submission_recipients_per_hour};
+  settings.when_full = WhenFullOf(config);
   return settings;
+}
+
+store::WhenFull WhenFullOf(const NodeConfig& config) {
+  return config.quota_when_full == "reject" ? store::WhenFull::kReject : store::WhenFull::kTempfail;
 }
 
 // Who is told of mail that failed and has no sender.
@@ -61,6 +70,7 @@ smtp::SessionMetrics SmtpMetrics(base::MetricsRegistry& registry) {
   metrics.refused_no_space = for_store("no_space");
   metrics.refused_read_only = for_store("read_only");
   metrics.refused_busy = for_store("busy");
+  metrics.refused_over_quota = for_store("over_quota");
   metrics.refused_failed = for_store("failed");
   metrics.commit_seconds =
       &registry.AddHistogram("posthorn_smtp_commit_seconds", "From the last byte of a mail to its 250.",
@@ -181,6 +191,7 @@ base::Result<> OpenImap(Node::Parts* parts) {
   parts->imap_services.metrics.refused_no_space = RefusalCounter(parts->metrics, "imap", "no_space");
   parts->imap_services.metrics.refused_read_only = RefusalCounter(parts->metrics, "imap", "read_only");
   parts->imap_services.metrics.refused_busy = RefusalCounter(parts->metrics, "imap", "busy");
+  parts->imap_services.metrics.refused_over_quota = RefusalCounter(parts->metrics, "imap", "over_quota");
   parts->imap_services.metrics.refused_failed = RefusalCounter(parts->metrics, "imap", "failed");
   return OpenPlainAndTls(
       parts,
@@ -219,6 +230,7 @@ void RegisterReadings(Node::Parts* parts) {
   readings.scrub = [parts] { return parts->volume->Scrub(); };
   readings.log = [parts] { return parts->log->Status(); };
   readings.queue = [parts] { return parts->queue->Status(); };
+  readings.full_accounts = [parts] { return parts->store->full_accounts(); };
   readings.buffers_used_bytes = [parts] { return parts->buffers->used_bytes(); };
   for (const std::string_view protocol : {"smtp", "submission", "pop3", "pop3s", "imap", "imaps", "http"}) {
     readings.sessions.push_back(
@@ -304,7 +316,20 @@ std::string_view AddressOf(const Node::Parts& parts, std::string_view protocol, 
 
 }  // namespace
 
+store::QuotaRule QuotaRuleOf(const NodeConfig& config) {
+  store::QuotaRule rule{.limits = {.bytes = config.quota_bytes, .mails = config.quota_mails}};
+  std::ranges::transform(config.quota_warn_at, rule.warn_at.begin(),
+                         [](std::uint64_t percent) { return static_cast<std::uint8_t>(percent); });
+  return rule;
+}
+
 base::Result<> OpenServices(Node::Parts* parts) {
+  parts->reloader.Add("quota", [parts](const NodeConfig& effective) -> base::Result<Reloader::Apply> {
+    return [parts, effective] {
+      parts->store->SetQuotaRule(QuotaRuleOf(effective));
+      if (parts->courier) parts->courier->SetWhenFull(WhenFullOf(effective));
+    };
+  });
   RETURN_IF_ERROR(OpenSmtp(parts));
   RETURN_IF_ERROR(OpenPop3(parts));
   RETURN_IF_ERROR(OpenImap(parts));
@@ -316,7 +341,8 @@ void StartServices(Node::Parts* parts) {
   parts->courier = std::make_unique<deliver::LocalCourier>(
       parts->queue.get(), parts->store.get(), parts->world.clock,
       deliver::LocalCourierOptions{.recipient_delimiter = parts->config.recipient_delimiter.front(),
-                                   .postmaster = parts->config.postmaster});
+                                   .postmaster = parts->config.postmaster,
+                                   .when_full = WhenFullOf(parts->config)});
   parts->dispatcher = std::make_unique<deliver::Dispatcher>(
       parts->executor(), parts->queue.get(), parts->courier.get(), parts->notices.get(),
       deliver::DispatcherOptions{.workers = static_cast<std::uint32_t>(parts->config.deliver_workers),

@@ -8,6 +8,9 @@
 
 namespace app {
 
+// What accounts may store, as configured.
+store::QuotaRule QuotaRuleOf(const NodeConfig& config);
+
 // Makes settings and sessions of each protocol and opens all sockets. Errors: one sentence that names the address.
 base::Result<> OpenServices(Node::Parts* parts);
 // Starts to accept, and to deliver what is queued.

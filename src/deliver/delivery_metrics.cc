@@ -25,6 +25,7 @@ base::Counter* NoticeMetrics::Of(mail::DsnAction action) const {
       return delayed;
     case mail::DsnAction::kDelivered:
     case mail::DsnAction::kRelayed:
+    case mail::DsnAction::kExpanded:
       break;
   }
   return delivered;

@@ -1,5 +1,6 @@
 #include "deliver/local_courier.h"
 
+#include <algorithm>
 #include <map>
 #include <optional>
 #include <utility>
@@ -12,10 +13,9 @@ namespace {
 
 constexpr std::uint64_t kPieceBytes = replog::BodyWriter::kPartBytes;
 
-queue::RecipientOutcome OutcomeOf(std::uint32_t recipient, const base::Result<>& result) {
-  if (result) return {recipient, queue::Outcome::kDelivered, "2.0.0 delivered to the mailbox"};
-  // Whatever fails is ours and passes: promise 2.
-  return {recipient, queue::Outcome::kRetryLater, "4.3.0 " + result.error().message()};
+// Whatever fails is ours and passes: promise 2.
+queue::RecipientOutcome OutcomeOfFailure(std::uint32_t recipient, const base::Error& error) {
+  return {recipient, queue::Outcome::kRetryLater, "4.3.0 " + error.message()};
 }
 
 bool IsMissing(const base::Error& error) {
@@ -40,7 +40,7 @@ async::Task<void> LocalCourier::Deliver(queue::Claim claim, std::vector<queue::R
 
 async::Task<void> LocalCourier::DeliverToPartition(const queue::Claim* claim, Stops stops,
                                                    std::vector<queue::RecipientOutcome>* outcomes) {
-  base::Result<> delivered = co_await DeliverTogether(claim, stops);
+  base::Result<std::vector<std::size_t>> delivered = co_await DeliverTogether(claim, stops);
   // Accounts can go at any moment, so asking for each of them beforehand would not do.
   while (!delivered && IsMissing(delivered.error())) {
     const std::size_t stops_before = stops.size();
@@ -50,7 +50,25 @@ async::Task<void> LocalCourier::DeliverToPartition(const queue::Claim* claim, St
     if (stops.size() == stops_before) break;
     delivered = co_await DeliverTogether(claim, stops);
   }
-  for (const Stop& stop : stops) outcomes->push_back(OutcomeOf(stop.recipient, delivered));
+  if (!delivered) {
+    for (const Stop& stop : stops) outcomes->push_back(OutcomeOfFailure(stop.recipient, delivered.error()));
+    co_return;
+  }
+  for (std::size_t i = 0; i < stops.size(); ++i) {
+    const std::uint32_t recipient = stops[i].recipient;
+    if (std::ranges::find(*delivered, i) != delivered->end()) {
+      outcomes->push_back(OutcomeOfFull(recipient));
+    } else {
+      outcomes->push_back({recipient, queue::Outcome::kDelivered, "2.0.0 delivered to the mailbox"});
+    }
+  }
+}
+
+queue::RecipientOutcome LocalCourier::OutcomeOfFull(std::uint32_t recipient) const {
+  if (options_.when_full == store::WhenFull::kReject) {
+    return {recipient, queue::Outcome::kRejected, "5.2.2 the mailbox is full"};
+  }
+  return {recipient, queue::Outcome::kRetryLater, "4.2.2 the mailbox is full"};
 }
 
 async::Task<void> LocalCourier::RejectMissing(Stops* stops, std::vector<queue::RecipientOutcome>* outcomes) {
@@ -72,7 +90,8 @@ std::string LocalCourier::AccountOf(const std::string& recipient) const {
   return address->WithoutDetail(options_.recipient_delimiter).CanonicalKey();
 }
 
-async::Task<base::Result<>> LocalCourier::DeliverTogether(const queue::Claim* claim, Stops stops) {
+async::Task<base::Result<std::vector<std::size_t>>> LocalCourier::DeliverTogether(const queue::Claim* claim,
+                                                                                  Stops stops) {
   store::Delivery delivery;
   delivery.cls = claim->cls;
   delivery.need = mffs::Need::kAccepted;
@@ -89,9 +108,9 @@ async::Task<base::Result<>> LocalCourier::DeliverTogether(const queue::Claim* cl
   const replog::PartitionId partition = store_->PartitionOf(stops.front().account);
   const std::optional<store::Settled> news = settled_.News(partition, claim->id.partition);
   if (news.has_value()) delivery.settled.push_back(*news);
-  CO_RETURN_IF_ERROR(co_await store_->Deliver(std::move(delivery)));
+  ASSIGN_OR_CO_RETURN(std::vector<std::size_t> full, co_await store_->Deliver(std::move(delivery)));
   if (news.has_value()) settled_.Told(partition, *news);
-  co_return base::Result<>();
+  co_return full;
 }
 
 // The mail's bytes move from the queue's partition to the mailbox's piece by piece.

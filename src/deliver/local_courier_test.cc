@@ -97,6 +97,23 @@ TEST_F(LocalCourierTest, SubAddressesOfOneAccountGetOneCopy) {
   EXPECT_THAT(bed_.Mails(kAlice), SizeIs(1));
 }
 
+TEST_F(LocalCourierTest, AFullMailboxRefusesItsOwnCopyOnly) {
+  bed_.node().store().SetQuotaRule({.limits = {.bytes = 0, .mails = 1}});
+  bed_.Enqueue({kAlice});
+  EXPECT_THAT(Deliver(bed_.NextClaim()), ElementsAre(Outcome::kDelivered));
+  bed_.Enqueue({kAlice, kCarol, "alice+detail@example.test", kBob});
+  const queue::Claim claim = bed_.NextClaim();
+  EXPECT_THAT(Deliver(claim),
+              ElementsAre(Outcome::kRetryLater, Outcome::kDelivered, Outcome::kRetryLater, Outcome::kDelivered));
+  EXPECT_EQ(outcomes_[0].answer, "4.2.2 the mailbox is full");
+  courier_.SetWhenFull(store::WhenFull::kReject);
+  EXPECT_THAT(Deliver(claim),
+              ElementsAre(Outcome::kRejected, Outcome::kDelivered, Outcome::kRejected, Outcome::kDelivered));
+  EXPECT_EQ(outcomes_[0].answer, "5.2.2 the mailbox is full");
+  EXPECT_THAT(bed_.Mails(kAlice), SizeIs(1));
+  EXPECT_THAT(bed_.Mails(kBob), SizeIs(1)) << "who is full by this mail has it";
+}
+
 TEST_F(LocalCourierTest, WhatFailsHereIsTriedAgain) {
   bed_.Enqueue({kAlice, kBob});
   const queue::Claim claim = bed_.NextClaim();

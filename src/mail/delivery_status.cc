@@ -35,6 +35,8 @@ std::string_view NameOf(DsnAction action) {
       return "delivered";
     case DsnAction::kRelayed:
       return "relayed";
+    case DsnAction::kExpanded:
+      return "expanded";
   }
   return "failed";
 }

@@ -18,7 +18,8 @@ enum class DsnAction : std::uint8_t {
   kFailed,
   kDelayed,  // It goes on being tried.
   kDelivered,
-  kRelayed,  // To a server that tells nothing of what follows.
+  kRelayed,   // To a server that tells nothing of what follows.
+  kExpanded,  // To the members of a list, who report no success of their own.
 };
 
 struct DsnRecipient {

@@ -160,12 +160,14 @@ TEST(DeliveryStatus, RecipientsOfEveryFateStandInOneReport) {
   status.recipients.push_back({.address = "carol@remote.test", .action = DsnAction::kDelivered, .answer = "2.0.0 ok"});
   status.recipients.push_back({.address = "dave@remote.test", .action = DsnAction::kRelayed, .answer = "250 queued"});
   status.recipients.push_back({.address = "eve@remote.test", .action = DsnAction::kDelayed, .answer = "451 later"});
+  status.recipients.push_back({.address = "team@example.test", .action = DsnAction::kExpanded});
   const DeliveryNotice notice = ComposeNotice(status);
   ExpectReport(notice, 3);
   EXPECT_EQ(Field(notice.text, "Subject"), "Your mail could not be delivered");
   for (const std::string_view fields : {"bob@remote.test\r\nAction: failed\r\nStatus: 5.1.1\r\n",
                                         "carol@remote.test\r\nAction: delivered\r\nStatus: 2.0.0\r\n",
                                         "dave@remote.test\r\nAction: relayed\r\nStatus: 2.0.0\r\n",
+                                        "team@example.test\r\nAction: expanded\r\nStatus: 2.0.0\r\n",
                                         "eve@remote.test\r\nAction: delayed\r\nStatus: 4.0.0\r\n"}) {
     EXPECT_THAT(notice.text, HasSubstr(fields));
   }

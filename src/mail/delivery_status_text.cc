@@ -100,6 +100,11 @@ std::string LeadOf(DsnAction action, const DeliveryStatus& status) {
           "You asked to be told: your message to {} was handed to another mail server. That one does not tell when it "
           "has delivered it.",
           whom);
+    case DsnAction::kExpanded:
+      return fmt::format(
+          "You asked to be told: your message to {} was passed on to all who stand behind it. You will hear only of "
+          "those it cannot be delivered to.",
+          whom);
   }
   return {};
 }
@@ -107,7 +112,7 @@ std::string LeadOf(DsnAction action, const DeliveryStatus& status) {
 void AddRecipient(const DsnRecipient& recipient, std::string* out) {
   out->append("\r\n");
   AddParagraph("  ", "<" + Quoted(recipient.address) + ">", out);
-  const bool is_good = recipient.action == DsnAction::kDelivered || recipient.action == DsnAction::kRelayed;
+  const bool is_good = recipient.action != DsnAction::kFailed && recipient.action != DsnAction::kDelayed;
   const std::string answer = Quoted(recipient.answer);
   if (!is_good && !answer.empty()) {
     const std::string who = Quoted(recipient.remote_mta);
@@ -129,7 +134,8 @@ std::string TextForPeople(const DeliveryStatus& status, std::string_view subject
                  "notice itself, failed, and so nobody else can be told of it.",
                  &text);
   }
-  for (const DsnAction action : {DsnAction::kFailed, DsnAction::kDelayed, DsnAction::kDelivered, DsnAction::kRelayed}) {
+  for (const DsnAction action :
+       {DsnAction::kFailed, DsnAction::kDelayed, DsnAction::kDelivered, DsnAction::kRelayed, DsnAction::kExpanded}) {
     bool has_lead = false;
     for (const DsnRecipient& recipient : status.recipients) {
       if (recipient.action != action) continue;

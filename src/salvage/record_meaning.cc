@@ -35,10 +35,16 @@ std::string_view EntryName(replog::PartitionId partition, std::uint8_t type) {
     }
     return "of a type that is not known";
   }
-  constexpr std::string_view kNames[] = {"create account", "set password",   "remove account", "deliver",
-                                         "create mailbox", "delete mailbox", "rename mailbox", "subscribe",
-                                         "append",         "store flags",    "copy",           "expunge",
-                                         "purge",          "import",         "set UIDs"};
+  constexpr std::string_view kNames[] = {"create account", "set password",
+                                         "remove account", "deliver",
+                                         "create mailbox", "delete mailbox",
+                                         "rename mailbox", "subscribe",
+                                         "append",         "store flags",
+                                         "copy",           "expunge",
+                                         "purge",          "import",
+                                         "set UIDs",       "import flags",
+                                         "store flags if", "special mailboxes",
+                                         "set quota",      "warning of a full mailbox"};
   return type <= std::size(kNames) ? kNames[type - 1] : "of a type that is not known";
 }
 

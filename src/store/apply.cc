@@ -2,6 +2,7 @@
 
 #include "store/flags.h"
 #include "store/message_rows.h"
+#include "store/quota_rows.h"
 #include "store/results.h"
 
 namespace store {
@@ -82,6 +83,10 @@ base::Result<std::string> Dispatch(Changeset& changes, const replog::EntryView& 
       return DecodeAndApply<SpecialMailboxesEntry>(changes, view);
     case EntryType::kCredentials:
       return DecodeAndApply<CredentialsEntry>(changes, view);
+    case EntryType::kSetQuota:
+      return DecodeAndApply<SetQuotaEntry>(changes, view);
+    case EntryType::kQuotaWarning:
+      return DecodeAndApplyWithBody<QuotaWarningEntry>(changes, view);
   }
   return TooNew(changes, view);
 }
@@ -105,22 +110,35 @@ base::Result<std::string> Apply(Changeset& changes, replog::PartitionId partitio
   row.date_us = entry.date_us;
   row.body = body.empty() ? 0 : body.id.value();
   std::uint32_t references = 0;
-  for (const DeliverEntry::Target& target : entry.targets) {
+  std::vector<std::uint32_t> refused;
+  const bool was_set_aside = entry.quota.has_value() && !entry.quota->is_enforced;
+  for (std::uint32_t i = 0; i < entry.targets.size(); ++i) {
+    const DeliverEntry::Target& target = entry.targets[i];
+    row.prefix = target.prefix;
+    row.size_bytes = body.size_bytes + target.prefix.size();
+    const Usage more{.bytes = row.size_bytes, .mails = 1};
+    if (was_set_aside) changes.effects().arrivals.push_back({partition, target.account, more});
     // The account's INBOX has the account's number. It is gone when the account was removed after the proposer had
     // looked.
     MailboxRow* mailbox = changes.FindMailbox(partition, target.account);
     if (mailbox == nullptr || mailbox->uid_next == UINT32_MAX) continue;
-    if (!changes.AddDeliveryId(partition, target.account, target.delivery_id)) continue;
-    row.prefix = target.prefix;
-    row.size_bytes = body.size_bytes + target.prefix.size();
+    // First of all: who has the mail already has not refused it, however full his mailbox is now.
+    if (changes.KnowsDeliveryId(partition, target.account, target.delivery_id)) continue;
+    if (!TakesMore(changes, partition, target.account, entry.quota, more)) {
+      refused.push_back(i);
+      continue;
+    }
+    changes.AddDeliveryId(partition, target.account, target.delivery_id);
+    WarningWatch watch(changes, partition, target.account);
     AddMessage(changes, {partition, target.account, mailbox}, row);
+    watch.Added(entry.quota);
     references += 1;
   }
   changes.AddBody(body, partition, references);
   for (const DeliverEntry::Settled& mark : entry.settled) {
     changes.RaiseWatermark(partition, mark.queue_partition, mark.mark);
   }
-  return std::string();
+  return EncodeRefused(refused);
 }
 
 base::Result<std::string> Apply(Changeset& changes, replog::PartitionId partition, const AppendEntry& entry,
@@ -133,15 +151,49 @@ base::Result<std::string> Apply(Changeset& changes, replog::PartitionId partitio
     if (mailbox == nullptr) return NoMailbox();
     return base::Error(base::Errc::kLimit, "the mailbox has used all its UIDs");
   }
+  if (!TakesMore(changes, partition, mailbox->account, entry.quota, {.bytes = body.size_bytes, .mails = 1})) {
+    changes.AddBody(body, partition, 0);
+    return OverQuota();
+  }
   const OpenMailbox open{partition, entry.mailbox, mailbox};
   auto row = NewMessageRow(changes, open, entry.flags, entry.date_us, body);
   if (!row.has_value()) {
     changes.AddBody(body, partition, 0);
     return std::move(row).error();
   }
+  WarningWatch watch(changes, partition, mailbox->account);
   const std::uint32_t uid = AddMessage(changes, open, *row);
+  watch.Added(entry.quota);
   changes.AddBody(body, partition, 1);
   return EncodeAppended({.uid_validity = mailbox->uid_validity, .uid = uid});
+}
+
+base::Result<std::string> Apply(Changeset& changes, replog::PartitionId partition, const QuotaWarningEntry& entry,
+                                const replog::BodyRef& body) {
+  // The warning's row is read, which the batch may hold. First of all, since flushing may forget mailboxes.
+  RETURN_IF_ERROR(changes.Flush());
+  const RowKey key = WarningKey(partition, entry.account);
+  const auto due = changes.Get(key);
+  // It is told, or the account is gone, or another one is due.
+  if (!due.has_value() || due->size() != 1 || static_cast<std::uint8_t>(due->front()) != entry.percent) {
+    changes.AddBody(body, partition, 0);
+    return std::string();
+  }
+  changes.Delete(key);
+  MailboxRow* mailbox = changes.FindMailbox(partition, entry.account);
+  if (mailbox == nullptr || mailbox->uid_next == UINT32_MAX) {
+    changes.AddBody(body, partition, 0);
+    return std::string();
+  }
+  MessageRow row;
+  row.date_us = entry.date_us;
+  row.body = body.empty() ? 0 : body.id.value();
+  row.prefix = entry.prefix;
+  row.size_bytes = body.size_bytes + entry.prefix.size();
+  // Whatever the quota says, and without a watch: a warning never warns.
+  AddMessage(changes, {partition, entry.account, mailbox}, row);
+  changes.AddBody(body, partition, 1);
+  return std::string();
 }
 
 void ApplyMoves(Changeset& changes, replog::PartitionId partition, const std::vector<BodyMoved>& moves) {

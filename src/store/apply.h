@@ -31,6 +31,7 @@ base::Result<std::string> Apply(Changeset& changes, replog::PartitionId partitio
 base::Result<std::string> Apply(Changeset& changes, replog::PartitionId partition, const SetPasswordEntry& entry);
 base::Result<std::string> Apply(Changeset& changes, replog::PartitionId partition, const CredentialsEntry& entry);
 base::Result<std::string> Apply(Changeset& changes, replog::PartitionId partition, const RemoveAccountEntry& entry);
+base::Result<std::string> Apply(Changeset& changes, replog::PartitionId partition, const SetQuotaEntry& entry);
 base::Result<std::string> Apply(Changeset& changes, replog::PartitionId partition, const CreateMailboxEntry& entry);
 base::Result<std::string> Apply(Changeset& changes, replog::PartitionId partition, const DeleteMailboxEntry& entry);
 base::Result<std::string> Apply(Changeset& changes, replog::PartitionId partition, const RenameMailboxEntry& entry);
@@ -43,12 +44,14 @@ base::Result<std::string> Apply(Changeset& changes, replog::PartitionId partitio
 base::Result<std::string> Apply(Changeset& changes, replog::PartitionId partition, const PurgeEntry& entry);
 base::Result<std::string> Apply(Changeset& changes, replog::PartitionId partition, const SetUidsEntry& entry);
 base::Result<std::string> Apply(Changeset& changes, replog::PartitionId partition, const ImportFlagsEntry& entry);
-// These three take the body over.
+// These four take the body over.
 base::Result<std::string> Apply(Changeset& changes, replog::PartitionId partition, const DeliverEntry& entry,
                                 const replog::BodyRef& body);
 base::Result<std::string> Apply(Changeset& changes, replog::PartitionId partition, const AppendEntry& entry,
                                 const replog::BodyRef& body);
 base::Result<std::string> Apply(Changeset& changes, replog::PartitionId partition, const ImportEntry& entry,
+                                const replog::BodyRef& body);
+base::Result<std::string> Apply(Changeset& changes, replog::PartitionId partition, const QuotaWarningEntry& entry,
                                 const replog::BodyRef& body);
 
 }  // namespace store

@@ -5,6 +5,7 @@
 
 #include "store/account_rows.h"
 #include "store/apply.h"
+#include "store/quota_rows.h"
 #include "store/results.h"
 
 namespace store {
@@ -31,6 +32,7 @@ base::Result<std::string> Create(Changeset& changes, replog::PartitionId partiti
   // The INBOX has the number of its account, so that a delivery finds it without a row between.
   tree.AddMailbox(kInbox, number);
   tree.Write();
+  changes.ChangeQuota(partition, number);
   std::string value;
   base::Encoder(value).U32(number);
   changes.Put(RowKey(partition, RowKind::kAddress).Text(entry.address), value);
@@ -90,10 +92,19 @@ base::Result<std::string> Apply(Changeset& changes, replog::PartitionId partitio
   changes.DeletePrefix(RowKey(partition, RowKind::kName).U32(*number));
   changes.Delete(RowKey(partition, RowKind::kAccount).U32(*number));
   changes.Delete(RowKey(partition, RowKind::kAddress).Text(entry.address));
+  changes.Delete(WarningKey(partition, *number));
+  changes.DropQuota(partition, *number);
   PartitionRow& state = changes.ChangePartition(partition);
   state.uid_validity_floor = std::max(state.uid_validity_floor, tree->account().uid_validity_next - 1);
   changes.effects().accounts.push_back({partition, std::string(entry.address), 0});
   changes.effects().without_scram_keys -= CountKeyless(tree->account());
+  return std::string();
+}
+
+base::Result<std::string> Apply(Changeset& changes, replog::PartitionId partition, const SetQuotaEntry& entry) {
+  const auto number = FindAccountNumber(changes, partition, entry.address);
+  if (!number.has_value()) return NoAccount();
+  changes.ChangeQuota(partition, *number).own = entry.own;
   return std::string();
 }
 

@@ -9,6 +9,7 @@
 #include "store/flags.h"
 #include "store/message_rows.h"
 #include "store/names.h"
+#include "store/quota_rows.h"
 #include "store/results.h"
 
 namespace store {
@@ -29,6 +30,12 @@ std::vector<Source> ReadSources(Changeset& changes, const OpenMailbox& from, con
     if (!ReadMessage(changes, from, uid, source.message)) sources.pop_back();
   }
   return sources;
+}
+
+Usage UsageOf(const std::vector<Source>& sources) {
+  Usage usage{.bytes = 0, .mails = sources.size()};
+  for (const Source& source : sources) usage.bytes += source.message.row.size_bytes;
+  return usage;
 }
 
 // Position of each used keyword of `from` in `to`, which gets what it lacks. Empty: too many.
@@ -131,9 +138,14 @@ base::Result<std::string> Apply(Changeset& changes, replog::PartitionId partitio
     return base::Error(base::Errc::kLimit, "the mailbox has used all its UIDs");
   }
   std::vector<Source> sources = ReadSources(changes, from, entry.uids);
-  // All or nothing (RFC 3501 §6.4.7): room for the keywords is made before the first copy.
+  // All or nothing (RFC 3501 §6.4.7), so both kinds of room are seen to before the first copy.
+  if (const bool is_more = !entry.move || from.row->account != to.row->account;
+      is_more && !TakesMore(changes, partition, to.row->account, entry.quota, UsageOf(sources))) {
+    return OverQuota();
+  }
   const auto keywords = MapKeywords(changes, from, to, sources);
   if (!keywords.has_value()) return TooManyKeywords();
+  WarningWatch watch(changes, partition, to.row->account);
   Copied copied{.uid_validity = to.row->uid_validity, .uids = {}};
   std::vector<std::uint32_t> uids;
   for (Source& source : sources) {
@@ -149,6 +161,7 @@ base::Result<std::string> Apply(Changeset& changes, replog::PartitionId partitio
     uids.push_back(source.uid);
     copied.uids.emplace_back(source.uid, AddMessage(changes, to, row));
   }
+  watch.Added(entry.quota);
   if (entry.move && !uids.empty()) MarkExpunged(changes, from, uids);
   return EncodeCopied(copied);
 }

@@ -460,7 +460,7 @@ TEST(ApplyMoves, ChangeWhereABodyLiesOnceAndOnlyFromThere) {
 
 TEST(ApplyEntries, ANewerVersionStopsTheStore) {
   IndexRig rig;
-  EXPECT_EQ(CodeOf(rig.Apply({.index = 1, .type = EntryType::kPurge, .meta = "\x02\x01", .body = {}})),
+  EXPECT_EQ(CodeOf(rig.Apply({.index = 1, .type = EntryType::kPurge, .meta = "\x03\x01", .body = {}})),
             Errc::kUnsupported);
   EXPECT_EQ(rig.changes().Flush().error().code(), Errc::kUnsupported);
 }

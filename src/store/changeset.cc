@@ -47,6 +47,7 @@ base::Result<> Changeset::Flush() {
   // All rows are clean here, so the whole cache can go when it has grown too large: cheaper than keeping an order of
   // use.
   if (mailboxes_.size() > cached_mailboxes_max_) mailboxes_.clear();
+  if (quotas_.size() > cached_mailboxes_max_) quotas_.clear();
   if (error_.has_value()) return base::Error(*error_);
   return {};
 }
@@ -72,6 +73,28 @@ void Changeset::WriteChangedRows() {
     effects_.changed.push_back({partition, mailbox});
   }
   changed_mailboxes_.clear();
+  WriteChangedQuotas();
+}
+
+void Changeset::WriteChangedQuotas() {
+  for (const std::uint64_t number : changed_quotas_) {
+    LoadedQuota& loaded = quotas_[number];
+    loaded.changed = false;
+    const replog::PartitionId partition(static_cast<std::uint32_t>(number >> 32));
+    const auto account = static_cast<std::uint32_t>(number);
+    if (loaded.is_gone) {
+      Delete(QuotaKey(partition, account));
+    } else {
+      PutRow(QuotaKey(partition, account), loaded.row);
+    }
+    effects_.quotas.push_back({.partition = partition,
+                               .account = account,
+                               .usage = loaded.row.usage,
+                               .own = loaded.row.own,
+                               .index = partitions_[partition.value()].row.index,
+                               .is_gone = loaded.is_gone});
+  }
+  changed_quotas_.clear();
 }
 
 Effects Changeset::TakeEffects() {
@@ -81,6 +104,7 @@ Effects Changeset::TakeEffects() {
 void Changeset::ForgetPartition(replog::PartitionId partition) {
   partitions_.erase(partition.value());
   std::erase_if(mailboxes_, [partition](const auto& entry) { return entry.first >> 32 == partition.value(); });
+  std::erase_if(quotas_, [partition](const auto& entry) { return entry.first >> 32 == partition.value(); });
 }
 
 std::optional<std::string> Changeset::Get(const RowKey& key) {
@@ -147,10 +171,41 @@ void Changeset::AddMailbox(replog::PartitionId partition, std::uint32_t mailbox,
 }
 
 void Changeset::DropMailbox(replog::PartitionId partition, std::uint32_t mailbox) {
-  LoadMailbox(partition, mailbox).row.reset();
+  std::optional<MailboxRow>& row = LoadMailbox(partition, mailbox).row;
+  if (row.has_value()) {
+    ChangeQuota(partition, row->account).usage -= {.bytes = row->bytes, .mails = row->messages};
+    row.reset();
+  }
   MailboxChanged(partition, mailbox);
   Put(RowKey(partition, RowKind::kGarbage).U32(mailbox), "");
   effects_.garbage.push_back({partition, mailbox});
+}
+
+// ---- Quotas ----
+
+Changeset::LoadedQuota& Changeset::LoadQuota(replog::PartitionId partition, std::uint32_t account) {
+  const auto [found, is_new] = quotas_.try_emplace(MailboxKey(partition, account));
+  if (is_new) found->second.row = GetRow<QuotaRow>(QuotaKey(partition, account)).value_or(QuotaRow());
+  return found->second;
+}
+
+Changeset::LoadedQuota& Changeset::MarkQuota(replog::PartitionId partition, std::uint32_t account) {
+  LoadedQuota& loaded = LoadQuota(partition, account);
+  if (!loaded.changed) {
+    loaded.changed = true;
+    changed_quotas_.push_back(MailboxKey(partition, account));
+  }
+  return loaded;
+}
+
+QuotaRow& Changeset::ChangeQuota(replog::PartitionId partition, std::uint32_t account) {
+  return MarkQuota(partition, account).row;
+}
+
+void Changeset::DropQuota(replog::PartitionId partition, std::uint32_t account) {
+  LoadedQuota& loaded = MarkQuota(partition, account);
+  loaded.row = {};
+  loaded.is_gone = true;
 }
 
 // ---- Delivery ids ----
@@ -165,27 +220,32 @@ void Changeset::AdvanceTime(replog::PartitionId partition, std::int64_t date_us,
   }
 }
 
-bool Changeset::AddDeliveryId(replog::PartitionId partition, std::uint32_t mailbox, const mail::DeliveryId& id) {
+bool Changeset::KnowsDeliveryId(replog::PartitionId partition, std::uint32_t mailbox, const mail::DeliveryId& id) {
   LoadedPartition& loaded = LoadPartition(partition);
   const bool queued = id.form == mail::DeliveryId::Form::kQueued;
   if (queued) {
     const auto mark = loaded.watermarks.find(base::LoadLe<std::uint32_t>(id.bytes.data()));
     const auto index = base::LoadLe<std::uint64_t>(id.bytes.data() + 8);
-    if (mark != loaded.watermarks.end() && mark->second.IsSettled(index)) return false;
+    if (mark != loaded.watermarks.end() && mark->second.IsSettled(index)) return true;
   }
   const RowKey key = DeliveryIdKey(partition, mailbox, id);
-  if (!new_ids_.insert(key.text()).second) return false;
+  if (new_ids_.contains(key.text())) return true;
   read_.Reset();
   const rocksdb::Status status = db_->Get(rocksdb::ReadOptions(), db_->DefaultColumnFamily(), key.text(), &read_);
   if (!status.ok() && !status.IsNotFound()) Fail(ToError(status, "read the index"));
   // An expired direct id counts as unknown whether or not compaction has removed its row already.
   const bool expired = !queued && status.ok() && read_.size() == sizeof(std::int64_t) &&
                        base::LoadLe<std::int64_t>(read_.data()) < loaded.row.ids_horizon_us;
-  if (status.ok() && !expired) return false;
+  return status.ok() && !expired;
+}
+
+void Changeset::AddDeliveryId(replog::PartitionId partition, std::uint32_t mailbox, const mail::DeliveryId& id) {
+  const RowKey key = DeliveryIdKey(partition, mailbox, id);
+  new_ids_.insert(key.text());
   char stamp[sizeof(std::int64_t)];
-  base::StoreLe(stamp, loaded.row.time_us);
+  base::StoreLe(stamp, LoadPartition(partition).row.time_us);
+  const bool queued = id.form == mail::DeliveryId::Form::kQueued;
   Put(key, queued ? std::string_view() : std::string_view(stamp, sizeof stamp));
-  return true;
 }
 
 void Changeset::RaiseWatermark(replog::PartitionId partition, std::uint32_t queue_partition, const Watermark& mark) {

@@ -45,6 +45,28 @@ struct Effects {
     std::uint64_t bytes = 0;
     std::uint64_t mailbox_bytes = 0;  // Before.
   };
+  // An account's quota row is another one.
+  struct QuotaChange {
+    replog::PartitionId partition;
+    std::uint32_t account = 0;
+    Usage usage;
+    OwnQuota own;
+    std::uint64_t index = 0;  // Of the partition's last entry that it includes.
+    bool is_gone = false;     // The account was removed.
+  };
+  // Mail that its proposer had set room aside for has been applied, or needs none: it was there already.
+  struct Arrival {
+    replog::PartitionId partition;
+    std::uint32_t account = 0;
+    Usage usage;
+  };
+  struct Warning {
+    replog::PartitionId partition;
+    std::uint32_t account = 0;
+  };
+  std::vector<QuotaChange> quotas;
+  std::vector<Arrival> arrivals;
+  std::vector<Warning> warnings;  // That have become due.
   std::vector<Release> releases;  // Bodies whose last reference went.
   std::vector<Removal> removals;
   std::vector<AccountChange> accounts;
@@ -55,11 +77,11 @@ struct Effects {
 
 // Thread: the apply worker. Borrows the index.
 // Reads see the database, not the batch, except for the rows that hot entries read and write: partition rows, mailbox
-// rows (both kept decoded over batches too, since nobody else writes them), delivery ids, and the bodies of the entry
-// at work. An entry that reads other rows calls Flush() first, so that its database is complete; the batch is then one
-// entry long. Durability: none by itself (the WAL is off); RocksDB's flushes keep whole batches in order, each with its
-// applied index. Errors: a failed read or write is kept; everything after is refused by Flush(), and nothing more is
-// written.
+// and quota rows (all kept decoded over batches too, since nobody else writes them), delivery ids, and the bodies of
+// the entry at work. An entry that reads other rows calls Flush() first, so that its database is complete; the batch is
+// then one entry long. Durability: none by itself (the WAL is off); RocksDB's flushes keep whole batches in order, each
+// with its applied index. Errors: a failed read or write is kept; everything after is refused by Flush(), and nothing
+// more is written.
 class Changeset {
  public:
   Changeset(Index* index, std::size_t cached_mailboxes_max)
@@ -86,11 +108,20 @@ class Changeset {
   // The row goes; its messages are left to purging.
   void DropMailbox(replog::PartitionId partition, std::uint32_t mailbox);
 
+  const QuotaRow& Quota(replog::PartitionId partition, std::uint32_t account) {
+    return LoadQuota(partition, account).row;
+  }
+  // The row is written with the batch.
+  QuotaRow& ChangeQuota(replog::PartitionId partition, std::uint32_t account);
+  void DropQuota(replog::PartitionId partition, std::uint32_t account);
+
   // Moves the partition's own clock: deliveries never turn it back, however clocks jump. Direct ids older than
   // `ids_kept_hours` by it are forgotten.
   void AdvanceTime(replog::PartitionId partition, std::int64_t date_us, std::uint32_t ids_kept_hours);
-  // False: seen already, or settled. Else it is remembered.
-  bool AddDeliveryId(replog::PartitionId partition, std::uint32_t mailbox, const mail::DeliveryId& id);
+  // Whether the delivery was made already: its id was seen, or is settled.
+  bool KnowsDeliveryId(replog::PartitionId partition, std::uint32_t mailbox, const mail::DeliveryId& id);
+  // From now on it is known.
+  void AddDeliveryId(replog::PartitionId partition, std::uint32_t mailbox, const mail::DeliveryId& id);
   // Forgets ids that are settled, a bounded number at a time. The batch must be empty of ids (Flush() before the
   // entry).
   void RaiseWatermark(replog::PartitionId partition, std::uint32_t queue_partition, const Watermark& mark);
@@ -145,6 +176,11 @@ class Changeset {
     std::optional<MailboxRow> row;
     bool changed = false;
   };
+  struct LoadedQuota {
+    QuotaRow row;
+    bool changed = false;
+    bool is_gone = false;
+  };
   struct LoadedBody {
     std::optional<BodyRow> row;
     bool changed = false;
@@ -153,6 +189,9 @@ class Changeset {
   void DeleteSettledIds(const RowKey& ids, const Watermark& mark, std::uint64_t* from);
   LoadedPartition& LoadPartition(replog::PartitionId partition);
   LoadedMailbox& LoadMailbox(replog::PartitionId partition, std::uint32_t mailbox);
+  LoadedQuota& LoadQuota(replog::PartitionId partition, std::uint32_t account);
+  LoadedQuota& MarkQuota(replog::PartitionId partition, std::uint32_t account);
+  void WriteChangedQuotas();
   LoadedBody& LoadBody(replog::PartitionId partition, std::uint64_t body);
   void WriteChangedRows();
 
@@ -168,6 +207,8 @@ class Changeset {
   std::vector<std::uint32_t> changed_partitions_;
   std::unordered_map<std::uint64_t, LoadedMailbox> mailboxes_;  // By MailboxId; bounded by cached_mailboxes_max_.
   std::vector<std::uint64_t> changed_mailboxes_;
+  std::unordered_map<std::uint64_t, LoadedQuota> quotas_;  // By AccountId; bounded likewise.
+  std::vector<std::uint64_t> changed_quotas_;
   std::unordered_set<std::string> new_ids_;               // Keys of delivery ids in the batch.
   std::unordered_map<std::uint64_t, LoadedBody> bodies_;  // Of the entry at work.
   std::vector<replog::BodyRef> released_;                 // By the entry at work.

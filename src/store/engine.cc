@@ -31,11 +31,14 @@ MailStore::Engine::Engine(async::Executor executor, replog::Log* log, const base
       options_(std::move(options)),
       index_(std::move(index)),
       accounts_(options_.account_cache_max),
+      ledger_(options_.account_cache_max),
       waiters_(executor, kWatchedMailboxesMax),
       background_(executor, "store purge"),
       queue_(executor, index_.get(), &gate_, {.backlog_bytes_max = options_.apply_backlog_bytes_max},
              [this](const Effects& effects) { Visible(effects); }),
-      readers_({.name = "store-read", .threads = kReaderThreads, .jobs_max = options_.jobs_max}) {}
+      readers_({.name = "store-read", .threads = kReaderThreads, .jobs_max = options_.jobs_max}) {
+  ledger_.SetRule(options_.quota);
+}
 
 MailStore::Engine::~Engine() {
   gate_.Hold(false);
@@ -53,6 +56,7 @@ void MailStore::Engine::Visible(const Effects& effects) {
   if (recovered_) {
     without_scram_keys_.fetch_add(static_cast<std::uint64_t>(effects.without_scram_keys), std::memory_order_relaxed);
   }
+  VisibleQuotas(effects);
   for (const Effects::Release& release : effects.releases) log_->ReleaseBody(release.partition, release.body);
   for (const Effects::Removal& removal : effects.removals) Learn(removal);
   for (const Effects::MailboxName& mailbox : effects.changed) {
@@ -61,6 +65,16 @@ void MailStore::Engine::Visible(const Effects& effects) {
   for (const Effects::MailboxName& mailbox : effects.garbage) {
     // At replay the index itself is asked at the end: a purge may follow in the log.
     if (recovered_) StartPurging(MailboxId(std::uint64_t{mailbox.partition.value()} << 32 | mailbox.mailbox));
+  }
+}
+
+void MailStore::Engine::VisibleQuotas(const Effects& effects) {
+  for (const Effects::QuotaChange& change : effects.quotas) ledger_.Applied(change);
+  // What has arrived is counted by now.
+  for (const Effects::Arrival& arrival : effects.arrivals) ledger_.Arrived(arrival);
+  for (const Effects::Warning& warning : effects.warnings) {
+    // As with garbage.
+    if (recovered_) warnings_.Start(AccountId(IdIn(warning.partition, warning.account)));
   }
 }
 
@@ -98,16 +112,24 @@ async::Task<base::Result<std::string>> MailStore::Engine::ProposeDraft(replog::P
   co_return std::move(committed.applied);
 }
 
-async::Task<base::Result<AccountId>> MailStore::Engine::LookUp(std::string address) {
-  if (const auto known = accounts_.Find(address); known.has_value()) co_return *known;
+async::Task<base::Result<FoundAccount>> MailStore::Engine::FindAccount(std::string address) {
   const replog::PartitionId partition = log_->MailboxPartitionOf(address);
   const std::uint64_t removals = accounts_.removals();
-  ASSIGN_OR_CO_RETURN(const FoundAccount found, co_await Read([partition, address](const ReadView& view) {
+  const std::uint64_t evictions = ledger_.evictions();
+  ASSIGN_OR_CO_RETURN(FoundAccount found, co_await Read([partition, address](const ReadView& view) {
                         return QueryAccount(view, partition, address);
                       }));
-  const AccountId id(std::uint64_t{partition.value()} << 32 | found.number);
+  const AccountId id(IdIn(partition, found.number));
   accounts_.Keep(address, id, removals);
-  co_return id;
+  // One that was removed meanwhile is forgotten with its address.
+  if (accounts_.removals() == removals) ledger_.Keep(id, found.quota, found.index, evictions);
+  co_return found;
+}
+
+async::Task<base::Result<AccountId>> MailStore::Engine::LookUp(std::string address) {
+  if (const auto known = accounts_.Find(address); known.has_value()) co_return *known;
+  ASSIGN_OR_CO_RETURN(const FoundAccount found, co_await FindAccount(address));
+  co_return AccountId(IdIn(log_->MailboxPartitionOf(address), found.number));
 }
 
 // ---- Purging ----
@@ -145,6 +167,9 @@ async::Task<base::Result<>> MailStore::Engine::Purge(MailboxId mailbox) {
 async::Task<base::Result<Copied>> MailStore::Engine::Copy(CopyEntry all, replog::PartitionId from,
                                                           replog::PartitionId to) {
   if (from != to) co_return base::Error(base::Errc::kInvalid, "messages are copied within one account only");
+  // How much it is, only the apply sees.
+  const QuotaLedger::Passage passage(&ledger_, to, all.move ? std::optional(Usage()) : std::nullopt);
+  all.quota = QuotaOfEntry(true);
   const std::vector<std::uint32_t> uids = std::exchange(all.uids, {});
   Copied copied;
   // An empty list too asks once: for the errors and the UIDVALIDITY.

@@ -20,6 +20,8 @@
 #include "store/index.h"
 #include "store/mail_store.h"
 #include "store/queries.h"
+#include "store/quota_ledger.h"
+#include "store/quota_warnings.h"
 #include "store/snapshot.h"
 
 namespace store {
@@ -37,6 +39,9 @@ class MailStore::Engine {
   const base::Clock& clock() const { return *clock_; }
   const MailStoreOptions& options() const { return options_; }
   AccountCache& accounts() { return accounts_; }
+  QuotaLedger& ledger() { return ledger_; }
+  // For entries that bring mail.
+  EntryQuota QuotaOfEntry(bool is_enforced) const { return {.is_enforced = is_enforced, .rule = ledger_.rule()}; }
   // Where mail goes that is expected to be removed soon; where other mail goes.
   mffs::Stream StreamOf(MailboxId mailbox) const;
   mffs::Stream StreamOfInboxes(std::span<const AccountId> accounts) const;
@@ -58,6 +63,8 @@ class MailStore::Engine {
   async::Task<base::Result<std::string>> Propose(replog::PartitionId partition, EntryType type, const Entry& entry);
   async::Task<base::Result<std::string>> ProposeDraft(replog::PartitionId partition, replog::Draft draft);
 
+  // The account with its usage, from the index; both caches learn it.
+  async::Task<base::Result<FoundAccount>> FindAccount(std::string address);
   // The account's id, from the cache or the index.
   async::Task<base::Result<AccountId>> LookUp(std::string address);
   // Copies or moves messages of any number, in as many entries as they need.
@@ -91,6 +98,8 @@ class MailStore::Engine {
 
   void Visible(const Effects& effects);
   void Learn(const Effects::Removal& removal);
+  void VisibleQuotas(const Effects& effects);
+  async::Task<base::Result<>> Warn(AccountId account);
   void Forget(replog::PartitionId partition);
   async::Task<base::Result<>> RepeatReleases(replog::PartitionId partition, replog::Index snapshot);
   void StartPurging(MailboxId mailbox);
@@ -103,6 +112,7 @@ class MailStore::Engine {
   std::unique_ptr<Index> index_;
   Gate gate_;
   AccountCache accounts_;
+  QuotaLedger ledger_;
   // Owners: mailboxes by their id, and INBOXes by their account, since deliveries name no mailbox. Learned anew after a
   // start.
   mffs::Turnover turnover_;
@@ -117,6 +127,7 @@ class MailStore::Engine {
   std::vector<MailboxId> garbage_;  // To be purged.
   bool is_purging_ = false;
   async::TaskGroup background_;
+  QuotaWarnings warnings_{&background_, [this](AccountId account) { return Warn(account); }};
   ApplyQueue queue_;
   async::WorkerPool readers_;  // These two last: their threads use the others.
 };

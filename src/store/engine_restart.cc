@@ -143,6 +143,9 @@ async::Task<base::Result<>> MailStore::Engine::Recovered() {
   ASSIGN_OR_CO_RETURN(const std::vector<MailboxId> garbage,
                       co_await Read([](const ReadView& view) { return QueryGarbage(view); }));
   for (const MailboxId mailbox : garbage) StartPurging(mailbox);
+  ASSIGN_OR_CO_RETURN(const std::vector<AccountId> warned,
+                      co_await Read([](const ReadView& view) { return QueryDueWarnings(view); }));
+  for (const AccountId account : warned) warnings_.Start(account);
   co_return base::Result<>();
 }
 

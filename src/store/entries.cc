@@ -31,6 +31,31 @@ constexpr std::size_t kSettledBytesMin = 3;
 
 }  // namespace
 
+void EntryQuota::Write(base::Encoder& out) const {
+  out.U8(is_enforced ? 1 : 0);
+  out.Varint(rule.limits.bytes);
+  out.Varint(rule.limits.mails);
+  const auto count = static_cast<std::uint8_t>(std::ranges::find(rule.warn_at, 0) - rule.warn_at.begin());
+  out.U8(count);
+  for (std::uint8_t i = 0; i < count; ++i) out.U8(rule.warn_at[i]);
+}
+
+bool EntryQuota::Read(base::Decoder& in) {
+  if (!ReadBool(in, is_enforced)) return false;
+  rule = {};
+  rule.limits.bytes = in.Varint();
+  rule.limits.mails = in.Varint();
+  const std::uint8_t count = in.U8();
+  if (count > rule.warn_at.size()) return false;
+  std::uint8_t before = 0;
+  for (std::uint8_t i = 0; i < count; ++i) {
+    rule.warn_at[i] = in.U8();
+    if (rule.warn_at[i] <= before) return false;
+    before = rule.warn_at[i];
+  }
+  return in.ok();
+}
+
 void CreateAccountEntry::Write(base::Encoder& out) const {
   out.Text(address);
   out.Text(password_hash);
@@ -310,6 +335,31 @@ bool ImportFlagsEntry::Read(base::Decoder& in) {
     if (!message.flags.Read(in)) return false;
   }
   return in.ok();
+}
+
+void SetQuotaEntry::Write(base::Encoder& out) const {
+  out.Text(address);
+  own.Write(out);
+}
+
+bool SetQuotaEntry::Read(base::Decoder& in) {
+  if (!ReadText(in, address)) return false;
+  own.Read(in);
+  return in.ok();
+}
+
+void QuotaWarningEntry::Write(base::Encoder& out) const {
+  out.Varint(account);
+  out.U8(percent);
+  out.I64(date_us);
+  out.Text(prefix);
+}
+
+bool QuotaWarningEntry::Read(base::Decoder& in) {
+  if (!ReadU32(in, account)) return false;
+  percent = in.U8();
+  date_us = in.I64();
+  return ReadText(in, prefix);
 }
 
 }  // namespace store

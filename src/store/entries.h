@@ -4,6 +4,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -36,10 +37,23 @@ enum class EntryType : std::uint8_t {
   kImportFlags = 16,
   kStoreFlagsIf = 17,
   kSpecialMailboxes = 18,
-  kCredentials = 21,  // 19 and 20: quotas.
+  kSetQuota = 19,
+  kQuotaWarning = 20,
+  kCredentials = 21,
 };
 inline constexpr EntryType kNewestEntryType = EntryType::kCredentials;
-inline constexpr std::uint8_t kEntryVersion = 1;
+inline constexpr std::uint8_t kEntryVersion = 2;       // The newest.
+inline constexpr std::uint8_t kEntryVersionPlain = 1;  // Of all entries without an EntryQuota.
+inline constexpr std::uint8_t kEntryVersionWithQuota = 2;
+
+// How the account's quota counts for an entry that brings mail: what is configured travels with it, so that nodes with
+// another configuration decide the same.
+struct EntryQuota {
+  bool is_enforced = false;  // False: the proposer knows that there is room. It has set it aside.
+  QuotaRule rule;
+  void Write(base::Encoder& out) const;
+  bool Read(base::Decoder& in);
+};
 
 struct CreateAccountEntry {
   std::string_view address;
@@ -94,6 +108,7 @@ struct DeliverEntry {
   std::uint32_t ids_kept_hours = 0;
   std::vector<Target> targets;
   std::vector<Settled> settled;
+  std::optional<EntryQuota> quota{};
   void Write(base::Encoder& out) const;
   bool Read(base::Decoder& in);
 };
@@ -157,6 +172,7 @@ struct AppendEntry {
   std::uint32_t mailbox = 0;
   EntryFlags flags;
   std::int64_t date_us = 0;
+  std::optional<EntryQuota> quota{};
   void Write(base::Encoder& out) const;
   bool Read(base::Decoder& in);
 };
@@ -183,6 +199,7 @@ struct CopyEntry {
   std::uint32_t to = 0;
   bool move = false;  // The sources are expunged in the same entry.
   std::vector<std::uint32_t> uids;
+  std::optional<EntryQuota> quota{};
   void Write(base::Encoder& out) const;
   bool Read(base::Decoder& in);
 };
@@ -237,11 +254,40 @@ struct ImportFlagsEntry {
   bool Read(base::Decoder& in);
 };
 
+// What of an account's quota is its own.
+struct SetQuotaEntry {
+  std::string_view address;
+  OwnQuota own;
+  void Write(base::Encoder& out) const;
+  bool Read(base::Decoder& in);
+};
+
+// The mail that warns an account's owner, once for each warning that is due.
+struct QuotaWarningEntry {
+  std::uint32_t account = 0;
+  std::uint8_t percent = 0;  // That the warning is about: dropped when another, or none, is due.
+  std::int64_t date_us = 0;
+  std::string_view prefix;
+  void Write(base::Encoder& out) const;
+  bool Read(base::Decoder& in);
+};
+
+template <class Entry>
+concept BringsMailUnderQuota = requires(const Entry& entry) { entry.quota.has_value(); };
+
 template <class Entry>
 std::string EncodeEntry(const Entry& entry) {
   std::string text;
   base::Encoder out(text);
-  out.U8(kEntryVersion);
+  if constexpr (BringsMailUnderQuota<Entry>) {
+    if (entry.quota.has_value()) {
+      out.U8(kEntryVersionWithQuota);
+      entry.Write(out);
+      entry.quota->Write(out);
+      return text;
+    }
+  }
+  out.U8(kEntryVersionPlain);
   entry.Write(out);
   return text;
 }
@@ -250,7 +296,12 @@ std::string EncodeEntry(const Entry& entry) {
 template <class Entry>
 bool DecodeEntry(std::string_view text, Entry& entry) {
   base::Decoder in(text);
-  return in.U8() == kEntryVersion && entry.Read(in) && in.AtEnd();
+  const std::uint8_t version = in.U8();
+  if constexpr (BringsMailUnderQuota<Entry>) {
+    entry.quota.reset();
+    if (version == kEntryVersionWithQuota) return entry.Read(in) && entry.quota.emplace().Read(in) && in.AtEnd();
+  }
+  return version == kEntryVersionPlain && entry.Read(in) && in.AtEnd();
 }
 
 }  // namespace store

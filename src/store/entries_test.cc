@@ -33,8 +33,32 @@ void ExpectRoundTrip(const char* label, const Entry& entry) {
   }
   EXPECT_FALSE(DecodeEntry(text + "x", decoded)) << label << " with more behind";
   std::string other_version = text;
-  other_version[0] = 2;
+  other_version[0] = 3;
   EXPECT_FALSE(DecodeEntry(other_version, decoded)) << label;
+}
+
+TEST(Entries, HaveTheirVersionByWhetherAQuotaCounts) {
+  CopyEntry entry{.from = 3, .to = 4, .uids = {1}};
+  EXPECT_EQ(EncodeEntry(entry)[0], 1);
+  entry.quota.emplace();
+  const std::string text = EncodeEntry(entry);
+  EXPECT_EQ(text[0], 2);
+  std::string older = text;
+  older[0] = 1;
+  EXPECT_FALSE(DecodeEntry(older, entry)) << "an older program must not read it as something else";
+  ASSERT_TRUE(DecodeEntry(text, entry));
+  ASSERT_TRUE(DecodeEntry(EncodeEntry(CopyEntry{.from = 3, .to = 4, .uids = {1}}), entry));
+  EXPECT_FALSE(entry.quota.has_value()) << "of the entry that was read before";
+}
+
+TEST(Entries, HaveAscendingPercentages) {
+  for (const std::string_view warn_at : {std::string_view("\x02\x50\x50", 3), std::string_view("\x01\x00", 2),
+                                         std::string_view("\x0b\x01\x02\x03\x04\x05\x06\x07\x08\x09\x0a\x0b", 12)}) {
+    std::string text = EncodeEntry(CopyEntry{.from = 3, .to = 4, .uids = {1}, .quota = EntryQuota()});
+    text.pop_back();  // No percentages.
+    CopyEntry decoded;
+    EXPECT_FALSE(DecodeEntry(text.append(warn_at), decoded));
+  }
 }
 
 TEST(Entries, AreReadBackAsWritten) {
@@ -46,6 +70,16 @@ TEST(Entries, AreReadBackAsWritten) {
                                                   .scram_keys = "SCRAM-SHA-256$1:a$b:c"});
   ExpectRoundTrip("remove account", RemoveAccountEntry{.address = "a@x"});
   ExpectRoundTrip("deliver", SomeDelivery());
+  const EntryQuota quota{.is_enforced = true,
+                         .rule = {.limits = {.bytes = 1u << 30, .mails = 5}, .warn_at = {80, 95, 100}}};
+  DeliverEntry under_quota = SomeDelivery();
+  under_quota.quota = quota;
+  ExpectRoundTrip("deliver under a quota", under_quota);
+  ExpectRoundTrip("append under a quota", AppendEntry{.mailbox = 3, .flags = {}, .date_us = 5, .quota = quota});
+  ExpectRoundTrip("copy under a quota", CopyEntry{.from = 3, .to = 4, .uids = {1, 2}, .quota = EntryQuota()});
+  ExpectRoundTrip("set quota", SetQuotaEntry{.address = "a@x", .own = {.bytes = 0, .mails = {}}});
+  ExpectRoundTrip("quota warning",
+                  QuotaWarningEntry{.account = 7, .percent = 80, .date_us = -5, .prefix = "Return-Path: <>\r\n"});
   ExpectRoundTrip("create mailbox", CreateMailboxEntry{.account = 1, .name = "a/b", .names_max = 9});
   ExpectRoundTrip("delete mailbox", DeleteMailboxEntry{.account = 1, .name = "a/b"});
   ExpectRoundTrip("rename mailbox",

@@ -10,6 +10,7 @@
 
 #include "base/log.h"
 #include "store/keys.h"
+#include "store/quota_rows.h"
 
 namespace store {
 
@@ -121,6 +122,7 @@ rocksdb::Status Index::OpenDatabase(const std::string& folder) {
   status = db_->Get(rocksdb::ReadOptions(), IndexVersionKey().text(), &version);
   if (status.ok()) {
     if (version == std::to_string(kFormatVersion)) return status;
+    if (version == std::to_string(kFormatWithoutQuotas)) return Upgrade();
     return rocksdb::Status::NotSupported("index format version " + version + ", this program reads " +
                                          std::to_string(kFormatVersion));
   }
@@ -129,6 +131,13 @@ rocksdb::Status Index::OpenDatabase(const std::string& folder) {
   rows->SeekToFirst();
   if (rows->Valid()) return rocksdb::Status::NotSupported("rows without a format version");
   if (!rows->status().ok()) return rows->status();
+  return db_->Put(UnloggedWrites(), IndexVersionKey().text(), std::to_string(kFormatVersion));
+}
+
+// The version last: what a crash leaves of an upgrade is made again.
+rocksdb::Status Index::Upgrade() {
+  const auto added = AddQuotaRows(*db_);
+  if (!added.has_value()) return rocksdb::Status::IOError(added.error().message());
   return db_->Put(UnloggedWrites(), IndexVersionKey().text(), std::to_string(kFormatVersion));
 }
 

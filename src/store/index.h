@@ -28,10 +28,11 @@ struct IdHorizons {
 // hot path.
 class Index {
  public:
-  static constexpr std::uint32_t kFormatVersion = 1;
+  static constexpr std::uint32_t kFormatVersion = 2;
+  static constexpr std::uint32_t kFormatWithoutQuotas = 1;  // Is made the newest when it is opened.
 
-  // Opens or makes it. A damaged database and one of another format version are removed, with one line in the log: the
-  // log rebuilds them. Errors: kIo (the folder cannot be made or written, or another process holds it).
+  // Opens or makes it. A damaged database and one of an unknown format version are removed, with one line in the log:
+  // the log rebuilds them. Errors: kIo (the folder cannot be made or written, or another process holds it).
   static base::Result<std::unique_ptr<Index>> Open(const std::string& folder, std::uint64_t memory_bytes);
   ~Index();
 
@@ -41,6 +42,7 @@ class Index {
  private:
   explicit Index(std::uint64_t memory_bytes);
   rocksdb::Status OpenDatabase(const std::string& folder);
+  rocksdb::Status Upgrade();
 
   IdHorizons horizons_;
   std::unique_ptr<rocksdb::CompactionFilter> id_filter_;

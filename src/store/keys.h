@@ -20,6 +20,7 @@ enum class RowKind : char {
   kMailbox = 'M',    // mailbox -> MailboxRow; with more fields, a row of the mailbox (MailboxRowKind)
   kName = 'N',       // account, name -> NameRow
   kPartition = 'P',  // -> PartitionRow
+  kWarning = 'V',    // account -> the percentage that its owner is to be warned of
   kQueuedId = 'Q',   // queue partition, index, recipient -> nothing
   kRelease = 'R',    // log index -> bodies that its apply released
   kWatermark = 'W',  // queue partition -> Watermark
@@ -32,6 +33,7 @@ enum class MailboxRowKind : char {
   kDirectId = 'D',  // delivery id -> the partition's time when it was seen
   kKeywords = 'K',  // -> the mailbox's keywords
   kOrigin = 'O',    // origin -> the UID that the imported message got
+  kQuota = 'Q',     // of an INBOX -> QuotaRow of its account
   kMessage = 'U',   // uid -> MessageRow
   kExpunged = 'X',  // modseq -> UIDs
 };
@@ -81,6 +83,11 @@ inline RowKey MailboxKey(replog::PartitionId partition, std::uint32_t mailbox, M
   RowKey key(partition, RowKind::kMailbox);
   key.U32(mailbox).Kind(kind);
   return key;
+}
+
+// An account's INBOX has the account's number, so the row lies beside those that a delivery writes.
+inline RowKey QuotaKey(replog::PartitionId partition, std::uint32_t account) {
+  return MailboxKey(partition, account, MailboxRowKind::kQuota);
 }
 
 // Big-endian fields of a key, for reading keys back. The caller has checked the size.

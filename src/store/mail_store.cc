@@ -110,16 +110,13 @@ async::Task<base::Result<>> MailStore::RemoveAccount(std::string address) {
 
 async::Task<base::Result<Account>> MailStore::FindAccount(std::string address) {
   const replog::PartitionId partition = PartitionOf(address);
-  const std::uint64_t removals = engine_->accounts().removals();
-  ASSIGN_OR_CO_RETURN(Account account, co_await engine_->Read([partition, address](const ReadView& view) {
-    return QueryAccountSums(view, partition, address);
-  }));
-  engine_->accounts().Keep(address, account.id, removals);
-  co_return account;
+  ASSIGN_OR_CO_RETURN(const FoundAccount found, co_await engine_->FindAccount(std::move(address)));
+  co_return AccountOf(partition, found);
 }
 
 std::optional<AccountId> MailStore::FindCachedAccount(std::string_view address) const {
-  return engine_->accounts().Find(address);
+  const auto account = engine_->accounts().Find(address);
+  return account.has_value() && engine_->ledger().Knows(*account) ? account : std::nullopt;
 }
 
 async::Task<base::Result<Credentials>> MailStore::FindCredentials(std::string address) {
@@ -141,48 +138,6 @@ async::Task<base::Result<std::vector<Account>>> MailStore::ListAccounts(std::str
 }
 
 // ---- Delivery ----
-
-async::Task<base::Result<>> MailStore::Deliver(Delivery delivery) {
-  if (delivery.targets.empty()) co_return base::Error(base::Errc::kInvalid, "a delivery without a target");
-  const replog::PartitionId partition = PartitionOf(delivery.targets.front().address);
-  DeliverEntry entry;
-  entry.date_us = delivery.internal_date.time_since_epoch().count();
-  entry.ids_kept_hours = engine_->options().direct_ids_kept_hours;
-  entry.targets.reserve(delivery.targets.size());
-  std::vector<AccountId> accounts;
-  for (const DeliveryTarget& target : delivery.targets) {
-    std::optional<AccountId> account = engine_->accounts().Find(target.address);
-    if (!account.has_value()) {
-      ASSIGN_OR_CO_RETURN(account, co_await engine_->LookUp(target.address));
-    }
-    if (store::PartitionOf(*account) != partition) {
-      co_return base::Error(base::Errc::kInvalid, "the targets of a delivery lie in several partitions");
-    }
-    const auto is_same = [&](const DeliverEntry::Target& other) { return other.account == Number(*account); };
-    if (std::ranges::any_of(entry.targets, is_same)) continue;
-    entry.targets.push_back({.account = Number(*account), .delivery_id = target.delivery_id, .prefix = target.prefix});
-    accounts.push_back(*account);
-  }
-  for (const Settled& settled : delivery.settled) {
-    DeliverEntry::Settled& mark = entry.settled.emplace_back();
-    mark.queue_partition = settled.queue_partition.value();
-    mark.mark.below = settled.below.value();
-    for (const replog::Index index : settled.except) mark.mark.except.push_back(index.value());
-  }
-  if (!engine_->queue().has_room()) {
-    CO_RETURN_IF_ERROR(co_await engine_->queue().Room());
-  }
-  if (engine_->queue().failure().has_value()) co_return base::Error(*engine_->queue().failure());
-  replog::Draft draft;
-  draft.type = static_cast<std::uint8_t>(EntryType::kDeliver);
-  draft.cls = delivery.cls;
-  draft.stream = engine_->StreamOfInboxes(accounts);
-  draft.need = delivery.need;
-  draft.meta = EncodeEntry(entry);
-  draft.body = std::move(delivery.body);
-  CO_RETURN_IF_ERROR(co_await engine_->log().ProposeCommitted(partition, std::move(draft)));
-  co_return base::Result<>();
-}
 
 // ---- Mailboxes ----
 

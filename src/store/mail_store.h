@@ -33,6 +33,7 @@ struct MailStoreOptions {
   std::uint32_t mailbox_name_bytes_max = 1024;
   std::uint32_t direct_ids_kept_hours = 48;  // kDirect delivery ids are remembered this long.
   bool special_mailboxes = true;             // New accounts get Drafts, Sent, Junk, Trash and Archive.
+  QuotaRule quota{};                         // At first; SetQuotaRule changes it.
 };
 
 // One copy of a mail for one mailbox.
@@ -145,6 +146,7 @@ class MailStore final : public replog::StateMachine {
   async::Task<base::Result<Account>> FindAccount(std::string address);  // kNotFound.
   // Without waiting: the account when it is known on the shard. The hot path of RCPT TO.
   std::optional<AccountId> FindCachedAccount(std::string_view address) const;
+  async::Task<base::Result<Account>> FindAccount(AccountId account);            // kNotFound.
   async::Task<base::Result<Credentials>> FindCredentials(std::string address);  // kNotFound.
   // How many accounts have a password and lack keys for SCRAM: as of the entries applied so far, without a read. From
   // any thread.
@@ -152,19 +154,34 @@ class MailStore final : public replog::StateMachine {
   // In order of address, after `after`.
   async::Task<base::Result<std::vector<Account>>> ListAccounts(std::string after, std::uint32_t limit);
 
+  // ---- Quotas. docs/decisions/0025 ----
+  // What is configured for all accounts; for calls from now on.
+  void SetQuotaRule(const QuotaRule& rule);
+  const QuotaRule& quota_rule() const;
+  async::Task<base::Result<>> SetQuota(std::string address, OwnQuota own);  // kNotFound.
+  // Whether a mail of this size has room now, without waiting; an account that is not in memory has. The hot path of
+  // RCPT TO: the answer that counts is Deliver's.
+  bool HasRoom(std::string_view address, std::uint64_t bytes) const;
+  // Whether Deliver() would take it whatever else is on its way.
+  bool SurelyHasRoom(std::string_view address, std::uint64_t bytes) const;
+  // Accounts in memory that can take no mail.
+  std::uint64_t full_accounts() const;
+
   // ---- Delivery ----
   replog::PartitionId PartitionOf(std::string_view canonical_address) const;
   // Puts the mail into the INBOX of each target, once for each delivery id however often it is called. An account that
-  // several targets name (its sub-addresses) gets one copy, that of the first. Returns when committed. Errors:
-  // kNotFound (an account does not exist: nothing was delivered to any).
-  async::Task<base::Result<>> Deliver(Delivery delivery);
+  // several targets name (its sub-addresses) gets one copy, that of the first. Returns when committed, or applied where
+  // an account may not have room. The positions of those targets that had none: they got nothing. Errors: kNotFound (an
+  // account does not exist: nothing was delivered to any).
+  async::Task<base::Result<std::vector<std::size_t>>> Deliver(Delivery delivery);
 
   // ---- Mailboxes (names as in store::Mailbox; INBOX in any case). ----
   async::Task<base::Result<std::vector<Mailbox>>> ListMailboxes(AccountId account);     // Subscribed-only names too.
   async::Task<base::Result<Mailbox>> FindMailbox(AccountId account, std::string name);  // kNotFound.
   // With its UIDs, for who asks for changes since then. kNotFound, also for a name that is only subscribed to.
   async::Task<base::Result<MailboxListing>> FindMailboxWithUids(AccountId account, std::string name);
-  async::Task<base::Result<Mailbox>> MailboxState(MailboxId mailbox);              // kNotFound.
+  async::Task<base::Result<Mailbox>> MailboxState(MailboxId mailbox);  // kNotFound.
+  async::Task<base::Result<Usage>> DeletedUsage(MailboxId mailbox);    // Of messages with \Deleted. kNotFound.
   async::Task<base::Result<>> CreateMailbox(AccountId account, std::string name);  // kExists; makes parents.
   async::Task<base::Result<>> DeleteMailbox(AccountId account, std::string name);  // kNotFound, kDenied (INBOX).
   async::Task<base::Result<>> RenameMailbox(AccountId account, std::string from,
@@ -185,7 +202,7 @@ class MailStore final : public replog::StateMachine {
   // meanwhile).
   async::Task<base::Result<std::string>> ReadMessage(MailboxId mailbox, std::uint32_t uid, std::uint64_t offset,
                                                      std::uint64_t size);
-  // kNotFound: no such mailbox. A body for APPEND comes from a replog::BodyWriter.
+  // kNotFound: no such mailbox. kDenied (over quota). A body for APPEND comes from a replog::BodyWriter.
   async::Task<base::Result<Appended>> Append(MailboxId mailbox, Flags flags, base::WallTime internal_date,
                                              replog::Body body);
   // ---- Import. docs/decisions/0010 ----
@@ -208,6 +225,7 @@ class MailStore final : public replog::StateMachine {
   // The same for those whose MODSEQ is `unchanged_since` at most when the change is applied (RFC 7162 §3.1.3).
   async::Task<base::Result<FlagsStored>> StoreFlagsIf(MailboxId mailbox, std::vector<std::uint32_t> uids,
                                                       FlagsChange change, Flags flags, std::uint64_t unchanged_since);
+  // kDenied (over quota): nothing was copied (of the last 20,000).
   async::Task<base::Result<Copied>> Copy(MailboxId from, std::vector<std::uint32_t> uids, MailboxId to);
   // Copies and expunges in one entry (each 20,000 messages in one of their own): a message is in one of the two
   // mailboxes, never in both or in none. Into the same mailbox it gives new UIDs.

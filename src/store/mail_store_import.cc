@@ -34,6 +34,8 @@ async::Task<base::Result<Imported>> MailStore::Import(MailboxId mailbox, Importe
       .date_us = message.internal_date.time_since_epoch().count(),
       .origin = {reinterpret_cast<const char*>(message.origin.data()), message.origin.size()},
       .uidl = message.uidl};
+  const QuotaLedger::Passage passage(&engine_->ledger(), store::PartitionOf(mailbox),
+                                     Usage{.bytes = body.size_bytes(), .mails = 1});
   replog::Draft draft;
   draft.type = static_cast<std::uint8_t>(EntryType::kImport);
   draft.meta = EncodeEntry(entry);

@@ -77,8 +77,12 @@ async::Task<base::Result<std::string>> MailStore::ReadMessage(MailboxId mailbox,
 async::Task<base::Result<Appended>> MailStore::Append(MailboxId mailbox, Flags flags, base::WallTime internal_date,
                                                       replog::Body body) {
   ASSIGN_OR_CO_RETURN(const Flags normal, NormalizeFlags(std::move(flags)));
-  const AppendEntry entry{
-      .mailbox = Number(mailbox), .flags = FlagsOfEntry(normal), .date_us = internal_date.time_since_epoch().count()};
+  const AppendEntry entry{.mailbox = Number(mailbox),
+                          .flags = FlagsOfEntry(normal),
+                          .date_us = internal_date.time_since_epoch().count(),
+                          .quota = engine_->QuotaOfEntry(true)};
+  const QuotaLedger::Passage passage(&engine_->ledger(), store::PartitionOf(mailbox),
+                                     Usage{.bytes = body.size_bytes(), .mails = 1});
   replog::Draft draft;
   draft.type = static_cast<std::uint8_t>(EntryType::kAppend);
   draft.stream = engine_->StreamOf(mailbox);

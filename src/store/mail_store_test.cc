@@ -33,8 +33,8 @@ TEST(MailStore, DeliversAndReadsBack) {
   EXPECT_EQ(node.Do(node.store().ReadMessage(inbox, 1, 10'000, 5)), "");
   EXPECT_EQ(node.Run(node.store().ReadMessage(inbox, 2, 0, 5)).error().code(), Errc::kNotFound);
   const Account sums = node.Do(node.store().FindAccount(kAlice));
-  EXPECT_EQ(sums.mails, 1u);
-  EXPECT_EQ(sums.bytes, prefix.size() + 23);
+  EXPECT_EQ(sums.usage.mails, 1u);
+  EXPECT_EQ(sums.usage.bytes, prefix.size() + 23);
 }
 
 TEST(MailStore, ALargeMailInPartsIsReadBackInPieces) {

@@ -11,6 +11,7 @@ std::uint32_t AddMessage(Changeset& changes, const OpenMailbox& mailbox, Message
   state.highest_modseq += 1;
   state.messages += 1;
   state.bytes += row.size_bytes;
+  changes.ChangeQuota(mailbox.partition, state.account).usage += {.bytes = row.size_bytes, .mails = 1};
   if ((row.system & Flags::kSeen) == 0) state.unseen += 1;
   row.created_modseq = state.highest_modseq;
   row.modseq = state.highest_modseq;
@@ -37,6 +38,7 @@ void RemoveMessage(Changeset& changes, const OpenMailbox& mailbox, std::uint32_t
   MailboxRow& state = *mailbox.row;
   state.messages -= 1;
   state.bytes -= row.size_bytes;
+  changes.ChangeQuota(mailbox.partition, state.account).usage -= {.bytes = row.size_bytes, .mails = 1};
   if ((row.system & Flags::kSeen) == 0) state.unseen -= 1;
   changes.Delete(MailboxKey(mailbox.partition, mailbox.id, MailboxRowKind::kMessage).U32(uid));
   if (row.modseq > row.created_modseq) {

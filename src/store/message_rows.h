@@ -13,6 +13,8 @@
 
 namespace store {
 
+// The account's usage goes with the counters of its mailboxes.
+//
 // A mailbox that exists, during the apply of one entry.
 struct OpenMailbox {
   replog::PartitionId partition;

@@ -7,6 +7,7 @@
 #include "store/apply_testing.h"
 #include "store/flags.h"
 #include "store/mail_store.h"
+#include "store/quota_rows.h"
 #include "store/results.h"
 #include "store/testing.h"
 
@@ -49,7 +50,7 @@ class ModelRun {
   }
 
   void Step() {
-    switch (random_.Below(16)) {
+    switch (random_.Below(17)) {
       case 0:
       case 1:
       case 2:
@@ -85,6 +86,9 @@ class ModelRun {
       case 14:
         StoreIf();
         break;
+      case 15:
+        SetQuota();
+        break;
       default:
         Disturb();
         break;
@@ -93,6 +97,7 @@ class ModelRun {
 
   void Check() {
     for (const auto& [id, model] : mailboxes_) CheckMailbox(id, model);
+    for (const AccountId account : accounts_) CheckUsage(account);
     // Released is what no message refers to, each body once.
     rig_.Flush();
     std::set<std::uint64_t> live;
@@ -108,27 +113,86 @@ class ModelRun {
   void Deliver() {
     DeliverEntry entry;
     entry.ids_kept_hours = 48;
-    std::vector<MailboxId> targets;
-    for (std::uint64_t i = 0, count = 1 + random_.Below(3); i < count; ++i) {
+    entry.quota = SomeQuota();
+    std::vector<std::uint32_t> refused;
+    const std::uint64_t body = rig_.last_index() + 1;
+    for (std::uint32_t i = 0, count = 1 + static_cast<std::uint32_t>(random_.Below(3)); i < count; ++i) {
       const AccountId account = accounts_[random_.Below(accounts_.size())];
       // One in four repeats an id.
       const std::uint64_t id = random_.OneIn(4) ? random_.Below(ids_) : ids_++;
       entry.targets.push_back(
           {.account = IndexRig::Number(account), .delivery_id = mail::DeliveryId::Queued(1, id, 0), .prefix = "xy"});
-      if (seen_.insert(id).second) targets.push_back(IndexRig::InboxOf(account));
+      if (seen_.contains(id)) continue;
+      if (!Takes(account, entry.quota, {.bytes = 52, .mails = 1})) {
+        refused.push_back(i);
+        continue;
+      }
+      seen_.insert(id);
+      Add(IndexRig::InboxOf(account), {.body = body, .size = 52});
     }
-    ASSERT_TRUE(rig_.Propose(EntryType::kDeliver, entry, 50).has_value());
-    bodies_.push_back(rig_.last_index());
-    for (const MailboxId target : targets) Add(target, {.body = rig_.last_index(), .size = 52});
+    const auto delivered = rig_.Propose(EntryType::kDeliver, entry, 50);
+    ASSERT_TRUE(delivered.has_value());
+    EXPECT_EQ(DecodeRefused(*delivered), refused);
+    bodies_.push_back(body);
   }
 
   void Append() {
     const MailboxId id = Any();
-    const AppendEntry entry{
-        .mailbox = IndexRig::Number(id), .flags = {.system = Flags::kSeen, .keywords = {"K1"}}, .date_us = 3};
-    ASSERT_TRUE(rig_.Propose(EntryType::kAppend, entry, 70).has_value());
+    const AppendEntry entry{.mailbox = IndexRig::Number(id),
+                            .flags = {.system = Flags::kSeen, .keywords = {"K1"}},
+                            .date_us = 3,
+                            .quota = SomeQuota()};
+    const bool takes = Takes(OwnerOf(id), entry.quota, {.bytes = 70, .mails = 1});
+    ASSERT_EQ(rig_.Propose(EntryType::kAppend, entry, 70).has_value(), takes);
     bodies_.push_back(rig_.last_index());
-    Add(id, {.system = Flags::kSeen, .keywords = {"K1"}, .body = rig_.last_index(), .size = 70});
+    if (takes) Add(id, {.system = Flags::kSeen, .keywords = {"K1"}, .body = rig_.last_index(), .size = 70});
+  }
+
+  // Without one, one that is not enforced, and one that is.
+  std::optional<EntryQuota> SomeQuota() {
+    if (random_.OneIn(4)) return std::nullopt;
+    return EntryQuota{.is_enforced = random_.OneIn(2),
+                      .rule = {.limits = {.bytes = random_.OneIn(3) ? 0 : 1000 + random_.Below(1000),
+                                          .mails = random_.OneIn(3) ? 0 : 10 + random_.Below(10)},
+                               .warn_at = {50, 80}}};
+  }
+
+  void SetQuota() {
+    const std::size_t which = random_.Below(accounts_.size());
+    OwnQuota own;
+    if (random_.OneIn(2)) own.bytes = random_.OneIn(2) ? 0 : 500 + random_.Below(3000);
+    if (random_.OneIn(2)) own.mails = random_.OneIn(2) ? 0 : 5 + random_.Below(30);
+    const char* const address = which == 0 ? "alice@x" : "bob@x";
+    ASSERT_TRUE(rig_.Propose(EntryType::kSetQuota, SetQuotaEntry{.address = address, .own = own}).has_value());
+    own_[accounts_[which]] = own;
+  }
+
+  AccountId OwnerOf(MailboxId id) const { return id.value() < accounts_[1].value() ? accounts_[0] : accounts_[1]; }
+  Usage UsageOf(AccountId account) const {
+    Usage usage;
+    for (const auto& [id, model] : mailboxes_) {
+      if (OwnerOf(id) != account) continue;
+      for (const auto& [uid, message] : model.messages) usage += {.bytes = message.size, .mails = 1};
+    }
+    return usage;
+  }
+  bool Takes(AccountId account, const std::optional<EntryQuota>& quota, const Usage& more) {
+    if (!quota.has_value() || !quota->is_enforced) return true;
+    const Usage all = UsageOf(account) + more;
+    const QuotaLimits limits = LimitsOf(own_[account], quota->rule.limits);
+    return (limits.bytes == 0 || all.bytes <= limits.bytes) && (limits.mails == 0 || all.mails <= limits.mails);
+  }
+
+  // What the row says, what the mailboxes' rows say and what the model has are the same.
+  void CheckUsage(AccountId account) {
+    const Usage usage = UsageOf(account);
+    const auto found = rig_.Ask([&](const ReadView& v) { return QueryAccountById(v, account); });
+    ASSERT_TRUE(found.has_value());
+    EXPECT_EQ(found->usage, usage);
+    EXPECT_EQ(found->own_quota, own_[account]);
+    ASSERT_TRUE(CountUsage(rig_.index().db(), IndexRig::kPartition, [&](std::uint32_t number, const Usage& counted) {
+                  if (number == IndexRig::Number(account)) EXPECT_EQ(counted, usage);
+                }).has_value());
   }
 
   // Some with a UID of their own, which may be used already, some that were imported before.
@@ -284,10 +348,7 @@ class ModelRun {
     const MailboxId from = MailboxId(account.value() + random_.Below(3));
     MailboxId to = MailboxId(account.value() + random_.Below(3));
     const Uids uids = SomeUids(mailboxes_[from]);
-    ASSERT_TRUE(
-        rig_.Propose(EntryType::kCopy,
-                     CopyEntry{.from = IndexRig::Number(from), .to = IndexRig::Number(to), .move = move, .uids = uids})
-            .has_value());
+    const std::optional<EntryQuota> quota = SomeQuota();
     Uids gone;
     std::vector<ModelMessage> copies;
     for (const std::uint32_t uid : uids) {
@@ -297,6 +358,15 @@ class ModelRun {
       copies.push_back(found->second);
       copies.back().uidl.clear();
     }
+    Usage more;
+    for (const ModelMessage& copy : copies) more += {.bytes = copy.size, .mails = 1};
+    const bool takes = move || Takes(account, quota, more);
+    const auto copied = rig_.Propose(
+        EntryType::kCopy,
+        CopyEntry{
+            .from = IndexRig::Number(from), .to = IndexRig::Number(to), .move = move, .uids = uids, .quota = quota});
+    ASSERT_EQ(copied.has_value(), takes);
+    if (!takes) return;
     for (const ModelMessage& copy : copies) Add(to, copy);
     if (move) Remove(from, gone);
   }
@@ -408,6 +478,7 @@ class ModelRun {
   base::Random random_;
   IndexRig rig_;
   std::vector<AccountId> accounts_;
+  std::map<AccountId, OwnQuota> own_;
   std::map<MailboxId, ModelMailbox> mailboxes_;
   std::vector<std::uint64_t> bodies_;
   std::uint64_t ids_ = 1;

@@ -112,6 +112,11 @@ base::Result<FoundAccount> QueryAccount(const ReadView& view, replog::PartitionI
   found.number = in.U32();
   if (!in.AtEnd()) return ReadView::UnreadableRow();
   ASSIGN_OR_RETURN(found.row, view.GetRow<AccountRow>(RowKey(partition, RowKind::kAccount).U32(found.number)));
+  auto quota = view.GetRow<QuotaRow>(QuotaKey(partition, found.number));
+  if (!quota.has_value() && quota.error().code() != base::Errc::kNotFound) return base::Error(quota.error());
+  if (quota.has_value()) found.quota = *quota;
+  ASSIGN_OR_RETURN(const PartitionRow state, view.GetRow<PartitionRow>(RowKey(partition, RowKind::kPartition)));
+  found.index = state.index;
   return found;
 }
 
@@ -131,26 +136,49 @@ base::Result<std::uint64_t> QueryAccountsWithoutScramKeys(const ReadView& view) 
   return count;
 }
 
-base::Result<Account> QueryAccountSums(const ReadView& view, replog::PartitionId partition,
-                                       const std::string& address) {
-  ASSIGN_OR_RETURN(const FoundAccount found, QueryAccount(view, partition, address));
-  Account account{.id = MakeId<AccountId>(partition, found.number),
-                  .address = found.row.address,
-                  .has_special_mailboxes = found.row.has_special_mailboxes,
-                  .has_scram_keys = !found.row.scram_keys.empty()};
-  const RowKey prefix = RowKey(partition, RowKind::kName).U32(found.number);
-  const auto rows = view.Iterate();
-  for (rows->Seek(prefix.text()); rows->Valid() && rows->key().starts_with(prefix.text()); rows->Next()) {
-    NameRow name;
-    if (!name.DecodeFrom(rows->value().ToStringView())) return ReadView::UnreadableRow();
-    if (name.mailbox == 0) continue;
-    ASSIGN_OR_RETURN(const MailboxRow mailbox,
-                     view.GetRow<MailboxRow>(RowKey(partition, RowKind::kMailbox).U32(name.mailbox)));
-    account.mails += mailbox.messages;
-    account.bytes += mailbox.bytes;
+Account AccountOf(replog::PartitionId partition, const FoundAccount& found) {
+  return {.id = MakeId<AccountId>(partition, found.number),
+          .address = found.row.address,
+          .usage = found.quota.usage,
+          .own_quota = found.quota.own,
+          .has_special_mailboxes = found.row.has_special_mailboxes,
+          .has_scram_keys = !found.row.scram_keys.empty()};
+}
+
+base::Result<Account> QueryAccountById(const ReadView& view, AccountId account) {
+  const replog::PartitionId partition = PartitionOf(account);
+  const auto row = view.GetRow<AccountRow>(RowKey(partition, RowKind::kAccount).U32(Number(account)));
+  if (!row.has_value() && row.error().code() == base::Errc::kNotFound) {
+    return base::Error(base::Errc::kNotFound, "no such account");
   }
-  if (!rows->status().ok()) return ToError(rows->status(), "read the index");
-  return account;
+  if (!row.has_value()) return base::Error(row.error());
+  ASSIGN_OR_RETURN(const FoundAccount found, QueryAccount(view, partition, row->address));
+  return AccountOf(partition, found);
+}
+
+base::Result<DueWarning> QueryWarning(const ReadView& view, AccountId account) {
+  const replog::PartitionId partition = PartitionOf(account);
+  ASSIGN_OR_RETURN(const std::string percent, view.Get(RowKey(partition, RowKind::kWarning).U32(Number(account))));
+  if (percent.size() != 1) return ReadView::UnreadableRow();
+  ASSIGN_OR_RETURN(const AccountRow row,
+                   view.GetRow<AccountRow>(RowKey(partition, RowKind::kAccount).U32(Number(account))));
+  ASSIGN_OR_RETURN(const QuotaRow quota, view.GetRow<QuotaRow>(QuotaKey(partition, Number(account))));
+  return DueWarning{.percent = static_cast<std::uint8_t>(percent.front()), .address = row.address, .quota = quota};
+}
+
+base::Result<std::vector<AccountId>> QueryDueWarnings(const ReadView& view) {
+  std::vector<AccountId> accounts;
+  ASSIGN_OR_RETURN(const auto partitions, QueryPartitions(view));
+  const auto rows = view.Iterate();
+  for (const replog::PartitionId partition : partitions) {
+    const RowKey prefix(partition, RowKind::kWarning);
+    for (rows->Seek(prefix.text()); rows->Valid() && rows->key().starts_with(prefix.text()); rows->Next()) {
+      if (rows->key().size() != kFieldsOffset + sizeof(std::uint32_t)) continue;
+      accounts.push_back(MakeId<AccountId>(partition, KeyU32(rows->key().ToStringView(), kFieldsOffset)));
+    }
+    if (!rows->status().ok()) return ToError(rows->status(), "read the index");
+  }
+  return accounts;
 }
 
 base::Result<std::vector<Account>> QueryAccounts(const ReadView& view, const std::string& after, std::uint32_t limit) {
@@ -173,7 +201,8 @@ base::Result<std::vector<Account>> QueryAccounts(const ReadView& view, const std
   }
   std::vector<Account> accounts(smallest.size());
   for (std::size_t i = accounts.size(); i-- > 0; smallest.pop()) {
-    ASSIGN_OR_RETURN(accounts[i], QueryAccountSums(view, smallest.top().second, smallest.top().first));
+    ASSIGN_OR_RETURN(const FoundAccount found, QueryAccount(view, smallest.top().second, smallest.top().first));
+    accounts[i] = AccountOf(smallest.top().second, found);
   }
   return accounts;
 }
@@ -306,6 +335,16 @@ base::Result<std::vector<std::uint32_t>> QueryDeletedUids(const ReadView& view, 
     return true;
   }));
   return uids;
+}
+
+base::Result<Usage> QueryDeletedUsage(const ReadView& view, MailboxId mailbox) {
+  RETURN_IF_ERROR(ExistingMailbox(view, mailbox));
+  Usage usage;
+  RETURN_IF_ERROR(ForEachMessage(view, mailbox, 0, [&](std::uint32_t, const MessageRow& row) {
+    if ((row.system & Flags::kDeleted) != 0) usage += {.bytes = row.size_bytes, .mails = 1};
+    return true;
+  }));
+  return usage;
 }
 
 base::Result<Message> QueryMessage(const ReadView& view, MailboxId mailbox, std::uint32_t uid) {

@@ -48,11 +48,21 @@ class ReadView {
 struct FoundAccount {
   std::uint32_t number = 0;
   AccountRow row;
+  QuotaRow quota;
+  std::uint64_t index = 0;  // Of the last entry of the partition that this state has seen.
 };
 base::Result<FoundAccount> QueryAccount(const ReadView& view, replog::PartitionId partition,
                                         const std::string& address);
-// The same with the sums over its mailboxes.
-base::Result<Account> QueryAccountSums(const ReadView& view, replog::PartitionId partition, const std::string& address);
+Account AccountOf(replog::PartitionId partition, const FoundAccount& found);
+base::Result<Account> QueryAccountById(const ReadView& view, AccountId account);
+// A warning that is due; kNotFound: none is, or there is no such account.
+struct DueWarning {
+  std::uint8_t percent = 0;
+  std::string address;
+  QuotaRow quota;
+};
+base::Result<DueWarning> QueryWarning(const ReadView& view, AccountId account);
+base::Result<std::vector<AccountId>> QueryDueWarnings(const ReadView& view);
 base::Result<std::vector<Account>> QueryAccounts(const ReadView& view, const std::string& after, std::uint32_t limit);
 
 // Reads the row of every account: once, at the start.
@@ -75,6 +85,8 @@ struct OtherFlags {
 };
 base::Result<OtherFlags> QueryOtherFlags(const ReadView& view, MailboxId mailbox,
                                          const std::vector<SourceFlags>& messages);
+// Messages with \Deleted, and their sizes.
+base::Result<Usage> QueryDeletedUsage(const ReadView& view, MailboxId mailbox);
 base::Result<std::vector<std::uint32_t>> QueryUids(const ReadView& view, MailboxId mailbox);
 // The UIDs of `among` (of all when empty) that have \Deleted.
 base::Result<std::vector<std::uint32_t>> QueryDeletedUids(const ReadView& view, MailboxId mailbox,

@@ -25,6 +25,21 @@ base::Result<std::uint32_t> DecodeAccountResult(std::string_view text) {
   return account;
 }
 
+std::string EncodeRefused(const std::vector<std::uint32_t>& targets) {
+  std::string text;
+  base::Encoder out(text);
+  for (const std::uint32_t target : targets) out.U32(target);
+  return text;
+}
+
+base::Result<std::vector<std::uint32_t>> DecodeRefused(std::string_view text) {
+  base::Decoder in(text);
+  std::vector<std::uint32_t> targets;
+  while (in.ok() && in.remaining() > 0) targets.push_back(in.U32());
+  if (!in.AtEnd()) return Unreadable();
+  return targets;
+}
+
 std::string EncodeAppended(const Appended& appended) {
   std::string text;
   base::Encoder out(text);

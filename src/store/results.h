@@ -14,6 +14,10 @@ namespace store {
 std::string EncodeAccountResult(std::uint32_t account);
 base::Result<std::uint32_t> DecodeAccountResult(std::string_view text);
 
+// Positions of the targets that were refused; empty text: none.
+std::string EncodeRefused(const std::vector<std::uint32_t>& targets);
+base::Result<std::vector<std::uint32_t>> DecodeRefused(std::string_view text);
+
 std::string EncodeAppended(const Appended& appended);
 base::Result<Appended> DecodeAppended(std::string_view text);
 

@@ -60,6 +60,23 @@ bool AccountRow::DecodeFrom(std::string_view text) {
   return in.AtEnd();
 }
 
+void QuotaRow::EncodeTo(std::string& text) const {
+  base::Encoder out(text);
+  out.Varint(usage.bytes);
+  out.Varint(usage.mails);
+  own.Write(out);
+  out.U8(warned);
+}
+
+bool QuotaRow::DecodeFrom(std::string_view text) {
+  base::Decoder in(text);
+  usage.bytes = in.Varint();
+  usage.mails = in.Varint();
+  own.Read(in);
+  warned = in.U8();
+  return in.AtEnd();
+}
+
 void MailboxRow::EncodeTo(std::string& text) const {
   base::Encoder out(text);
   out.Varint(account);

@@ -39,6 +39,16 @@ struct AccountRow {
   bool DecodeFrom(std::string_view in);
 };
 
+// What an account has and may have. No row: nothing, and no limits of its own.
+struct QuotaRow {
+  Usage usage;
+  OwnQuota own;
+  std::uint8_t warned = 0;  // The greatest percentage that its owner was warned of, while the usage stays above it.
+
+  void EncodeTo(std::string& out) const;
+  bool DecodeFrom(std::string_view in);
+};
+
 struct MailboxRow {
   std::uint32_t account = 0;
   std::uint32_t uid_validity = 0;

@@ -133,6 +133,8 @@ bool SalvagedIndex::IsSound(std::string_view key, std::string_view value) {
       return key.size() > 5 && Decodes<NameRow>(value);
     case RowKind::kPartition:
       return key.size() == 1 && Decodes<PartitionRow>(value);
+    case RowKind::kWarning:
+      return key.size() == 5 && value.size() == 1;
     case RowKind::kQueuedId:
       return key.size() == 17;
     case RowKind::kWatermark:
@@ -161,6 +163,8 @@ bool SalvagedIndex::IsSoundOfMailbox(std::string_view key, std::string_view valu
       keywords_count_ = keywords.size();
       return true;
     }
+    case MailboxRowKind::kQuota:
+      return key.size() == 6 && Decodes<QuotaRow>(value);
     case MailboxRowKind::kOrigin:
       return key.size() == 6 + kOriginBytes;
     case MailboxRowKind::kMessage: {

@@ -46,7 +46,11 @@ base::Result<std::unique_ptr<SavedIndex>> SavedIndex::Open(const std::string& fo
   auto parts = std::make_unique<Parts>();
   parts->db.reset(db);
   const auto version = ReadView(db).Get(IndexVersionKey());
-  if (!version.has_value() || *version != std::to_string(Index::kFormatVersion)) {
+  // An older one has no rows of quotas, which are counted when a snapshot is loaded.
+  const auto is_version = [&version](std::uint32_t known) {
+    return version.has_value() && *version == std::to_string(known);
+  };
+  if (!is_version(Index::kFormatVersion) && !is_version(Index::kFormatWithoutQuotas)) {
     return base::Error(base::Errc::kUnsupported, "the index in " + folder + " is of another format version");
   }
   return std::unique_ptr<SavedIndex>(new SavedIndex(std::move(parts)));

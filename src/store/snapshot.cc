@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "store/index.h"
+#include "store/quota_rows.h"
 
 namespace store {
 
@@ -101,6 +102,13 @@ base::Result<> SnapshotLoader::Load(Changeset& changes, std::string_view piece) 
 }
 
 base::Result<> SnapshotLoader::End(Changeset& changes) {
+  // Usage is counted anew: an older program wrote none, and a repair may have left mail out.
+  RETURN_IF_ERROR(CountUsage(changes.db(), partition_, [&](std::uint32_t account, const Usage& usage) {
+    const RowKey key = QuotaKey(partition_, account);
+    QuotaRow row = changes.GetRow<QuotaRow>(key).value_or(QuotaRow());
+    row.usage = usage;
+    changes.PutRow(key, row);
+  }));
   if (state_.has_value()) changes.Put(RowKey(partition_, RowKind::kPartition), *std::exchange(state_, std::nullopt));
   changes.ForgetPartition(partition_);
   return changes.Flush();

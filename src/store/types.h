@@ -10,6 +10,7 @@
 #include "base/clock.h"
 #include "base/id.h"
 #include "replog/types.h"
+#include "store/quota.h"
 
 namespace store {
 
@@ -37,8 +38,8 @@ inline bool LacksScramKeys(std::string_view password_hash, std::string_view scra
 struct Account {
   AccountId id;
   std::string address;  // Canonical (mail::Address::CanonicalKey).
-  std::uint64_t mails = 0;
-  std::uint64_t bytes = 0;
+  Usage usage;          // Of all its mailboxes.
+  OwnQuota own_quota;
   bool has_special_mailboxes = false;  // They were made, or found, once; the user may have deleted them since.
   bool has_scram_keys = false;
 };

@@ -280,7 +280,8 @@ async::Task<base::Result<>> DeliverToCarol(NodeRig* node, std::string text, std:
                               .delivery_id = mail::DeliveryId::Queued(replog::kFirstQueuePartition.value(), number, 0),
                               .prefix = ""});
   ASSIGN_OR_CO_RETURN(delivery.body, co_await writer.Finish());
-  co_return co_await node->store().Deliver(std::move(delivery));
+  CO_RETURN_IF_ERROR(co_await node->store().Deliver(std::move(delivery)));
+  co_return base::Result<>();
 }
 
 // Delivers what "the queue" had accepted until even for small mail there is no room. Returns how many.

@@ -7,8 +7,7 @@ from mffs_read.replog import Body, read_body_reference
 from mffs_read.wire import Cursor, Damaged
 
 (CREATE_ACCOUNT, SET_PASSWORD, REMOVE_ACCOUNT, DELIVER, CREATE_MAILBOX, DELETE_MAILBOX, RENAME_MAILBOX, SUBSCRIBE, APPEND, STORE_FLAGS, COPY,
- EXPUNGE, PURGE, IMPORT, SET_UIDS, IMPORT_FLAGS, STORE_FLAGS_IF, SPECIAL_MAILBOXES) = range(1, 19)
-CREDENTIALS = 21
+ EXPUNGE, PURGE, IMPORT, SET_UIDS, IMPORT_FLAGS, STORE_FLAGS_IF, SPECIAL_MAILBOXES, SET_QUOTA, QUOTA_WARNING, CREDENTIALS) = range(1, 22)
 MAKES_ACCOUNT, ADDS_KEYS = 0, 2
 SYSTEM_FLAGS = ("\\Seen", "\\Answered", "\\Flagged", "\\Deleted", "\\Draft")
 DELETED = 8
@@ -23,6 +22,7 @@ QUEUED, DIRECT = 1, 2
 HOUR_US = 3600 * 1000000
 EXCEPTIONS_MAX = 16384
 UIDS_MAX = 20000
+PERCENTAGES_MAX = 10
 
 
 @dataclasses.dataclass
@@ -96,6 +96,8 @@ class Account:
     address: str
     uid_validity_next: int
     has_special: bool = False
+    own: tuple = (0, 0)     # Bytes and mails: 0 is as configured, else the limit and 1.
+    warned: int = 0
     names: dict = dataclasses.field(default_factory=dict)
 
     def in_tree(self, name):
@@ -111,6 +113,10 @@ class Account:
     def has_room_for(self, name, names_max):
         needed = 1 + sum(parent not in self.names for parent in parents_of(name))
         return len(self.names) + needed <= names_max
+
+
+def size_of(message):
+    return len(message.prefix) + (message.body.size if message.body is not None else 0)
 
 
 def parents_of(name):
@@ -133,6 +139,22 @@ def read_uids(cursor):
         ranges.append((first, last))
         after = last + 1
     return ranges
+
+
+class Quota:
+    """What an entry of version 2 says behind its fields."""
+
+    def __init__(self, cursor):
+        self.enforced = cursor.u8()
+        self.configured = cursor.varint(), cursor.varint()
+        self.percentages = [cursor.u8() for _ in range(cursor.count(PERCENTAGES_MAX))]
+
+    def limits_of(self, account):
+        return [own - 1 if own else configured for own, configured in zip(account.own, self.configured)]
+
+    def reached(self, usage, limits):
+        percent = max(-(-100 * used // limit) if limit else 0 for used, limit in zip(usage, limits))
+        return max((one for one in self.percentages if one <= percent), default=0)
 
 
 class Watermark:
@@ -163,6 +185,8 @@ class StoreState:
         self.delivered = set()      # (queue partition, index, recipient)
         self.direct = {}            # (mailbox, id) -> time
         self.watermarks = {}
+        self.warnings = {}          # Account -> percentage: due.
+        self._has_quota = False     # Of the entry at work: it is of version 2.
         self._messages, self._bodies = [], {}
 
     # Snapshots
@@ -205,6 +229,8 @@ class StoreState:
             self._bodies[body] = read_body_reference(value)
         elif kind == b"Q":
             self.delivered.add((number(), int.from_bytes(fields.take(8), "big"), number()))
+        elif kind == b"V":
+            self.warnings[number()] = value.u8()
         elif kind == b"W":
             self.watermarks[number()] = Watermark(value)
 
@@ -219,6 +245,10 @@ class StoreState:
             self.direct[number, fields.take(16)] = value.i64()
         elif kind == b"K":
             self.mailboxes.setdefault(number, Mailbox(0, 0, "")).keywords = [value.string() for _ in range(value.count(KEYWORDS_MAX))]
+        elif kind == b"Q":
+            value.varint(), value.varint()
+            account = self._account(number)
+            account.own, account.warned = (value.varint(), value.varint()), value.u8()
         elif kind == b"O":
             mailbox, origin, uid = self.mailboxes.setdefault(number, Mailbox(0, 0, "")), fields.take(16), value.varint()
             mailbox.origins[origin] = uid
@@ -260,8 +290,61 @@ class StoreState:
         handler = self._HANDLERS.get(entry.type)
         if handler is None:
             raise Damaged(f"{cursor.what} has type {entry.type}, which a newer program wrote")
-        cursor.version()
+        version = cursor.version(1, 2 if entry.type in (DELIVER, APPEND, COPY) else 1)
+        self._has_quota = version == 2
         handler(self, cursor, entry)
+
+    # Quotas
+
+    def _read_quota(self, cursor):
+        return Quota(cursor) if self._has_quota else None
+
+    def _usage(self, account):
+        messages = [message for mailbox in self.mailboxes.values() if mailbox.account == account for message in mailbox.messages.values()]
+        return sum(size_of(message) for message in messages), len(messages)
+
+    def _limits(self, account, quota):
+        """None where nothing depends on the usage."""
+        owner = self.accounts.get(account)
+        limits = quota.limits_of(owner) if quota is not None and owner is not None else None
+        return limits if limits is not None and any(limits) else None
+
+    def _takes(self, account, quota, messages):
+        limits = self._limits(account, quota)
+        if limits is None or not quota.enforced:
+            return True
+        usage, more = self._usage(account), (sum(size_of(message) for message in messages), len(messages))
+        return all(not limit or used + new <= limit for used, new, limit in zip(usage, more, limits))
+
+    def _warn(self, account, quota, before):
+        """`before` is the usage before the mail of this entry."""
+        limits = self._limits(account, quota)
+        if limits is None or not quota.percentages:
+            if quota is not None and quota.percentages and account in self.accounts:
+                self.accounts[account].warned = 0
+            return
+        owner = self.accounts[account]
+        owner.warned = min(owner.warned, quota.reached(before, limits))
+        reached = quota.reached(self._usage(account), limits)
+        if reached > owner.warned:
+            owner.warned = self.warnings[account] = reached
+
+    def _before(self, account, quota):
+        return self._usage(account) if self._limits(account, quota) is not None else (0, 0)
+
+    def _set_quota(self, cursor, _):
+        number, own = self._by_address(cursor.string()), (cursor.varint(), cursor.varint())
+        if number is not None:
+            self.accounts[number].own = own
+
+    def _quota_warning(self, cursor, entry):
+        account, percent, date, prefix = cursor.varint(), cursor.u8(), cursor.i64(), cursor.text()
+        if self.warnings.get(account) != percent:
+            return
+        del self.warnings[account]
+        mailbox = self.mailboxes.get(account)
+        if mailbox is not None and mailbox.has_room_for(1):
+            mailbox.add(Message(0, frozenset(), date, entry.mail(), prefix))
 
     def _by_address(self, address):
         return next((number for number, account in self.accounts.items() if account.address == address), None)
@@ -304,6 +387,7 @@ class StoreState:
         number = self._by_address(cursor.string())
         if number is not None:
             gone = self.accounts.pop(number)
+            self.warnings.pop(number, None)
             self.uid_validity_floor = max(self.uid_validity_floor, gone.uid_validity_next - 1)
             for name in gone.names.values():
                 self.mailboxes.pop(name.mailbox, None)
@@ -312,13 +396,20 @@ class StoreState:
         date, hours = cursor.i64(), cursor.varint()
         targets = [(cursor.varint(), cursor.u8(), cursor.take(16), cursor.text()) for _ in range(cursor.count(ITEMS_MAX, 19))]
         settled = [(cursor.varint(), Watermark(cursor)) for _ in range(cursor.count(ITEMS_MAX, 3))]
+        quota = self._read_quota(cursor)
         cursor.end()
         self.time = max(self.time, date)
         self.horizon = max(self.horizon, self.time - hours * HOUR_US)
         for account, form, identity, prefix in targets:
             mailbox = self.mailboxes.get(account)   # The INBOX has the account's number.
-            if mailbox is not None and mailbox.has_room_for(1) and self._is_new(account, form, identity):
-                mailbox.add(Message(0, frozenset(), date, entry.mail(), prefix))
+            message = Message(0, frozenset(), date, entry.mail(), prefix)
+            # One that is refused and was delivered before is left out as well.
+            if mailbox is None or not mailbox.has_room_for(1) or not self._takes(account, quota, [message]):
+                continue
+            if self._is_new(account, form, identity):
+                before = self._before(account, quota)
+                mailbox.add(message)
+                self._warn(account, quota, before)
         for partition, watermark in settled:
             if partition not in self.watermarks or watermark.index > self.watermarks[partition].index:
                 self.watermarks[partition] = watermark
@@ -389,11 +480,15 @@ class StoreState:
     def _append(self, cursor, entry):
         mailbox = self.mailboxes.get(cursor.varint())
         (system, names), date = read_flags(cursor), cursor.i64()
-        if mailbox is None or not mailbox.has_room_for(1):
+        quota = self._read_quota(cursor)
+        message = Message(system & 31, frozenset(), date, entry.mail(), b"")
+        if mailbox is None or not mailbox.has_room_for(1) or not self._takes(mailbox.account, quota, [message]):
             return
-        keywords = mailbox.positions_of(names, True)
-        if keywords is not None:
-            mailbox.add(Message(system & 31, keywords, date, entry.mail(), b""))
+        message.keywords = mailbox.positions_of(names, True)
+        if message.keywords is not None:
+            before = self._before(mailbox.account, quota)
+            mailbox.add(message)
+            self._warn(mailbox.account, quota, before)
 
     def _import(self, cursor, entry):
         mailbox, uid = self.mailboxes.get(cursor.varint()), cursor.varint()
@@ -478,19 +573,23 @@ class StoreState:
 
     def _copy(self, cursor, _):
         source, target = self.mailboxes.get(cursor.varint()), self.mailboxes.get(cursor.varint())
-        move, uids = cursor.u8(), read_uids(cursor)
+        move, uids, quota = cursor.u8(), read_uids(cursor), self._read_quota(cursor)
         count = sum(last - first + 1 for first, last in uids)
         if source is None or target is None or not target.has_room_for(count):
             return
         copied = list(self._messages_of(source, uids))
+        if (not move or source.account != target.account) and not self._takes(target.account, quota, [message for _, message in copied]):
+            return
         used = [keyword for _, message in copied for keyword in source.keywords_of(message)]
         if target.positions_of(used, True) is None:
             return
+        before = self._before(target.account, quota)
         for uid, message in copied:
             keywords = target.positions_of(source.keywords_of(message), True)
             target.add(dataclasses.replace(message, keywords=keywords))
             if move:
                 del source.messages[uid]
+        self._warn(target.account, quota, before)
         if move and copied:
             source.modseq += 1
 
@@ -510,4 +609,5 @@ class StoreState:
                  CREATE_MAILBOX: _create_mailbox, DELETE_MAILBOX: _delete_mailbox, RENAME_MAILBOX: _rename_mailbox, SUBSCRIBE: _subscribe,
                  APPEND: _append, STORE_FLAGS: _store_flags, COPY: _copy, EXPUNGE: _expunge, PURGE: _purge,
                  IMPORT: _import, SET_UIDS: _set_uids, IMPORT_FLAGS: _import_flags, STORE_FLAGS_IF: _store_flags,
-                 SPECIAL_MAILBOXES: _special_mailboxes, CREDENTIALS: _credentials}
+                 SPECIAL_MAILBOXES: _special_mailboxes, SET_QUOTA: _set_quota, QUOTA_WARNING: _quota_warning,
+                 CREDENTIALS: _credentials}

@@ -108,6 +108,8 @@ Result<StatusItem> ParseStatusItem(Lexer& in) {
   if (name == "UNSEEN") return StatusItem::kUnseen;
   if (name == "SIZE") return StatusItem::kSize;
   if (name == "HIGHESTMODSEQ") return StatusItem::kHighestModseq;
+  if (name == "DELETED") return StatusItem::kDeleted;
+  if (name == "DELETED-STORAGE") return StatusItem::kDeletedStorage;
   return Bad("unknown STATUS item " + name.substr(0, 40));
 }
 
@@ -250,6 +252,34 @@ Result<Command> ParseEnable(Lexer& in, const ParseLimits& limits) {
   return Command(std::move(enable));
 }
 
+Result<Command> ParseGetQuota(Lexer& in, const ParseLimits&) {
+  RETURN_IF_ERROR(in.Space());
+  GetQuota quota;
+  ASSIGN_OR_RETURN(quota.root, in.AString());
+  return Command(std::move(quota));
+}
+
+// RFC 9208 §4.1.3: resources and their limits, in parentheses. Nobody may set them, so they are only read.
+Result<Command> ParseSetQuota(Lexer& in, const ParseLimits& limits) {
+  RETURN_IF_ERROR(in.Space());
+  SetQuota quota;
+  ASSIGN_OR_RETURN(quota.root, in.AString());
+  RETURN_IF_ERROR(in.Space());
+  RETURN_IF_ERROR(in.Expect('('));
+  if (in.Take(')')) return Command(std::move(quota));
+  std::size_t count = 0;
+  do {
+    RETURN_IF_ERROR(in.Word());
+    RETURN_IF_ERROR(in.Space());
+    RETURN_IF_ERROR(in.ModSequence());  // A number63 as well.
+    if (++count > limits.quota_resources_max) {
+      return Bad(fmt::format("at most {} resources may be named at once", limits.quota_resources_max));
+    }
+  } while (in.Take(' '));
+  RETURN_IF_ERROR(in.Expect(')'));
+  return Command(std::move(quota));
+}
+
 // RFC 3501 §6.4.8 and RFC 4315 §2.1. A UID FETCH answers with the UID whether it was asked for or not.
 Result<Command> ParseUid(Lexer& in, const ParseLimits& limits) {
   RETURN_IF_ERROR(in.Space());
@@ -282,7 +312,7 @@ struct CommandName {
   std::string_view name;
   ArgumentParser parse;
 };
-constexpr std::array<CommandName, 31> kCommands = {{
+constexpr std::array<CommandName, 34> kCommands = {{
     {"CAPABILITY", Plain<Capability>},
     {"NOOP", Plain<Noop>},
     {"LOGOUT", Plain<Logout>},
@@ -314,6 +344,9 @@ constexpr std::array<CommandName, 31> kCommands = {{
     {"NAMESPACE", Plain<Namespace>},
     {"ID", ParseId},
     {"ENABLE", ParseEnable},
+    {"GETQUOTA", ParseGetQuota},
+    {"GETQUOTAROOT", OneMailbox<GetQuotaRoot>},
+    {"SETQUOTA", ParseSetQuota},
 }};
 
 Result<Command> ParseAfterTag(Lexer& in, const ParseLimits& limits) {

@@ -1,6 +1,6 @@
 // The commands of IMAP4rev1 (RFC 3501 §6), as values, with those of UIDPLUS (RFC 4315), IDLE (RFC 2177), MOVE (RFC
 // 6851), UNSELECT (RFC 3691), NAMESPACE (RFC 2342), ID (RFC 2971), ENABLE (RFC 5161), SASL-IR (RFC 4959), CONDSTORE
-// (RFC 7162) and LIST-EXTENDED (RFC 5258).
+// (RFC 7162), LIST-EXTENDED (RFC 5258) and QUOTA (RFC 9208).
 #pragma once
 
 #include <chrono>
@@ -60,7 +60,17 @@ struct List {
   std::uint8_t selection = 0;  // Bits of the above.
   std::uint8_t returns = 0;    // Likewise.
 };
-enum class StatusItem { kMessages, kRecent, kUidNext, kUidValidity, kUnseen, kSize, kHighestModseq };
+enum class StatusItem {
+  kMessages,
+  kRecent,
+  kUidNext,
+  kUidValidity,
+  kUnseen,
+  kSize,
+  kHighestModseq,
+  kDeleted,
+  kDeletedStorage,
+};
 struct Status {
   std::string mailbox;
   std::vector<StatusItem> items;
@@ -113,6 +123,15 @@ struct ClientId {
 struct Enable {
   std::vector<std::string> capabilities;  // Upper case.
 };
+struct GetQuota {
+  std::string root;
+};
+struct GetQuotaRoot {
+  std::string mailbox;
+};
+struct SetQuota {
+  std::string root;
+};
 struct Idle {};
 struct BadCommand {
   std::string text;  // For BAD.
@@ -120,7 +139,7 @@ struct BadCommand {
 
 using Command = std::variant<Capability, Noop, Logout, StartTls, Authenticate, Login, Select, Create, Delete, Rename,
                              Subscribe, List, Status, Append, Check, Close, Expunge, Search, Fetch, Store, Copy, Idle,
-                             Unselect, Namespace, ClientId, Enable, BadCommand>;
+                             Unselect, Namespace, ClientId, Enable, GetQuota, GetQuotaRoot, SetQuota, BadCommand>;
 
 struct TaggedCommand {
   std::string tag;  // "*" when there is none that could be sent back.
@@ -138,6 +157,7 @@ struct ParseLimits {
   std::size_t search_depth_max = 32;
   std::size_t list_patterns_max = 100;
   std::size_t enables_max = 50;
+  std::size_t quota_resources_max = 20;
   std::size_t id_fields_max = 30;  // RFC 2971 §3.3, as the next two.
   std::size_t id_name_bytes_max = 30;
   std::size_t id_value_bytes_max = 1024;

@@ -160,6 +160,9 @@ struct Describer {
   std::string operator()(const Copy& c) {
     return fmt::format("{}{} {} '{}'", c.uid ? "uid " : "", c.move ? "move" : "copy", Set(c.set), c.mailbox);
   }
+  std::string operator()(const GetQuota& c) { return "getquota '" + c.root + "'"; }
+  std::string operator()(const GetQuotaRoot& c) { return "getquotaroot '" + c.mailbox + "'"; }
+  std::string operator()(const SetQuota& c) { return "setquota '" + c.root + "'"; }
   std::string operator()(const Idle&) { return "idle"; }
   std::string operator()(const BadCommand&) { return "bad"; }
 };
@@ -329,6 +332,12 @@ TEST(Command, ReadsTheExtensions) {
       {"a SELECT INBOX (CONDSTORE)", "select INBOX condstore"},
       {"a EXAMINE x (condstore condstore)", "examine x condstore"},
       {"a STATUS x (SIZE HIGHESTMODSEQ)", "status 'x' 5 6"},
+      {"a STATUS x (DELETED DELETED-STORAGE)", "status 'x' 7 8"},
+      {"a GETQUOTA \"\"", "getquota ''"},
+      {"a GETQUOTA #user/alice", "getquota '#user/alice'"},
+      {"a GETQUOTAROOT inbox", "getquotaroot 'INBOX'"},
+      {"a SETQUOTA \"\" (STORAGE 512 MESSAGE 9223372036854775807)", "setquota ''"},
+      {"a SETQUOTA x ()", "setquota 'x'"},
       {"a FETCH 1 MODSEQ", "fetch 1-1: modseq"},
       {"a UID FETCH 1:* (FLAGS) (CHANGEDSINCE 12345)", "uid fetch 1-1000: uid modseq flags since 12345"},
       {"a FETCH 1 (MODSEQ FLAGS) (changedsince 9223372036854775807)",
@@ -344,6 +353,14 @@ TEST(Command, ReadsTheExtensions) {
       {"a ID (\"name\")", "bad"},
       {"a ID (\"name\" x)", "bad"},
       {"a ID (\"a name that is far longer than thirty bytes\" \"x\")", "bad"},
+      {"a GETQUOTA", "bad"},
+      {"a GETQUOTAROOT", "bad"},
+      {"a GETQUOTA a b", "bad"},
+      {"a SETQUOTA x", "bad"},
+      {"a SETQUOTA x (STORAGE)", "bad"},
+      {"a SETQUOTA x (STORAGE -1)", "bad"},
+      {"a SETQUOTA x (STORAGE 9223372036854775808)", "bad"},
+      {"a SETQUOTA x (STORAGE 1", "bad"},
       {"a ENABLE", "bad"},
       {"a ENABLE ", "bad"},
       {"a AUTHENTICATE PLAIN a b", "bad"},

@@ -197,9 +197,38 @@ std::string MailboxStatusLine(std::string_view mailbox, std::span<const StatusIt
       case StatusItem::kHighestModseq:
         add("HIGHESTMODSEQ", counts.highest_modseq);
         break;
+      case StatusItem::kDeleted:
+        add("DELETED", counts.deleted);
+        break;
+      case StatusItem::kDeletedStorage:
+        add("DELETED-STORAGE", counts.deleted_bytes);
+        break;
     }
   }
   out.append(")\r\n");
+  return out;
+}
+
+std::string QuotaLine(std::string_view root, std::span<const QuotaResource> resources) {
+  std::string out = "* QUOTA ";
+  AppendString(out, root);
+  out.append(" (");
+  for (const QuotaResource& resource : resources) {
+    fmt::format_to(std::back_inserter(out), "{}{} {} {}", out.ends_with('(') ? "" : " ", resource.name, resource.used,
+                   resource.limit);
+  }
+  out.append(")\r\n");
+  return out;
+}
+
+std::string QuotaRootLine(std::string_view mailbox, std::span<const std::string_view> roots) {
+  std::string out = "* QUOTAROOT ";
+  AppendMailbox(out, mailbox);
+  for (const std::string_view root : roots) {
+    out.push_back(' ');
+    AppendString(out, root);
+  }
+  out.append("\r\n");
   return out;
 }
 

@@ -36,6 +36,7 @@ inline constexpr std::string_view kCodeCorruption = "CORRUPTION";
 inline constexpr std::string_view kCodeLimit = "LIMIT";
 inline constexpr std::string_view kCodeNonExistent = "NONEXISTENT";
 inline constexpr std::string_view kCodeNoPermission = "NOPERM";
+inline constexpr std::string_view kCodeOverQuota = "OVERQUOTA";
 inline constexpr std::string_view kCodePrivacyRequired = "PRIVACYREQUIRED";
 inline constexpr std::string_view kCodeReadOnly = "READ-ONLY";
 inline constexpr std::string_view kCodeReadWrite = "READ-WRITE";
@@ -80,8 +81,20 @@ struct MailboxCounts {
   std::uint32_t unseen = 0;
   std::uint64_t size_bytes = 0;
   std::uint64_t highest_modseq = 0;
+  std::uint64_t deleted = 0;
+  std::uint64_t deleted_bytes = 0;
 };
 std::string MailboxStatusLine(std::string_view mailbox, std::span<const StatusItem> items, const MailboxCounts& counts);
+
+// A limit of a quota root (RFC 9208 §5).
+struct QuotaResource {
+  std::string_view name;  // "STORAGE", counted in 1,024 bytes, or "MESSAGE".
+  std::uint64_t used = 0;
+  std::uint64_t limit = 0;
+};
+std::string QuotaLine(std::string_view root, std::span<const QuotaResource> resources);
+// The roots of a mailbox: one or none.
+std::string QuotaRootLine(std::string_view mailbox, std::span<const std::string_view> roots);
 
 // Builds one "* 5 FETCH (...)" in a buffer, item after item. The content of a section may be sent apart: Name(),
 // AppendLiteralMark(), then so many bytes, then the next item.

@@ -70,6 +70,14 @@ TEST(Response, WritesUntaggedLines) {
   const std::vector<StatusItem> large = {StatusItem::kSize, StatusItem::kHighestModseq};
   EXPECT_EQ(MailboxStatusLine("x", large, {.size_bytes = 5'000'000'000, .highest_modseq = 1ull << 62}),
             "* STATUS x (SIZE 5000000000 HIGHESTMODSEQ 4611686018427387904)\r\n");
+  const std::vector<StatusItem> deleted = {StatusItem::kDeleted, StatusItem::kDeletedStorage};
+  EXPECT_EQ(MailboxStatusLine("x", deleted, {.deleted = 4, .deleted_bytes = 8}),
+            "* STATUS x (DELETED 4 DELETED-STORAGE 8)\r\n");
+  const std::vector<QuotaResource> resources = {{"STORAGE", 10, 512}, {"MESSAGE", 2, 5'000'000'000}};
+  EXPECT_EQ(QuotaLine("", resources), "* QUOTA \"\" (STORAGE 10 512 MESSAGE 2 5000000000)\r\n");
+  const std::vector<std::string_view> roots = {""};
+  EXPECT_EQ(QuotaRootLine("Entwürfe x", roots), "* QUOTAROOT \"Entw&APw-rfe x\" \"\"\r\n");
+  EXPECT_EQ(QuotaRootLine("x", {}), "* QUOTAROOT x\r\n");
   EXPECT_EQ(ListLine(false, "\\HasChildren", '/', "a", R"(("CHILDINFO" ("SUBSCRIBED")))"),
             "* LIST (\\HasChildren) \"/\" a (\"CHILDINFO\" (\"SUBSCRIBED\"))\r\n");
   EXPECT_EQ(ContinuationLine("idling"), "+ idling\r\n");

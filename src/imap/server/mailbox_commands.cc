@@ -135,6 +135,15 @@ async::Task<Reply> RunStatus(Conversation* c, Status status) {
     if (!uids.has_value()) co_return ReplyTo(uids.error());
     counts.recent = static_cast<std::uint32_t>(uids->end() - std::ranges::lower_bound(*uids, first_recent));
   }
+  const bool wants_deleted = std::ranges::any_of(status.items, [](StatusItem item) {
+    return item == StatusItem::kDeleted || item == StatusItem::kDeletedStorage;
+  });
+  if (wants_deleted) {
+    const auto deleted = co_await c->store()->DeletedUsage(state->id);
+    if (!deleted.has_value()) co_return ReplyTo(deleted.error());
+    counts.deleted = deleted->mails;
+    counts.deleted_bytes = deleted->bytes;
+  }
   c->out.Add(MailboxStatusLine(state->name, status.items, counts));
   co_return Ok("STATUS completed");
 }

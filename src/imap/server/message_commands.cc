@@ -123,7 +123,7 @@ async::Task<Reply> RunCopy(Conversation* c, Copy copy) {
   if (!copied.has_value() && copied.error().code() == base::Errc::kNotFound) {
     co_return No(kCodeTryCreate, "the mailbox was deleted meanwhile");
   }
-  if (!copied.has_value()) co_return ReplyTo(copied.error());
+  if (!copied.has_value()) co_return ReplyToStoring(copied.error());
   if (copied->uids.empty()) co_return Ok("all these messages are gone");
   std::string code = CodeOf(*copied);
   if (!copy.move) co_return Reply{.condition = Condition::kOk, .code = std::move(code), .text = "COPY completed"};

@@ -38,4 +38,9 @@ Reply ReplyTo(const base::Error& error) {
   return No(kCodeServerBug, "internal error");
 }
 
+Reply ReplyToStoring(const base::Error& error) {
+  if (error.code() != base::Errc::kDenied) return ReplyTo(error);
+  return No(kCodeOverQuota, "the mailbox has no room left; delete mail, and empty the trash");
+}
+
 }  // namespace imap

@@ -27,5 +27,7 @@ inline Reply Bad(std::string text) {
 
 // NO, with the code that tells the client what it can do (RFC 5530). Never OK: the caller calls it for errors only.
 Reply ReplyTo(const base::Error& error);
+// The same for APPEND and COPY, which the account's quota may deny (RFC 9208 §4.3.3).
+Reply ReplyToStoring(const base::Error& error);
 
 }  // namespace imap

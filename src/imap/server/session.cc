@@ -9,6 +9,7 @@
 #include "imap/server/list_command.h"
 #include "imap/server/mailbox_commands.h"
 #include "imap/server/message_commands.h"
+#include "imap/server/quota_commands.h"
 #include "imap/server/search_command.h"
 
 namespace imap {
@@ -226,7 +227,7 @@ void Session::EndWhenGone() {
 std::string Session::Capabilities() const {
   std::string out =
       "IMAP4rev1 LITERAL+ SASL-IR UIDPLUS IDLE MOVE UNSELECT NAMESPACE ID ENABLE CHILDREN SPECIAL-USE LIST-EXTENDED "
-      "CONDSTORE STATUS=SIZE";
+      "CONDSTORE STATUS=SIZE QUOTA QUOTA=RES-STORAGE QUOTA=RES-MESSAGE";
   if (conversation_.logged_in()) return out;
   if (services_->tls != nullptr && !connection_->is_tls()) out += " STARTTLS";
   out += may_log_in() ? " AUTH=PLAIN" : " LOGINDISABLED";
@@ -300,6 +301,16 @@ async::Task<Reply> Session::Do(Store store) {
 }
 async::Task<Reply> Session::Do(Copy copy) {
   return RunCopy(&conversation_, std::move(copy));
+}
+async::Task<Reply> Session::Do(GetQuota quota) {
+  return RunGetQuota(&conversation_, std::move(quota));
+}
+async::Task<Reply> Session::Do(GetQuotaRoot quota) {
+  return RunGetQuotaRoot(&conversation_, std::move(quota));
+}
+// RFC 9208 §4.1.3 leaves it to servers that say QUOTASET: here limits are the administrator's alone.
+async::Task<Reply> Session::Do(SetQuota) {
+  co_return No(kCodeNoPermission, "limits are set by the administrator");
 }
 
 }  // namespace imap

@@ -93,6 +93,9 @@ class Session {
   async::Task<Reply> Do(Namespace);
   async::Task<Reply> Do(ClientId id);
   async::Task<Reply> Do(Enable enable);
+  async::Task<Reply> Do(GetQuota quota);
+  async::Task<Reply> Do(GetQuotaRoot quota);
+  async::Task<Reply> Do(SetQuota);
 
   // ---- session_login.cc ----
   async::Task<Reply> Do(StartTls);

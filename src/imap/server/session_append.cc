@@ -57,6 +57,10 @@ async::Task<std::expected<store::MailboxId, Reply>> Session::AdmitAppend(const C
   if (!found.has_value()) co_return std::unexpected(ReplyTo(found.error()));
   const auto admitted = services_->log->Admit(mffs::Stream::kMailbox, size_bytes);
   if (!admitted.has_value()) co_return std::unexpected(RefuseAppend(admitted.error()));
+  // Better said before the message is sent; the store decides when it is here.
+  if (!services_->store->HasRoom(conversation_.address, size_bytes)) {
+    co_return std::unexpected(RefuseAppend(base::Error(base::Errc::kDenied, "no room for the message")));
+  }
   co_return found->id;
 }
 
@@ -107,9 +111,10 @@ Reply Session::RefuseAppend(const base::Error& error) {
   if (error.code() == base::Errc::kNoSpace) counter = metrics.refused_no_space;
   if (error.code() == base::Errc::kReadOnly) counter = metrics.refused_read_only;
   if (error.code() == base::Errc::kBusy) counter = metrics.refused_busy;
+  if (error.code() == base::Errc::kDenied) counter = metrics.refused_over_quota;
   if (error.code() == base::Errc::kIo || error.code() == base::Errc::kTimeout) counter = metrics.refused_failed;
   if (counter != nullptr) counter->Add();
-  return ReplyTo(error);
+  return ReplyToStoring(error);
 }
 
 async::Task<Reply> Session::StoreMessage(store::MailboxId mailbox, Append append, replog::Body body) {

@@ -43,6 +43,7 @@ struct SessionMetrics {
   base::Counter* refused_no_space = nullptr;
   base::Counter* refused_read_only = nullptr;
   base::Counter* refused_busy = nullptr;
+  base::Counter* refused_over_quota = nullptr;
   base::Counter* refused_failed = nullptr;
 };
 

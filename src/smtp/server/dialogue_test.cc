@@ -9,8 +9,9 @@
 //   Mails ADDRESS N   so many mails lie in that INBOX
 //   Last ADDRESS text   the last of them has these bytes behind our trace; "Trace ADDRESS text": it contains these
 //   Queued N     so many mails lie in the queue
-//   Envelope text  of the last mail in the queue: "sender > recipient, recipient", each with its NOTIFY and ORCPT if
-//   any # remark
+//   Envelope text  of the last mail in the queue: "sender > recipient, recipient", each with its NOTIFY and ORCPT
+//   Holds text   the same of any mail in the queue
+//   # remark
 //
 // \r, \n, \t, \\, \0 and \xHH stand for bytes; \*N{text} for N times the text. A dialogue that has not ended with
 // "<closed>" is ended with QUIT, so that a reply too many is seen.
@@ -135,6 +136,9 @@ void Set(std::string_view key, std::string_view value, TestBedOptions* options) 
       {"recipients_per_hour", [&] { settings.submission_rates.recipients_per_hour = ToNumber(value); }},
       {"auto_create", [&] { settings.auto_create_domains.emplace(value); }},
       {"path", [&] { settings.path = value == "queue" ? Path::kQueue : Path::kAuto; }},
+      {"quota_bytes", [&] { options->quota.limits.bytes = ToNumber(value); }},
+      {"quota_mails", [&] { options->quota.limits.mails = ToNumber(value); }},
+      {"reject_when_full", [&] { settings.when_full = store::WhenFull::kReject; }},
       {"piece_bytes", [&] { options->connection.piece_bytes_max = ToNumber(value); }},
   };
   ASSERT_TRUE(keys.contains(key)) << "there is no setting " << key;
@@ -223,6 +227,9 @@ class Replay {
       const auto queued = bed_->Queued();
       ASSERT_FALSE(queued.empty());
       EXPECT_EQ(DescribeEnvelope(queued.back().envelope), rest);
+    } else if (word == "Holds") {
+      const auto is_it = [&](const queue::QueuedMail& mail) { return DescribeEnvelope(mail.envelope) == rest; };
+      EXPECT_TRUE(std::ranges::any_of(bed_->Queued(), is_it));
     } else if (word == "Queued") {
       EXPECT_EQ(bed_->Queued().size(), ToNumber(rest));
     } else {

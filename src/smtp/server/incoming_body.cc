@@ -115,6 +115,8 @@ Refusal RefusalOf(const base::Error& error) {
   switch (error.code()) {
     case base::Errc::kNoSpace:
       return {452, "4.3.1 Insufficient system storage, try again later"};
+    case base::Errc::kDenied:  // By the mailbox's quota.
+      return {452, "4.2.2 The mailbox is full, try again later"};
     case base::Errc::kBusy:
       return {451, "4.3.2 The system is busy, try again later"};
     default:

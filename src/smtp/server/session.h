@@ -84,6 +84,7 @@ class Session {
   void AddRecipients(const RcptTo& rcpt, const routing::Expansion& expansion);
   void RefuseRecipient(int code, std::string_view text);
   bool RefusesTable(const RcptTo& rcpt, const routing::Expansion& expansion);
+  bool RefusesFull(const RcptTo& rcpt, const routing::Expansion& expansion);
 
   // ---- session_data.cc: the bytes of a mail and what becomes of them ----
   base::Result<> BeginBody(DataScanner::Framing framing);
@@ -100,8 +101,12 @@ class Session {
   std::string TraceHeader() const;
   mail::Envelope MakeEnvelope() const;
   bool takes_direct_path() const;
+  bool IsSureOfRoom(std::uint64_t size_bytes) const;
   mffs::Stream StreamOfMail() const;
   Refusal RefuseFor(const base::Error& error);
+
+  // ---- session_expanded.cc: word of aliases of several ----
+  async::Task<base::Result<>> TellExpanded(std::string header);
 
   // ---- session_auth.cc: STARTTLS and AUTH ----
   async::Task<bool> UpgradeToTls();

@@ -57,8 +57,10 @@ Refusal Session::RefuseFor(const base::Error& error) {
   if (error.code() == base::Errc::kNoSpace) counter = metrics.refused_no_space;
   if (error.code() == base::Errc::kReadOnly) counter = metrics.refused_read_only;
   if (error.code() == base::Errc::kBusy) counter = metrics.refused_busy;
+  if (error.code() == base::Errc::kDenied) counter = metrics.refused_over_quota;
   if (counter != nullptr) counter->Add();
-  return RefusalOf(error);
+  const bool is_final = error.code() == base::Errc::kDenied && settings_->when_full == store::WhenFull::kReject;
+  return is_final ? Refusal{552, "5.2.2 The mailbox is full"} : RefusalOf(error);
 }
 
 async::Task<base::Result<>> Session::ReceiveData() {
@@ -197,6 +199,7 @@ async::Task<void> Session::Complete() {
 void Session::LogNotStored(const base::Error& error) const {
   using base::Errc;
   if (error.code() == Errc::kNoSpace || error.code() == Errc::kReadOnly || error.code() == Errc::kBusy) return;
+  if (error.code() == Errc::kDenied) return;  // Not ours to mend.
   base::LogError("mail_not_stored", {{"id", transaction_->id()}, {"reason", error.message()}});
 }
 
@@ -216,11 +219,20 @@ void Session::CheckHeader(std::string_view head) {
 
 async::Task<base::Result<>> Session::Store(replog::Body body, base::SteadyTime began) {
   const std::uint64_t size_bytes = body.size_bytes();
-  const bool direct = takes_direct_path();
+  std::string header;  // For the notice, which is written when the mail is stored.
+  if (!transaction_->expanded().empty()) header = body.head().substr(0, mail::HeaderSize(body.head()));
+  // One answer stands for all recipients: a mailbox that may be full is left to the queue, which has one for each.
+  const bool direct = takes_direct_path() && (transaction_->recipients().size() == 1 || IsSureOfRoom(size_bytes));
   if (direct) {
     CO_RETURN_IF_ERROR(co_await DeliverDirectly(std::move(body)));
   } else {
     CO_RETURN_IF_ERROR(co_await EnqueueMail(std::move(body)));
+  }
+  if (!transaction_->expanded().empty()) {
+    // The mail is stored, whatever becomes of the word about it.
+    if (const auto told = co_await TellExpanded(std::move(header)); !told) {
+      base::LogWarning("notice_not_queued", {{"id", transaction_->id()}, {"reason", told.error().message()}});
+    }
   }
   base::Counter* const counter = direct ? services_->metrics.mails_direct : services_->metrics.mails_queued;
   if (counter != nullptr) counter->Add();
@@ -234,6 +246,13 @@ async::Task<base::Result<>> Session::Store(replog::Body body, base::SteadyTime b
                                   {"path", direct ? "direct" : "queue"}});
   if (direct) LogDirectDeliveries(began);
   co_return base::Result<>();
+}
+
+bool Session::IsSureOfRoom(std::uint64_t size_bytes) const {
+  return std::ranges::all_of(transaction_->recipients(), [&](const Accepted& accepted) {
+    const std::string prefix = mail::DeliveryPrefix(transaction_->return_path(), accepted.recipient.address);
+    return services_->store->SurelyHasRoom(accepted.account, size_bytes + prefix.size());
+  });
 }
 
 // As deliver::LogDelivery for mail that went through the queue.
@@ -273,7 +292,12 @@ async::Task<base::Result<>> Session::DeliverDirectly(replog::Body body) {
     delivery.targets.push_back(std::move(target));
   }
   delivery.body = std::move(body);
-  co_return co_await services_->store->Deliver(std::move(delivery));
+  const std::size_t targets = delivery.targets.size();
+  ASSIGN_OR_CO_RETURN(const std::vector<std::size_t> full, co_await services_->store->Deliver(std::move(delivery)));
+  if (full.empty()) co_return base::Result<>();
+  // The others have got it, and are passed over when it comes again.
+  if (full.size() < targets) co_return base::Error(base::Errc::kBusy, "a mailbox has become full");
+  co_return base::Error(base::Errc::kDenied, "the mailbox is full");
 }
 
 async::Task<base::Result<>> Session::EnqueueMail(replog::Body body) {

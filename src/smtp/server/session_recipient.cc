@@ -31,7 +31,7 @@ std::string OriginalOf(std::string_view address) {
 }
 
 // RFC 3461 §5.2.7: an alias of one keeps what the sender asked for. Of several, the members do not report success,
-// which would tell the sender who they are; a sender who wanted nothing else hears nothing then.
+// which would tell the sender who they are; he hears that there are several (session_expanded.cc).
 std::uint8_t NotifyOf(const RcptTo& rcpt, const routing::Expansion& expansion) {
   if (expansion.destinations.size() == 1 || (rcpt.notify & mail::kNotifySuccess) == 0) return rcpt.notify;
   const auto rest = static_cast<std::uint8_t>(rcpt.notify & ~mail::kNotifySuccess);
@@ -181,6 +181,26 @@ async::Task<Session::AccountState> Session::LookUp(const std::string* account) {
   co_return found ? AccountState::kExists : AccountState::kNotKnown;
 }
 
+// Better said before the client has sent its bytes. Where only some of an alias's members are full, their mail waits in
+// the queue, and the others get theirs.
+bool Session::RefusesFull(const RcptTo& rcpt, const routing::Expansion& expansion) {
+  // What is declared (RFC 1870) is nearly what will be stored; the smallest mail has a byte.
+  const std::uint64_t size_bytes = std::max<std::uint64_t>(transaction_->from().size_bytes, 1);
+  const auto is_full = [&](const routing::Destination& destination) {
+    return destination.is_local() && !services_->store->HasRoom(destination.account, size_bytes);
+  };
+  if (!std::ranges::all_of(expansion.destinations, is_full)) return false;
+  const Refusal refusal = RefuseFor(base::Error(base::Errc::kDenied, "the mailbox is full"));
+  base::LogInfo("mailbox_full", {{"account", expansion.destinations.front().account},
+                                 {"to", rcpt.recipient.ToString()},
+                                 {"from", transaction_->sender()},
+                                 {"client", connection_->peer().ip},
+                                 {"size_bytes", transaction_->from().size_bytes},
+                                 {"reply", fmt::format("{} {}", refusal.code, refusal.text)}});
+  Reply(refusal.code, refusal.text);
+  return true;
+}
+
 void Session::AddRecipients(const RcptTo& rcpt, const routing::Expansion& expansion) {
   if (expansion.is_alias && !expansion.missing.empty()) {
     base::LogWarning("alias_target_missing", {{"address", rcpt.recipient.ToString()},
@@ -188,6 +208,7 @@ void Session::AddRecipients(const RcptTo& rcpt, const routing::Expansion& expans
                                               {"do", "make the account, or take the target out of the table"}});
   }
   if (expansion.destinations.empty()) return RefuseRecipient(550, "5.1.1 No such user here");
+  if (RefusesFull(rcpt, expansion)) return;
   const auto is_new = [&](const routing::Destination& destination) {
     const bool may_double = expansion.is_alias || !destination.is_local();
     return !may_double || !transaction_->HasRecipient(destination.address.ToString());
@@ -211,6 +232,9 @@ void Session::AddRecipients(const RcptTo& rcpt, const routing::Expansion& expans
       if (rcpt.original.empty()) accepted.recipient.original = OriginalOf(accepted.alias);
     }
     transaction_->Add(std::move(accepted));
+  }
+  if (expansion.is_alias && expansion.destinations.size() > 1 && (rcpt.notify & mail::kNotifySuccess) != 0) {
+    transaction_->AddExpanded({.alias = rcpt.recipient.ToString(), .original = rcpt.original});
   }
   Reply(250, "2.1.5 Ok");
 }

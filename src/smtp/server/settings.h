@@ -48,6 +48,7 @@ struct Settings {
   SubmissionLimit::Rates submission_rates;  // An account's.
   Path path = Path::kAuto;
   bool takes_unchecked = false;  // Recipients whose server cannot be asked (RecipientCheck); else they get 451.
+  store::WhenFull when_full = store::WhenFull::kTempfail;
 };
 
 // Counters of all sessions of one listener.
@@ -61,6 +62,7 @@ struct SessionMetrics {
   base::Counter* refused_no_space = nullptr;
   base::Counter* refused_read_only = nullptr;
   base::Counter* refused_busy = nullptr;
+  base::Counter* refused_over_quota = nullptr;  // And those of RCPT.
   base::Counter* refused_failed = nullptr;
   base::Histogram* commit_seconds = nullptr;  // From the last byte of a mail to its 250.
 };

@@ -53,6 +53,7 @@ struct TestBedOptions {
   net::MemoryOptions connection{.client = {.ip = "192.0.2.7", .port = 4711, .is_loopback = false}};
   bool tls = false;  // STARTTLS is offered.
   store::TestNodeOptions node{};
+  store::QuotaRule quota{};
   bool scram_keys = false;  // alice has them.
   // What the servers of relay domains say of recipients; of others they take mail. Empty: nobody asks.
   std::map<std::string, RecipientAnswer, std::less<>> recipient_answers{};
@@ -153,6 +154,7 @@ class TestBed {
         authenticator_(&directory_, &node_.clock(), {.failures_free = 100, .delay_min = std::chrono::milliseconds(0)}),
         sessions_(std::make_unique<async::TaskGroup>(node_.executor(), "test sessions")) {
     directory_.Add(std::string(kAlice), "posthorn", options_.scram_keys);
+    node_.store().SetQuotaRule(options_.quota);
     for (const std::string_view address : {kAlice, kBob, kCarol}) {
       accounts_.emplace_back(address, node_.AddAccount(std::string(address)).id);
     }

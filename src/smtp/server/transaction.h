@@ -24,6 +24,13 @@ struct Accepted {
   bool is_local() const { return partition.has_value(); }
 };
 
+// An alias of several members whose sender wants to hear of success (RFC 3461 §5.2.7.3): he hears that it was expanded,
+// and no more, since the members' own reports would tell who they are.
+struct Expanded {
+  std::string alias;
+  std::string original;  // ORCPT as given.
+};
+
 class Transaction {
  public:
   Transaction(MailFrom from, std::string id) : from_(std::move(from)), id_(std::move(id)) {
@@ -32,6 +39,8 @@ class Transaction {
 
   // Each RCPT counts, also one that names a mailbox again: store::MailStore::Deliver sees to one copy of the mail.
   void Add(Accepted accepted) { recipients_.push_back(std::move(accepted)); }
+  void AddExpanded(Expanded expanded) { expanded_.push_back(std::move(expanded)); }
+  const std::vector<Expanded>& expanded() const { return expanded_; }
   // For those that may come in more than one way: aliases, and mailboxes elsewhere, which nobody keeps from doubles.
   bool HasRecipient(std::string_view address) const {
     return std::ranges::any_of(recipients_, [&](const Accepted& a) { return a.recipient.address == address; });
@@ -77,6 +86,7 @@ class Transaction {
   std::string sender_;
   mail::Class cls_ = mail::Class::kNormal;
   std::vector<Accepted> recipients_;
+  std::vector<Expanded> expanded_;
 };
 
 }  // namespace smtp
