@@ -216,6 +216,7 @@ void RegisterReadings(Node::Parts* parts) {
   readings.scrub = [parts] { return parts->volume->Scrub(); };
   readings.log = [parts] { return parts->log->Status(); };
   readings.queue = [parts] { return parts->queue->Status(); };
+  readings.history = [parts] { return parts->history->Status(); };
   readings.buffers_used_bytes = [parts] { return parts->buffers->used_bytes(); };
   for (const std::string_view protocol : {"smtp", "submission", "pop3", "pop3s", "imap", "imaps", "http"}) {
     readings.sessions.push_back(
@@ -246,6 +247,7 @@ base::Result<> OpenAdmin(Node::Parts* parts) {
                                           .queue = parts->queue.get(),
                                           .volume = parts->volume.get(),
                                           .log = parts->log.get(),
+                                          .history = parts->history.get(),
                                           .authenticator = parts->authenticator.get(),
                                           .hashing = &parts->file_worker,
                                           .clock = parts->world.clock,

@@ -6,9 +6,11 @@
 #include <fmt/format.h>
 
 #include "base/bytes.h"
+#include "history/format.h"
 #include "queue/entry.h"
 #include "replog/format.h"
 #include "replog/found_records.h"
+#include "replog/guest.h"
 #include "salvage/log_records.h"
 #include "store/entries.h"
 
@@ -35,10 +37,11 @@ std::string_view EntryName(replog::PartitionId partition, std::uint8_t type) {
     }
     return "of a type that is not known";
   }
-  constexpr std::string_view kNames[] = {"create account", "set password",   "remove account", "deliver",
-                                         "create mailbox", "delete mailbox", "rename mailbox", "subscribe",
-                                         "append",         "store flags",    "copy",           "expunge",
-                                         "purge",          "import",         "set UIDs"};
+  constexpr std::string_view kNames[] = {
+      "create account",  "set password", "remove account", "deliver",      "create mailbox", "delete mailbox",
+      "rename mailbox",  "subscribe",    "append",         "store flags",  "copy",           "expunge",
+      "purge",           "import",       "set UIDs",       "import flags", "store flags",    "special mailboxes",
+      "deliver directly"};
   return type <= std::size(kNames) ? kNames[type - 1] : "of a type that is not known";
 }
 
@@ -199,6 +202,7 @@ std::string MeaningOf(const mffs::RecordKey& key, std::string_view head, std::st
     default:
       break;
   }
+  if (replog::IsGuestType(key.type)) return history::MeaningOf(key, head);
   const std::string partition = replog::NameOf(replog::PartitionId(key.partition));
   switch (static_cast<RecordType>(key.type)) {
     case RecordType::kEntry:

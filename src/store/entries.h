@@ -36,8 +36,9 @@ enum class EntryType : std::uint8_t {
   kImportFlags = 16,
   kStoreFlagsIf = 17,
   kSpecialMailboxes = 18,
+  kDeliverDirect = 19,
 };
-inline constexpr EntryType kNewestEntryType = EntryType::kSpecialMailboxes;
+inline constexpr EntryType kNewestEntryType = EntryType::kDeliverDirect;
 inline constexpr std::uint8_t kEntryVersion = 1;
 
 struct CreateAccountEntry {
@@ -75,6 +76,18 @@ struct DeliverEntry {
   std::uint32_t ids_kept_hours = 0;
   std::vector<Target> targets;
   std::vector<Settled> settled;
+  void Write(base::Encoder& out) const;
+  bool Read(base::Decoder& in);
+};
+
+// Of a mail that did not go through the queue: with what only the history asks for.
+struct DeliverDirectEntry {
+  DeliverEntry delivery;
+  std::string_view mail_id;
+  std::string_view client_ip;
+  std::string_view helo;
+  std::string_view auth_account;
+  std::string_view protocol;
   void Write(base::Encoder& out) const;
   bool Read(base::Decoder& in);
 };

@@ -17,6 +17,16 @@ std::uint32_t Number(AccountId id) {
   return static_cast<std::uint32_t>(id.value());
 }
 
+std::string Encode(DeliverEntry entry, const std::optional<DeliveryOrigin>& origin) {
+  if (!origin.has_value()) return EncodeEntry(entry);
+  return EncodeEntry(DeliverDirectEntry{.delivery = std::move(entry),
+                                        .mail_id = origin->mail_id,
+                                        .client_ip = origin->client_ip,
+                                        .helo = origin->helo,
+                                        .auth_account = origin->auth_account,
+                                        .protocol = origin->protocol});
+}
+
 }  // namespace
 
 base::Result<std::unique_ptr<MailStore>> MailStore::Open(async::Executor executor, replog::Log* log,
@@ -151,11 +161,11 @@ async::Task<base::Result<>> MailStore::Deliver(Delivery delivery) {
   }
   if (engine_->queue().failure().has_value()) co_return base::Error(*engine_->queue().failure());
   replog::Draft draft;
-  draft.type = static_cast<std::uint8_t>(EntryType::kDeliver);
+  draft.type = static_cast<std::uint8_t>(delivery.origin.has_value() ? EntryType::kDeliverDirect : EntryType::kDeliver);
   draft.cls = delivery.cls;
   draft.stream = engine_->StreamOfInboxes(accounts);
   draft.need = delivery.need;
-  draft.meta = EncodeEntry(entry);
+  draft.meta = Encode(std::move(entry), delivery.origin);
   draft.body = std::move(delivery.body);
   CO_RETURN_IF_ERROR(co_await engine_->log().ProposeCommitted(partition, std::move(draft)));
   co_return base::Result<>();

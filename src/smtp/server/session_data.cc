@@ -272,6 +272,11 @@ async::Task<base::Result<>> Session::DeliverDirectly(replog::Body body) {
     }
     delivery.targets.push_back(std::move(target));
   }
+  delivery.origin = store::DeliveryOrigin{.mail_id = transaction_->id(),
+                                          .client_ip = connection_->peer().ip,
+                                          .helo = helo_,
+                                          .auth_account = account_,
+                                          .protocol = std::string(protocol())};
   delivery.body = std::move(body);
   co_return co_await services_->store->Deliver(std::move(delivery));
 }
