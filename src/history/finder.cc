@@ -14,6 +14,8 @@ namespace history {
 namespace {
 
 constexpr std::uint32_t kEventBytesFirst = 512;  // Most events are shorter.
+constexpr std::size_t kReadsAtOnce = 128;
+constexpr std::size_t kRunsAtOnce = 16;
 constexpr std::ptrdiff_t kChunkKeys = 8'192;
 constexpr std::uint32_t kReadsMax = 3;  // Of a record that cleaning moves meanwhile.
 
@@ -44,23 +46,28 @@ std::uint32_t HashOfRecipient(std::string_view sought) {
 
 async::Task<base::Result<FoundMails>> Finder::Find(Query query) {
   co_await keeper_->AwaitKeys();
-  const Sought sought = Prepare(std::move(query));
+  const auto shared = std::make_shared<const Sought>(Prepare(std::move(query)));
+  const Sought& sought = *shared;
   std::vector<RunNumber> runs;
   for (const auto& [number, run] : directory_->runs() | std::views::reverse) runs.push_back(number);
   std::vector<Hit> hits;
   const std::size_t hits_max = std::size_t{sought.query.limit} + 1;
-  for (const RunNumber run : runs) {
-    CO_RETURN_IF_ERROR(co_await SearchRun(run, &sought, hits_max, &hits));
-    if (hits.size() >= hits_max) break;
+  // The newest alone, since it may be enough; then more and more at once.
+  std::size_t count = 1;
+  for (std::size_t at = 0; at < runs.size() && hits.size() < hits_max;
+       at += count, count = std::min(count * 4, kRunsAtOnce)) {
+    const auto begin = runs.begin() + static_cast<std::ptrdiff_t>(at);
+    const std::vector<RunNumber> some(begin, begin + static_cast<std::ptrdiff_t>(std::min(count, runs.size() - at)));
+    ASSIGN_OR_CO_RETURN(auto positions, co_await PositionsOfAll(some, shared));
+    for (std::size_t i = 0; i < some.size() && hits.size() < hits_max; ++i) {
+      CO_RETURN_IF_ERROR(co_await SearchRun(some[i], &sought, std::move(positions[i]), hits_max, &hits));
+    }
   }
   FoundMails found;
   found.has_more = hits.size() > sought.query.limit;
   if (found.has_more) hits.pop_back();
-  for (Hit& hit : hits) {
-    ASSIGN_OR_CO_RETURN(TracedMail mail, co_await Follow(std::move(hit)));
-    found.mails.push_back(std::move(mail));
-  }
-  if (hits.empty() && sought.queue_id.has_value()) {
+  ASSIGN_OR_CO_RETURN(found.mails, co_await FollowAll(std::move(hits)));
+  if (found.mails.empty() && sought.queue_id.has_value()) {
     // Its arrival is too old to be kept; what came later may be there.
     TracedMail rest;
     for (const RunNumber run : runs | std::views::reverse) {
@@ -101,8 +108,8 @@ bool Finder::IsInTime(const Query& query, const EventRecord& record) {
   return (!query.since || record.newest >= *query.since) && (!query.until || record.oldest < *query.until);
 }
 
-async::Task<base::Result<>> Finder::SearchRun(RunNumber number, const Sought* sought, std::size_t hits_max,
-                                              std::vector<Hit>* hits) {
+async::Task<base::Result<>> Finder::SearchRun(RunNumber number, const Sought* sought, std::vector<Position> positions,
+                                              std::size_t hits_max, std::vector<Hit>* hits) {
   const Run* const run = directory_->Find(number);
   const auto may_match = [sought](const EventRecord& record) {
     return record.IsThere() && IsInTime(sought->query, record);
@@ -110,16 +117,21 @@ async::Task<base::Result<>> Finder::SearchRun(RunNumber number, const Sought* so
   // Given up meanwhile, or all of it at another time.
   if (run == nullptr || std::ranges::none_of(run->records, may_match)) co_return base::Result<>();
   if (sought->hashes.empty()) co_return co_await WalkRun(number, sought, hits_max, hits);
-  ASSIGN_OR_CO_RETURN(const std::vector<Position> positions, co_await PositionsOf(number, sought));
-  for (const Position position : positions | std::views::reverse) {
-    const EventRecord* const record = directory_->FindRecord(number, SlotOf(position));
-    if (record == nullptr || !may_match(*record)) continue;
-    std::optional<Event> event = co_await ReadEvent(number, position);
-    if (!event.has_value() || !IsSought(*sought, *event)) continue;
-    // Twice: a crash came between two events of an entry.
-    if (!hits->empty() && hits->back().event == *event) continue;
-    hits->push_back({.event = *std::move(event), .run = number, .position = position});
-    if (hits->size() >= hits_max) break;
+  for (std::size_t at = positions.size(); at > 0 && hits->size() < hits_max;) {
+    std::vector<Position> batch;
+    const std::size_t batch_max = std::min(kReadsAtOnce, hits_max - hits->size());
+    while (at > 0 && batch.size() < batch_max) {
+      const Position position = positions[--at];
+      const EventRecord* const record = directory_->FindRecord(number, SlotOf(position));
+      if (record != nullptr && may_match(*record)) batch.push_back(position);
+    }
+    std::vector<std::optional<Event>> events = co_await ReadAll(number, batch);
+    for (std::size_t i = 0; i < batch.size(); ++i) {
+      if (!events[i].has_value() || !IsSought(*sought, *events[i])) continue;
+      // Twice: a crash came between two events of an entry.
+      if (!hits->empty() && hits->back().event == *events[i]) continue;
+      hits->push_back({.event = *std::move(events[i]), .run = number, .position = batch[i]});
+    }
   }
   co_return base::Result<>();
 }
@@ -147,6 +159,32 @@ async::Task<base::Result<>> Finder::WalkRun(RunNumber number, const Sought* soug
 }
 
 // ---- The index ----
+
+async::Task<base::Result<std::vector<std::vector<Position>>>> Finder::PositionsOfAll(
+    std::vector<RunNumber> runs, std::shared_ptr<const Sought> sought) {
+  const auto reads = std::make_shared<PositionReads>(executor_, runs.size());
+  for (std::size_t i = 0; i < runs.size(); ++i) reads_.Spawn(PositionsOfOne(runs[i], i, sought, reads));
+  while (reads->left > 0 && !reads_.stopping()) co_await reads->ended.Wait();
+  if (reads->error.has_value()) co_return std::move(*reads->error);
+  co_return std::move(reads->positions);
+}
+
+async::Task<void> Finder::PositionsOfOne(RunNumber number, std::size_t i, std::shared_ptr<const Sought> sought,
+                                         std::shared_ptr<PositionReads> reads) {
+  const Run* const run = directory_->Find(number);
+  const bool may_match = run != nullptr && std::ranges::any_of(run->records, [&](const EventRecord& record) {
+                           return record.IsThere() && IsInTime(sought->query, record);
+                         });
+  if (may_match) {
+    base::Result<std::vector<Position>> positions = co_await PositionsOf(number, sought.get());
+    if (positions.has_value()) {
+      reads->positions[i] = *std::move(positions);
+    } else {
+      reads->error = positions.error();
+    }
+  }
+  if (--reads->left == 0) reads->ended.NotifyAll();
+}
 
 async::Task<base::Result<std::vector<Position>>> Finder::PositionsOf(RunNumber number, const Sought* sought) {
   std::vector<Position> common;
@@ -290,6 +328,39 @@ async::Task<base::Result<std::string>> Finder::ReadEvents(RunNumber number, Slot
     if (read.has_value() || read.error().code() != base::Errc::kNotFound) break;
   }
   co_return read;
+}
+
+async::Task<std::vector<std::optional<Event>>> Finder::ReadAll(RunNumber number, std::vector<Position> positions) {
+  const auto reads = std::make_shared<EventReads>(executor_, positions.size());
+  for (std::size_t i = 0; i < positions.size(); ++i) reads_.Spawn(ReadOne(number, positions[i], i, reads));
+  while (reads->left > 0 && !reads_.stopping()) co_await reads->ended.Wait();
+  co_return std::move(reads->events);
+}
+
+async::Task<void> Finder::ReadOne(RunNumber number, Position position, std::size_t i,
+                                  std::shared_ptr<EventReads> reads) {
+  std::optional<Event> event = co_await ReadEvent(number, position);
+  reads->events[i] = std::move(event);
+  if (--reads->left == 0) reads->ended.NotifyAll();
+}
+
+async::Task<base::Result<std::vector<TracedMail>>> Finder::FollowAll(std::vector<Hit> hits) {
+  const auto follows = std::make_shared<Follows>(executor_, hits.size());
+  for (std::size_t i = 0; i < hits.size(); ++i) reads_.Spawn(FollowOne(std::move(hits[i]), i, follows));
+  while (follows->left > 0 && !reads_.stopping()) co_await follows->ended.Wait();
+  if (reads_.stopping()) co_return base::Error(base::Errc::kClosed, "the node is being stopped");
+  if (follows->error.has_value()) co_return std::move(*follows->error);
+  co_return std::move(follows->mails);
+}
+
+async::Task<void> Finder::FollowOne(Hit hit, std::size_t i, std::shared_ptr<Follows> follows) {
+  base::Result<TracedMail> mail = co_await Follow(std::move(hit));
+  if (mail.has_value()) {
+    follows->mails[i] = *std::move(mail);
+  } else {
+    follows->error = mail.error();
+  }
+  if (--follows->left == 0) follows->ended.NotifyAll();
 }
 
 async::Task<base::Result<TracedMail>> Finder::Follow(Hit hit) {

@@ -16,7 +16,7 @@ namespace history {
 struct GatheringLimits {
   std::uint32_t record_bytes = 128u << 10;     // A record is written when it has so many.
   std::uint64_t waiting_bytes_max = 8u << 20;  // Of events that are not durable; past it events are lost.
-  std::uint32_t keys_per_run_max = 400'000;
+  std::uint32_t keys_per_run_max = 200'000;
 };
 
 // Whether an event is the last one of its log entry, which then need not be seen again.

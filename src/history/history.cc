@@ -16,7 +16,7 @@ History::History(async::Executor executor, mffs::Volume* volume, const base::Clo
       gatherer_(&directory_, options.gathering),
       keeper_(executor, volume, clock, workers, &directory_, &gatherer_, options.keeping),
       pieces_(volume, options.read_bytes_max),
-      finder_(&directory_, &keeper_, &pieces_) {}
+      finder_(executor, &directory_, &keeper_, &pieces_) {}
 
 bool History::Wants(replog::PartitionId partition, replog::Index index) const {
   if (!is_on_) return false;
@@ -78,6 +78,11 @@ async::Task<base::Result<>> History::LoadMarks(SavedState saved, std::vector<Fou
   }
   keeper_.SetMarks(std::move(marks));
   co_return base::Result<>();
+}
+
+async::Task<void> History::Stop() {
+  co_await finder_.Stop();
+  co_await keeper_.Stop();
 }
 
 History::State History::TakeState(mffs::Lsn now) {

@@ -41,7 +41,7 @@ class History final : public replog::Guest {
           const HistoryOptions& options);
 
   void Start() { keeper_.Start(); }
-  async::Task<void> Stop() { return keeper_.Stop(); }
+  async::Task<void> Stop();
 
   bool is_on() const { return is_on_; }
   // Whether the event of this entry is not kept yet. (A replay brings what is kept already.)

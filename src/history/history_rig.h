@@ -1,6 +1,7 @@
 // A history with its log, its queue and a simulated disk, for the tests of this folder and the benchmark.
 #pragma once
 
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -19,6 +20,32 @@
 
 namespace history {
 
+// Mailboxes that keep nothing but how far their logs have come.
+class SeenMailboxes final : public replog::StateMachine {
+ public:
+  void Apply(const replog::EntryView& entry, std::function<void(base::Result<std::string>)> done) override {
+    reached_[entry.partition] = entry.index;
+    done(std::string());
+  }
+  void BodiesMoved(replog::PartitionId, std::vector<BodyMove>) override {}
+  async::Task<base::Result<replog::Index>> WriteSnapshot(replog::PartitionId partition,
+                                                         replog::SnapshotWriter* writer) override {
+    const replog::Index reached = reached_[partition];
+    CO_RETURN_IF_ERROR(co_await writer->Write("seen"));
+    co_return reached;
+  }
+  bool BeginSnapshot(replog::PartitionId partition, replog::Index reached) override {
+    reached_[partition] = reached;
+    return true;
+  }
+  base::Result<> LoadSnapshotPiece(replog::PartitionId, std::string_view) override { return {}; }
+  async::Task<base::Result<>> EndSnapshot(replog::PartitionId) override { co_return base::Result<>(); }
+  async::Task<base::Result<>> Recovered() override { co_return base::Result<>(); }
+
+ private:
+  std::map<replog::PartitionId, replog::Index> reached_;
+};
+
 struct HistoryRigOptions {
   HistoryOptions history{};
   std::uint64_t device_bytes = 40u << 20;
@@ -32,7 +59,8 @@ class HistoryRig {
   HistoryRig(const base::Clock* with_clock, std::optional<mffs::SimImage> image, HistoryRigOptions with = {})
       : options(std::move(with)),
         clock(with_clock),
-        device(context.get_executor(), image.has_value() ? *image : mffs::SimImage(options.device_bytes)),
+        device(context.get_executor(), image.has_value() ? *image : mffs::SimImage(options.device_bytes),
+               {.on_power_cut = [this] { device.FailWhatWasCut(); }}),
         pool(context.get_executor(), {.budget_bytes = 8u << 20}) {
     const auto opened = Run(Open(image.has_value()));
     EXPECT_TRUE(opened.has_value()) << opened.error().message();
@@ -153,7 +181,7 @@ class HistoryRig {
   mffs::SimDevice device;
   mffs::BufferPool pool;
   queue::CountingCoordinator coordinator;
-  queue::NoMailboxes mailboxes;
+  SeenMailboxes mailboxes;
   std::unique_ptr<mffs::Volume> volume;
   std::unique_ptr<History> history;
   std::unique_ptr<replog::Log> log;

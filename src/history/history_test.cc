@@ -35,6 +35,10 @@ std::vector<std::string> IdsOf(const FoundMails& found) {
 
 class HistoryTest : public testing::Test {
  protected:
+  // Lines about a disk without power would hide a failure.
+  HistoryTest() {
+    base::SetLogSink([](std::string_view) {});
+  }
   void Open(std::optional<mffs::SimImage> image = std::nullopt) {
     rig_ = std::make_unique<HistoryRig>(&clock_, std::move(image), options_);
   }
