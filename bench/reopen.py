@@ -26,12 +26,18 @@ SESSIONS = 20
 SECONDS_BAR = 2.0
 GROWTH_BAR = 10
 BYTES_A_MAIL_BAR = 128
-# What a recipient takes: its slot, and its address with a length and a byte of flags in the packed envelope (src/queue/mail_table.h).
-RECIPIENT_BYTES = 24 + len("999user@bench.test") + 2
 FULL_VOLUME = os.path.join(WORK, "full.mffs")
 FULL_VOLUME_GIB = 16
 FULL_SHARE = 0.9
 PHASES = ("volume_ms", "index_ms", "scan_ms", "snapshots_ms", "replay_ms", "lead_ms", "apply_ms", "accounts_ms", "services_ms")
+
+
+def recipient_bytes(address):
+    """What a recipient takes: its slot, and its address with a length and a byte of flags in the packed envelope (src/queue/mail_table.h)."""
+    return 24 + len(address) + 2
+
+
+RECIPIENT_BYTES = recipient_bytes("999user@bench.test")
 
 
 class QueueNode(BenchNode):

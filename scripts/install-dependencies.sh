@@ -40,7 +40,7 @@ test   msmtp                 client of the end-to-end tests: submission
 test   mpop                  client of the end-to-end tests: POP3
 test   isync                 client of the end-to-end tests: mbsync
 test   neomutt               client of the end-to-end tests: IMAP in a terminal
-test   libsasl2-modules      AUTHENTICATE PLAIN for mbsync
+test   libsasl2-modules      SASL for mbsync: PLAIN, SCRAM-SHA-256
 test   openssl               client of the end-to-end tests: s_client
 test   python3               the end-to-end tests; smtplib, poplib, imaplib
 test   procps                process figures in tests
@@ -49,7 +49,7 @@ test   e2fsprogs             volumes on ext4
 test   xfsprogs              volumes on XFS
 test   mount                 loop devices and private mounts in tests
 test   chromium              the queue's page in a browser
-test   nodejs                clients of the end-to-end tests from npm: imapflow; drives the browser
+test   nodejs                clients of the end-to-end tests from npm: imapflow, nodemailer; drives the browser
 test   npm                   fetches those: scripts/install-npm-peers.sh
 test   man-db               the manual pages, as a reader sees them
 test   mandoc               the manual pages, checked

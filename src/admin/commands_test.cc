@@ -32,9 +32,14 @@ using base::Result;
 class StoreDirectory final : public auth::Directory {
  public:
   explicit StoreDirectory(store::MailStore* store) : store_(store) {}
-  Task<Result<std::string>> PasswordHash(std::string address) override {
-    return store_->PasswordHash(std::move(address));
+  Task<Result<auth::Credentials>> Find(std::string address) override {
+    ASSIGN_OR_CO_RETURN(store::Credentials found, co_await store_->FindCredentials(std::move(address)));
+    co_return auth::Credentials{std::move(found.password_hash), std::move(found.scram_keys)};
   }
+  Task<Result<>> AddScramKeys(std::string address, auth::Credentials made) override {
+    return store_->AddScramKeys(std::move(address), {std::move(made.password_hash), std::move(made.scram_keys)});
+  }
+  bool AllHaveScramKeys() const override { return store_->AccountsWithoutScramKeys() == 0; }
 
  private:
   store::MailStore* store_;

@@ -59,6 +59,13 @@ void RegisterQueue(base::MetricsRegistry* registry, const std::function<queue::Q
   registry->AddCallback(
       "posthorn_queue_recipients", kRecipients, [read] { return static_cast<double>(read().recipients_held); },
       "state=\"held\"");
+  constexpr std::string_view kDestinations = "Mailbox domains and next hops that mail waits for.";
+  registry->AddCallback(
+      "posthorn_queue_destinations", kDestinations,
+      [read] { return static_cast<double>(read().destinations - read().destinations_paused); }, "state=\"open\"");
+  registry->AddCallback(
+      "posthorn_queue_destinations", kDestinations, [read] { return static_cast<double>(read().destinations_paused); },
+      "state=\"paused\"");
 }
 
 void RegisterHistory(base::MetricsRegistry* registry, const std::function<history::HistoryStatus()>& read) {

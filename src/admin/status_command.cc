@@ -99,6 +99,8 @@ json::object ToJson(const queue::QueueStatus& status) {
   out["recipients_waiting"] = status.recipients_waiting;
   out["recipients_claimed"] = status.recipients_claimed;
   out["recipients_held"] = status.recipients_held;
+  out["destinations"] = status.destinations;
+  out["destinations_paused"] = status.destinations_paused;
   return out;
 }
 

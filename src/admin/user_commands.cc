@@ -34,6 +34,7 @@ json::object ToJson(const store::Account& account) {
   out["address"] = JsonText(account.address);
   out["mails"] = account.mails;
   out["bytes"] = account.bytes;
+  out["scram"] = account.has_scram_keys;
   return out;
 }
 
@@ -58,8 +59,8 @@ UserCommands::Answer UserCommands::Add(Arguments arguments) {
   ASSIGN_OR_CO_RETURN(const std::string text, arguments.Text("address", kAddressBytesMax));
   ASSIGN_OR_CO_RETURN(const std::string password, arguments.Text("password", kPasswordBytesMax));
   ASSIGN_OR_CO_RETURN(const std::string address, AccountAddress(text, *parts_.domains, parts_.recipient_delimiter));
-  ASSIGN_OR_CO_RETURN(std::string hash, co_await Hash(password));
-  const auto account = co_await parts_.store->CreateAccount(address, std::move(hash));
+  ASSIGN_OR_CO_RETURN(store::Credentials made, co_await MakeCredentials(password));
+  const auto account = co_await parts_.store->CreateAccount(address, std::move(made));
   if (!account && account.error().code() == Errc::kExists) {
     co_return Error(Errc::kExists,
                     fmt::format("the account {} exists; `posthorn user passwd` sets its password", address));
@@ -73,8 +74,8 @@ UserCommands::Answer UserCommands::SetPassword(Arguments arguments) {
   ASSIGN_OR_CO_RETURN(const std::string text, arguments.Text("address", kAddressBytesMax));
   ASSIGN_OR_CO_RETURN(const std::string password, arguments.Text("password", kPasswordBytesMax));
   ASSIGN_OR_CO_RETURN(const std::string address, AccountAddress(text, *parts_.domains, parts_.recipient_delimiter));
-  ASSIGN_OR_CO_RETURN(std::string hash, co_await Hash(password));
-  auto set = co_await parts_.store->SetPasswordHash(address, std::move(hash));
+  ASSIGN_OR_CO_RETURN(store::Credentials made, co_await MakeCredentials(password));
+  auto set = co_await parts_.store->SetCredentials(address, std::move(made));
   if (!set && set.error().code() == Errc::kNotFound) co_return NoAccount(address);
   CO_RETURN_IF_ERROR(set);
   parts_.authenticator->Forget(address);
@@ -109,10 +110,13 @@ UserCommands::Answer UserCommands::List(Arguments arguments) {
   co_return answer;
 }
 
-async::Task<Result<std::string>> UserCommands::Hash(std::string password) {
-  ASSIGN_OR_CO_RETURN(auto hash, co_await parts_.hashing->Run([password] { return auth::HashPassword(password); }));
-  if (!hash) co_return std::move(hash).error().In("set the password");
-  co_return *std::move(hash);
+async::Task<Result<store::Credentials>> UserCommands::MakeCredentials(std::string password) {
+  ASSIGN_OR_CO_RETURN(auto made, co_await parts_.hashing->Run([password, authenticator = parts_.authenticator] {
+    return authenticator->MakeCredentials(password);
+  }));
+  if (!made) co_return std::move(made).error().In("set the password");
+  co_return store::Credentials{.password_hash = std::move(made->password_hash),
+                               .scram_keys = std::move(made->scram_keys)};
 }
 
 Result<std::string> AccountAddress(std::string_view text, const std::vector<std::string>& domains,

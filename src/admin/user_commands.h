@@ -37,7 +37,7 @@ class UserCommands {
   Answer Remove(Arguments arguments);
   Answer List(Arguments arguments);
 
-  async::Task<base::Result<std::string>> Hash(std::string password);
+  async::Task<base::Result<store::Credentials>> MakeCredentials(std::string password);
 
   Parts parts_;
 };

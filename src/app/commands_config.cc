@@ -11,6 +11,7 @@
 #include "app/address_sources.h"
 #include "app/commands_text.h"
 #include "app/listeners.h"
+#include "app/routes.h"
 #include "mail/address.h"
 #include "net/tls_context.h"
 
@@ -107,6 +108,7 @@ std::vector<Problem> CheckConfigFile(const std::string& path) {
   if (!config) return {{path, 0, config.error().message()}};
   CheckListeners(*config, &problems);
   CheckCertificate(*config, &problems);
+  if (const auto routes = ReadRoutes(*config); !routes) problems.push_back({path, 0, routes.error().message()});
   for (Problem& problem : routing::AddressBook::Check(AddressSources(*config))) problems.push_back(std::move(problem));
   return problems;
 }

@@ -1,6 +1,5 @@
 // The commands of the queue against a node's side of the socket that the test makes up.
 #include <cstdlib>
-#include <sstream>
 #include <string>
 #include <utility>
 #include <vector>
@@ -12,9 +11,9 @@
 #include <gtest/gtest.h>
 
 #include "admin/testing.h"
-#include "app/commands.h"
 #include "app/commands_queue_criteria.h"
 #include "app/commands_queue_text.h"
+#include "app/commands_testing.h"
 #include "base/base64.h"
 
 namespace app {
@@ -34,12 +33,6 @@ constexpr const char* kTwoRecipients = R"({
   "first_recipients":[
     {"address":"a@x.test","state":"waiting","attempts":3,"due_in_seconds":720,"last_answer":"450 4.2.0 later"},
     {"address":"b\u001b[2J@y.test","state":"held","attempts":1,"last_answer":"550 no such user"}]})";
-
-struct Ran {
-  int exit_code = 0;
-  std::string out;
-  std::string err;
-};
 
 class QueueCommandsTest : public admin::ControlServerFixture {
  protected:
@@ -67,13 +60,8 @@ class QueueCommandsTest : public admin::ControlServerFixture {
   }
 
   Ran RunPosthorn(std::vector<const char*> arguments) {
-    std::istringstream in;
-    std::ostringstream out;
-    std::ostringstream err;
-    arguments.insert(arguments.begin(), {"posthorn", "--socket", path_.c_str()});
-    const int code =
-        RunCommandLine(static_cast<int>(arguments.size()), arguments.data(), {.in = &in, .out = &out, .err = &err});
-    return {.exit_code = code, .out = out.str(), .err = err.str()};
+    arguments.insert(arguments.begin(), {"--socket", path_.c_str()});
+    return app::RunPosthorn(std::move(arguments));
   }
   // The requests that changes came with, one a line, since the last call.
   std::string TakeRequests() { return std::exchange(requests_, ""); }

@@ -5,7 +5,6 @@
 #include <filesystem>
 #include <fstream>
 #include <optional>
-#include <sstream>
 #include <string>
 #include <vector>
 
@@ -16,6 +15,7 @@
 #include <gtest/gtest.h>
 
 #include "admin/control_server.h"
+#include "app/commands_testing.h"
 #include "app/commands_text.h"
 #include "app/mffs_dump.h"
 #include "app/version.h"
@@ -34,25 +34,6 @@ using base::Error;
 using base::Result;
 using testing::HasSubstr;
 
-struct Ran {
-  int exit_code = 0;
-  std::string out;
-  std::string err;
-};
-
-Ran RunPosthorn(std::vector<const char*> arguments, const std::string& input = "") {
-  std::istringstream in(input);
-  std::ostringstream out;
-  std::ostringstream err;
-  arguments.insert(arguments.begin(), "posthorn");
-  Ran ran;
-  ran.exit_code =
-      RunCommandLine(static_cast<int>(arguments.size()), arguments.data(), {.in = &in, .out = &out, .err = &err});
-  ran.out = out.str();
-  ran.err = err.str();
-  return ran;
-}
-
 // The node's side of the socket: what the real commands answer, without the parts behind them.
 Task<Result<json::object>> AddUser(Arguments arguments) {
   ASSIGN_OR_CO_RETURN(const std::string address, arguments.Text("address", 100));
@@ -68,7 +49,7 @@ Task<Result<json::object>> ListUsers(Arguments arguments) {
   ASSIGN_OR_CO_RETURN(const std::string after, arguments.OptionalText("after", 100));
   json::object answer;
   if (after.empty()) {
-    answer["accounts"] = {{{"address", "a@example.test"}, {"mails", 1}, {"bytes", 917}},
+    answer["accounts"] = {{{"address", "a@example.test"}, {"mails", 1}, {"bytes", 917}, {"scram", true}},
                           {{"address", "bob@example.test"}, {"mails", 12'000}, {"bytes", 5'000'000}}};
     answer["next"] = "bob@example.test";
   } else {
@@ -137,13 +118,14 @@ TEST_F(CommandsTest, ListsAllPagesAsAnAlignedTable) {
   const Ran ran = RunPosthorn({"user", "list"});
   EXPECT_EQ(ran.exit_code, 0) << ran.err;
   EXPECT_EQ(ran.out,
-            "ADDRESS             MAILS     SIZE\n"
-            "a@example.test          1    917 B\n"
-            "bob@example.test    12000  4.8 MiB\n"
-            "\xc3\xa9ric?@example.test      0      0 B\n");
+            "ADDRESS             MAILS     SIZE  SCRAM\n"
+            "a@example.test          1    917 B  yes\n"
+            "bob@example.test    12000  4.8 MiB  no\n"
+            "\xc3\xa9ric?@example.test      0      0 B  no\n");
   const Ran as_json = RunPosthorn({"--json", "user", "list"});
   EXPECT_EQ(std::count(as_json.out.begin(), as_json.out.end(), '\n'), 3);
-  EXPECT_THAT(as_json.out, testing::StartsWith("{\"address\":\"a@example.test\",\"mails\":1,\"bytes\":917}\n"));
+  EXPECT_THAT(as_json.out,
+              testing::StartsWith("{\"address\":\"a@example.test\",\"mails\":1,\"bytes\":917,\"scram\":true}\n"));
 }
 
 TEST_F(CommandsTest, ShowsTheStatusWithItsAlarms) {
@@ -344,6 +326,12 @@ TEST(CommandLine, ChecksAConfigurationAndItsTables) {
 
   folder.Write("posthorn.toml", "[tls]\ncertificate = \"/nonexistent\"\nkey = \"/nonexistent\"\n");
   EXPECT_THAT(RunPosthorn({"config", "check", "--config", config.c_str()}).out, HasSubstr("tls.certificate: "));
+
+  folder.Write(
+      "posthorn.toml",
+      "[deliver]\nroutes = [\"* smtp:relay.test\"]\n[[next_hop]]\nhop = \"smtp:relay.test\"\ntls = \"always\"\n");
+  EXPECT_THAT(RunPosthorn({"config", "check", "--config", config.c_str()}).out,
+              HasSubstr("configuration key next_hop: \"smtp:relay.test\": tls = \"always\" is not one of never"));
 
   folder.Write("posthorn.toml", "[mail]\ndomains = [\"example.test\"]\n");
   const Ran well = RunPosthorn({"config", "check", "--config", config.c_str()});

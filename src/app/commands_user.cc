@@ -82,16 +82,16 @@ int UserSubcommands::Remove() {
 int UserSubcommands::List() {
   auto node = invocation_->ConnectToNode();
   if (!node) return invocation_->Fail(node.error());
-  TextTable table({{"ADDRESS"}, {"MAILS", TextTable::Align::kRight}, {"SIZE", TextTable::Align::kRight}});
-  const auto listed = ForEachRow(&*node, {.command = "user.list", .rows = "accounts", .page_size = 1000},
-                                 [&](const json::object& account) {
-                                   if (invocation_->is_json()) {
-                                     invocation_->PrintJson(account);
-                                     return;
-                                   }
-                                   table.AddRow({TextOf(account, "address"), std::to_string(NumberOf(account, "mails")),
-                                                 ReadableBytes(NumberOf(account, "bytes"))});
-                                 });
+  TextTable table({{"ADDRESS"}, {"MAILS", TextTable::Align::kRight}, {"SIZE", TextTable::Align::kRight}, {"SCRAM"}});
+  const auto listed = ForEachRow(
+      &*node, {.command = "user.list", .rows = "accounts", .page_size = 1000}, [&](const json::object& account) {
+        if (invocation_->is_json()) {
+          invocation_->PrintJson(account);
+          return;
+        }
+        table.AddRow({TextOf(account, "address"), std::to_string(NumberOf(account, "mails")),
+                      ReadableBytes(NumberOf(account, "bytes")), FlagOf(account, "scram") ? "yes" : "no"});
+      });
   if (!listed) return invocation_->Fail(listed.error());
   if (invocation_->is_json()) return kExitOk;
   invocation_->out() << (table.size() == 0 ? "there is no account yet; `posthorn user add` makes one\n"

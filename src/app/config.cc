@@ -209,6 +209,10 @@ void Check(NodeConfig& config, Findings& findings) {
   check("volume.io", OneOf("volume.io", config.volume_io, {"auto", "io_uring", "threads"}));
   check("volume.zero_fill", OneOf("volume.zero_fill", config.volume_zero_fill, {"auto", "write"}));
   check("smtp.bare_line_ends", OneOf("smtp.bare_line_ends", config.smtp_line_ends, {"refuse", "normalize"}));
+  check("callout.without_answer", OneOf("callout.without_answer", config.callout_without_answer, {"refuse", "accept"}));
+  must(config.callout_deadline.count() > 0 && config.callout_deadline.count() <= 60, "callout.deadline",
+       "must be 1 to 60");
+  check("auth.scram", OneOf("auth.scram", config.auth_scram, {"auto", "on", "off"}));
   check("smtp.path", OneOf("smtp.path", config.smtp_path, {"auto", "queue"}));
   check("http.queue_clients", OneOf("http.queue_clients", config.http_queue_clients, {"loopback", "all"}));
   check("mail.domains", CanonicalizeDomains("mail.domains", config.domains));

@@ -68,6 +68,12 @@ struct NodeConfig {
   std::vector<std::string> relay_recipient_files;
   std::vector<std::string> trusted_networks;
 
+  bool callout_relay_domains = false;
+  std::string callout_without_answer = "refuse";
+  std::chrono::seconds callout_deadline{5};
+  std::chrono::seconds callout_taken_ttl{24 * 3600};
+  std::chrono::seconds callout_refused_ttl{3600};
+
   bool submission_check_sender = true;
   bool submission_check_from = false;
   std::vector<std::string> sender_login_files;
@@ -109,6 +115,8 @@ struct NodeConfig {
   bool plaintext_auth_on_loopback = false;
   std::uint64_t hashing_threads = 1;
   std::chrono::seconds auth_cache_ttl{600};
+  std::string auth_scram = "auto";
+  bool auth_scram_upgrade = true;
 
   std::vector<DevAccount> dev_accounts;
 

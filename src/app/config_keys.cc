@@ -132,6 +132,17 @@ std::vector<ConfigKey> AddressKeys() {
        "Networks whose clients may send mail to anywhere without a login (Postfix's mynetworks): "
        "`\"192.0.2.0/24\"`, `\"::1\"`.",
        kReload},
+      {"callout.relay_domains", &C::callout_relay_domains, Unit::kNone,
+       "At RCPT for an address of `mail.relay_domains`, asks the server that its mail goes to whether it takes it, and "
+       "refuses what that refuses. Clients that may relay are not kept waiting for it.",
+       kReload},
+      {"callout.without_answer", &C::callout_without_answer, Unit::kNone,
+       "What happens to an address whose server is down, slow or says 4xx: `refuse` it for now (451), or `accept` it.",
+       kReload},
+      {"callout.deadline", &C::callout_deadline, Unit::kSeconds, "How long the server may take to answer."},
+      {"callout.taken_ttl", &C::callout_taken_ttl, Unit::kSeconds,
+       "How long a yes is remembered (in memory), also while the server is down."},
+      {"callout.refused_ttl", &C::callout_refused_ttl, Unit::kSeconds, "How long a no is remembered."},
   };
 }
 
@@ -205,6 +216,12 @@ std::vector<ConfigKey> ServiceKeys() {
       {"auth.hashing_threads", &C::hashing_threads, Unit::kCount, "Threads that verify passwords."},
       {"auth.cache_ttl", &C::auth_cache_ttl, Unit::kSeconds,
        "How long a verified password is remembered (as a keyed hash)."},
+      {"auth.scram", &C::auth_scram, Unit::kNone,
+       "SCRAM-SHA-256. `auto`: offered while all accounts have keys for it. `on`: offered always; accounts without "
+       "keys "
+       "cannot log in with clients that prefer it. `off`: not offered, and new passwords get no keys."},
+      {"auth.scram_upgrade", &C::auth_scram_upgrade, Unit::kNone,
+       "An account without keys for SCRAM gets them when it logs in with its password."},
   };
 }
 

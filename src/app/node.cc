@@ -9,8 +9,9 @@
 #include <sys/stat.h>
 
 #include "app/node_parts.h"
+#include "app/routes.h"
+#include "app/secret_file.h"
 #include "app/services.h"
-#include "auth/password_hash.h"
 #include "base/log.h"
 #include "mail/address.h"
 #include "net/self_signed.h"
@@ -219,6 +220,10 @@ async::Task<base::Result<>> RecoverState(Node::Parts* parts, StartTimes* times) 
   auth::AuthenticatorOptions auth_options;
   auth_options.hashing_threads = static_cast<std::uint32_t>(config.hashing_threads);
   auth_options.cache_ttl = config.auth_cache_ttl;
+  if (config.auth_scram == "on") auth_options.scram = auth::ScramOffer::kOn;
+  if (config.auth_scram == "off") auth_options.scram = auth::ScramOffer::kOff;
+  auth_options.scram_upgrade = config.auth_scram_upgrade;
+  ASSIGN_OR_CO_RETURN(auth_options.scram_secret, EnsureSecretFile(config.data_folder + "/scram.secret"));
   parts->authenticator =
       std::make_unique<auth::Authenticator>(parts->directory.get(), parts->world.clock, auth_options);
   co_return base::Result<>();
@@ -250,10 +255,14 @@ async::Task<base::Result<>> MakeDevAccounts(Node::Parts* parts) {
     auto found = co_await parts->store->FindAccount(key);
     if (found) continue;
     if (found.error().code() != base::Errc::kNotFound) co_return std::move(found).error();
-    auto hash = co_await parts->file_worker.Run([password = account.password] { return auth::HashPassword(password); });
-    CO_RETURN_IF_ERROR(hash);
-    CO_RETURN_IF_ERROR(*hash);
-    auto created = co_await parts->store->CreateAccount(key, **std::move(hash));
+    auto made =
+        co_await parts->file_worker.Run([authenticator = parts->authenticator.get(), password = account.password] {
+          return authenticator->MakeCredentials(password);
+        });
+    CO_RETURN_IF_ERROR(made);
+    CO_RETURN_IF_ERROR(*made);
+    auto created = co_await parts->store->CreateAccount(
+        key, {.password_hash = std::move((*made)->password_hash), .scram_keys = std::move((*made)->scram_keys)});
     CO_RETURN_IF_ERROR(created);
     base::LogInfo("account_created", {{"account", key}});
   }

@@ -1,33 +1,25 @@
 #include "app/outgoing.h"
 
-#include <algorithm>
 #include <utility>
 
+#include <boost/asio/ip/address.hpp>
 #include <fmt/format.h>
 
+#include "app/outgoing_metrics.h"
 #include "deliver/dial.h"
 #include "net/interface_addresses.h"
+#include "net/measured_resolver.h"
 #include "net/resolver_unbound.h"
 
 namespace app {
 namespace {
 
-constexpr std::pair<std::string_view, smtp::ClientTls> kTlsNames[] = {
-    {"never", smtp::ClientTls::kNever},        {"opportunistic", smtp::ClientTls::kOpportunistic},
-    {"encrypted", smtp::ClientTls::kRequired}, {"required", smtp::ClientTls::kRequired},
-    {"implicit", smtp::ClientTls::kImplicit},
-};
-
 // Less than a service manager waits for a node to stop (systemd: 90 s).
 constexpr std::chrono::seconds kStopGrace{5};
 
-base::Error BadRoute(std::string_view route, std::string_view problem) {
-  return base::Error(base::Errc::kInvalid, fmt::format("configuration key deliver.routes: \"{}\": {}", route, problem));
-}
-
-// Only a server that is named can prove to be that one.
-bool MustProveItself(std::string_view tls) {
-  return tls == "required" || tls == "implicit";
+bool IsLoopback(const std::string& ip) {
+  boost::system::error_code not_an_address;
+  return asio::ip::make_address(ip, not_an_address).is_loopback();
 }
 
 base::Result<std::unique_ptr<net::Resolver>> MakeResolver(const NodeConfig& config) {
@@ -40,42 +32,25 @@ base::Result<std::unique_ptr<net::Resolver>> MakeResolver(const NodeConfig& conf
 
 }  // namespace
 
-base::Result<deliver::NextHopTable> ReadRoutes(const NodeConfig& config) {
-  deliver::NextHopTable table;
-  for (const std::string& domain : config.domains) RETURN_IF_ERROR(table.AddLocal(domain));
-  for (const std::string& route : config.routes) {
-    const std::size_t space = route.find(' ');
-    if (space == std::string::npos) return BadRoute(route, "must be a domain, a space and a next hop");
-    const std::string_view hop_text = std::string_view(route).substr(route.find_first_not_of(' ', space));
-    auto hop = deliver::NextHop::Parse(hop_text);
-    if (!hop) return BadRoute(route, hop.error().message());
-    if (hop->kind == deliver::NextHop::Kind::kLocal) {
-      return BadRoute(route,
-                      "mailboxes here are those of mail.domains; write smtp:HOST:PORT, lmtp:HOST:PORT or mx:DOMAIN");
-    }
-    const auto added = table.Add(route.substr(0, space), *std::move(hop));
-    if (!added) return BadRoute(route, added.error().message());
-  }
-  return table;
-}
-
 base::Result<std::unique_ptr<Outgoing>> Outgoing::Make(const NodeConfig& config, World world) {
   std::unique_ptr<Outgoing> outgoing(new Outgoing(std::move(world)));
   RETURN_IF_ERROR(outgoing->Prepare(config));
   return outgoing;
 }
 
-Outgoing::Outgoing(World world)
-    : world_(std::move(world)), sweep_(world_.executor, world_.clock), unverified_(net::TlsContext::ForClient()) {}
+Outgoing::Outgoing(World world) : world_(std::move(world)), sweep_(world_.executor, world_.clock) {}
 
 base::Result<> Outgoing::Prepare(const NodeConfig& config) {
   if (!world_.resolver) {
     ASSIGN_OR_RETURN(world_.resolver, MakeResolver(config));
   }
-  for (const NextHopConfig& hop : config.next_hops) RETURN_IF_ERROR(AddSettings(hop));
-  TakeRoutes(*world_.table);
+  world_.resolver = std::make_unique<net::MeasuredResolver>(std::move(world_.resolver), world_.clock,
+                                                            AddResolverMetrics(world_.metrics));
   deliver::RemoteCourierOptions options = CourierOptions(config);
   ASSIGN_OR_RETURN(options.hosts.own_addresses, net::InterfaceAddresses());
+  // Loopback's own among them: where other servers may listen at loopback addresses, they may at these too.
+  if (!options.hosts.loopback_is_own) std::erase_if(options.hosts.own_addresses, IsLoopback);
+  MakeCallouts(config, options);
   courier_ = std::make_unique<deliver::RemoteCourier>(
       world_.executor,
       deliver::RemoteCourierWorld{.queue = world_.queue,
@@ -88,35 +63,35 @@ base::Result<> Outgoing::Prepare(const NodeConfig& config) {
       world_.executor, world_.queue, courier_.get(), world_.notices,
       deliver::DispatcherOptions{.lane = queue::Lane::kRemote,
                                  .workers = static_cast<std::uint32_t>(config.remote_workers),
-                                 .stop_grace = kStopGrace});
+                                 .stop_grace = kStopGrace,
+                                 .metrics = AddDeliveryMetrics(world_.metrics, world_.clock, "next_hop")});
+  AddConnectionMetrics(world_.metrics, courier_.get());
   return {};
 }
 
-base::Result<> Outgoing::AddSettings(const NextHopConfig& named) {
-  auto hop = deliver::NextHop::Parse(named.hop);
-  if (!hop) return std::move(hop).error().In("configuration key next_hop: \"" + named.hop + "\"");
-  const auto* tls = std::ranges::find(kTlsNames, named.tls, &std::pair<std::string_view, smtp::ClientTls>::first);
-  if (tls == std::end(kTlsNames)) {
-    return base::Error(base::Errc::kInvalid,
-                       fmt::format("configuration key next_hop: tls = \"{}\" is not one of never, opportunistic, "
-                                   "encrypted, required, implicit",
-                                   named.tls));
-  }
-  deliver::NextHopSettings settings{
-      .tls = tls->second, .tls_context = unverified_.get(), .username = named.username, .password = named.password};
-  if (MustProveItself(named.tls)) {
-    auto context = net::TlsContext::ForVerifyingClient(hop->host, named.ca_file);
-    if (!context) return std::move(context).error().In("configuration key next_hop: \"" + named.hop + "\"");
-    settings.tls_context = verified_.emplace_back(*std::move(context)).get();
-  }
-  settings_.emplace_back(*std::move(hop), std::move(settings));
-  return {};
+// They go the way that the mail would go, over connections of their own, which are closed sooner.
+void Outgoing::MakeCallouts(const NodeConfig& config, const deliver::RemoteCourierOptions& as_courier) {
+  deliver::RecipientCalloutOptions options;
+  options.deadline = config.callout_deadline;
+  options.taken_ttl = config.callout_taken_ttl;
+  options.refused_ttl = config.callout_refused_ttl;
+  options.client = as_courier.client;
+  options.hosts = as_courier.hosts;
+  callouts_ = std::make_unique<deliver::RecipientCallout>(
+      world_.executor,
+      deliver::RecipientCalloutWorld{.resolver = world_.resolver.get(),
+                                     .clock = world_.clock,
+                                     .table = world_.table,
+                                     .dial = deliver::DialNetwork(&sweep_, {.timeout = config.callout_deadline}),
+                                     .metrics = AddCalloutMetrics(world_.metrics)},
+      std::move(options));
+  check_.emplace(callouts_.get());
 }
 
 deliver::RemoteCourierOptions Outgoing::CourierOptions(const NodeConfig& config) const {
   deliver::RemoteCourierOptions options;
   options.client.hostname = config.HostName();
-  options.client.tls_context = unverified_.get();
+  options.client.tls_context = net::TlsContext::ForClient();
   options.hosts.port = static_cast<std::uint16_t>(config.mx_port);
   options.hosts.own_names = {config.HostName()};
   options.hosts.loopback_is_own = !config.dev;
@@ -124,19 +99,16 @@ deliver::RemoteCourierOptions Outgoing::CourierOptions(const NodeConfig& config)
   return options;
 }
 
-void Outgoing::TakeRoutes(deliver::NextHopTable table) {
-  for (const auto& [hop, settings] : settings_) table.SetSettings(hop, settings);
-  *world_.table = std::move(table);
-}
-
 void Outgoing::Start() {
   sweep_.Start();
   courier_->Start();
+  callouts_->Start();
   dispatcher_->Start();
 }
 
 async::Task<void> Outgoing::Stop() {
   co_await dispatcher_->Stop();
+  co_await callouts_->Stop();
   co_await courier_->Stop();
   co_await sweep_.Stop();
 }

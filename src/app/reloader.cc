@@ -1,6 +1,7 @@
 #include "app/reloader.h"
 
 #include <algorithm>
+#include <tuple>
 
 namespace app {
 namespace {
@@ -21,6 +22,11 @@ bool operator==(const DevAccount& a, const DevAccount& b) {
   return a.address == b.address && a.password == b.password;
 }
 
+bool operator==(const NextHopConfig& a, const NextHopConfig& b) {
+  return std::tie(a.hop, a.tls, a.ca_file, a.username, a.password) ==
+         std::tie(b.hop, b.tls, b.ca_file, b.username, b.password);
+}
+
 }  // namespace
 
 ConfigChanges CompareConfigs(const NodeConfig& in_force, const NodeConfig& next) {
@@ -34,7 +40,11 @@ ConfigChanges CompareConfigs(const NodeConfig& in_force, const NodeConfig& next)
       changes.need_restart.push_back(key.name);
     }
   }
-  const auto same = [](const DevAccount& a, const DevAccount& b) { return a == b; };
+  const auto same = [](const auto& a, const auto& b) { return a == b; };
+  if (!std::ranges::equal(in_force.next_hops, next.next_hops, same)) {
+    changes.effective.next_hops = next.next_hops;
+    changes.applied.emplace_back("next_hop");
+  }
   if (!std::ranges::equal(in_force.dev_accounts, next.dev_accounts, same)) changes.need_restart.emplace_back("account");
   return changes;
 }

@@ -13,6 +13,7 @@ namespace app {
 namespace {
 
 using testing::ElementsAre;
+using testing::SizeIs;
 
 TEST(Reloader, SeparatesWhatAReloadChangesFromWhatNeedsARestart) {
   NodeConfig in_force;
@@ -24,11 +25,14 @@ TEST(Reloader, SeparatesWhatAReloadChangesFromWhatNeedsARestart) {
   next.volume_path = "/elsewhere";
   next.smtp_listen = {"127.0.0.1:25"};
   next.dev_accounts = {{"x@a.test", "x"}};
+  next.next_hops = {{.hop = "smtp:relay.test:587", .username = "node", .password = "secret"}};
   const ConfigChanges changes = CompareConfigs(in_force, next);
-  EXPECT_THAT(changes.applied, ElementsAre("log.level", "mail.domains"));
+  EXPECT_THAT(changes.applied, ElementsAre("log.level", "mail.domains", "next_hop"));
   EXPECT_THAT(changes.need_restart, ElementsAre("volume.path", "smtp.listen", "account"));
   EXPECT_EQ(changes.effective.domains, next.domains);
   EXPECT_EQ(changes.effective.volume_path, in_force.volume_path);
+  ASSERT_THAT(changes.effective.next_hops, SizeIs(1));
+  EXPECT_EQ(changes.effective.next_hops[0].password, "secret");
   EXPECT_TRUE(CompareConfigs(changes.effective, changes.effective).applied.empty());
 }
 

@@ -12,6 +12,7 @@
 #include <pwd.h>
 #include <unistd.h>
 
+#include "app/address_sources.h"
 #include "app/commands_pages.h"
 #include "app/commands_text.h"
 #include "app/config.h"
@@ -168,10 +169,15 @@ int PrintQueue(const Invocation& invocation) {
   return kExitOk;
 }
 
-// The node reads the alias files as they are, so there is no database to make: a bad file is told.
+// The node reads the alias files as they are, so there is no database to make: what is wrong with them is told.
 int CheckAliases(const Invocation& invocation) {
   const auto config = LoadConfig(invocation.ConfigPath());
-  return config ? kExitOk : Fail(invocation, kExConfig, config.error().message());
+  if (!config) return Fail(invocation, kExConfig, config.error().message());
+  int exit_code = kExitOk;
+  for (const routing::Problem& problem : routing::AddressBook::Check(AddressSources(*config))) {
+    exit_code = Fail(invocation, kExConfig, problem.ToString());
+  }
+  return exit_code;
 }
 
 int Run(Invocation* invocation, const std::vector<std::string>& arguments) {

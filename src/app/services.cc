@@ -4,6 +4,8 @@
 
 #include "admin/node_metrics.h"
 #include "app/address_sources.h"
+#include "app/outgoing_metrics.h"
+#include "app/routes.h"
 #include "app/version.h"
 #include "imap/server/session.h"
 #include "pop3/server/session.h"
@@ -27,6 +29,7 @@ smtp::Settings SmtpSettings(const NodeConfig& config) {
   settings.path = config.smtp_path == "queue" ? smtp::Path::kQueue : smtp::Path::kAuto;
   settings.check_sender = config.submission_check_sender;
   settings.check_from = config.submission_check_from;
+  settings.takes_unchecked = config.callout_without_answer == "accept";
   settings.submission_rates = {.mails_per_hour = config.submission_mails_per_hour,
                                .recipients_per_hour = config.submission_recipients_per_hour};
   return settings;
@@ -264,22 +267,32 @@ base::Result<> OpenAdmin(Node::Parts* parts) {
   return {};
 }
 
+void UseCallouts(Node::Parts* parts, const NodeConfig& config) {
+  parts->smtp_services.recipient_check = config.callout_relay_domains ? parts->outgoing->recipient_check() : nullptr;
+}
+
 base::Result<> MakeOutgoing(Node::Parts* parts) {
   const NodeConfig& config = parts->config;
   parts->notices =
       std::make_unique<deliver::Notices>(parts->queue.get(), parts->world.clock,
                                          deliver::NoticesOptions{.hostname = config.HostName(),
                                                                  .postmaster = PostmasterOf(config),
-                                                                 .delay_notice_after = config.delay_notice_after});
+                                                                 .delay_notice_after = config.delay_notice_after,
+                                                                 .metrics = AddNoticeMetrics(&parts->metrics)});
   ASSIGN_OR_RETURN(parts->outgoing, Outgoing::Make(config, {.executor = parts->executor(),
                                                             .clock = parts->world.clock,
+                                                            .metrics = &parts->metrics,
                                                             .queue = parts->queue.get(),
                                                             .notices = parts->notices.get(),
                                                             .table = &parts->next_hops,
                                                             .resolver = std::move(parts->world.resolver)}));
   parts->reloader.Add("routes", [parts](const NodeConfig& effective) -> base::Result<Reloader::Apply> {
     ASSIGN_OR_RETURN(deliver::NextHopTable table, ReadRoutes(effective));
-    return [parts, table = std::move(table)] { parts->outgoing->TakeRoutes(table); };
+    return [parts, table = std::move(table)] { parts->next_hops = table; };
+  });
+  UseCallouts(parts, config);
+  parts->reloader.Add("callouts", [parts](const NodeConfig& effective) -> base::Result<Reloader::Apply> {
+    return [parts, effective] { UseCallouts(parts, effective); };
   });
   return {};
 }
@@ -308,7 +321,8 @@ void StartServices(Node::Parts* parts) {
                                    .postmaster = parts->config.postmaster});
   parts->dispatcher = std::make_unique<deliver::Dispatcher>(
       parts->executor(), parts->queue.get(), parts->courier.get(), parts->notices.get(),
-      deliver::DispatcherOptions{.workers = static_cast<std::uint32_t>(parts->config.deliver_workers)});
+      deliver::DispatcherOptions{.workers = static_cast<std::uint32_t>(parts->config.deliver_workers),
+                                 .metrics = AddDeliveryMetrics(&parts->metrics, parts->world.clock, "mailbox")});
   parts->dispatcher->Start();
   parts->outgoing->Start();
   parts->control->Start();

@@ -1,18 +1,23 @@
 #include "auth/authenticator.h"
 
 #include <array>
+#include <memory>
+#include <span>
 
 #include <openssl/evp.h>
 #include <openssl/hmac.h>
 
 #include "async/deadline.h"
-#include "auth/bounded_table.h"
 #include "auth/guessing_limit.h"
 #include "auth/hashing_queue.h"
 #include "auth/password_hash.h"
+#include "auth/scram_exchange.h"
+#include "auth/scram_keys.h"
+#include "base/bounded_table.h"
 #include "base/bytes.h"
 #include "base/check.h"
 #include "base/guarded.h"
+#include "base/log.h"
 #include "base/random.h"
 #include "mail/address.h"
 
@@ -30,6 +35,14 @@ std::string Canonical(const std::string& name) {
   return address.has_value() ? address->CanonicalKey() : name;
 }
 
+constexpr std::size_t kSaltBytes = 16;
+
+std::string RandomBytes(std::size_t size) {
+  std::string bytes(size, '\0');
+  base::SecureRandom(std::as_writable_bytes(std::span(bytes)));
+  return bytes;
+}
+
 Error Wrong() {
   return Error(Errc::kDenied, "the address or the password is wrong");
 }
@@ -44,7 +57,7 @@ struct Authenticator::State {
   struct Memory {
     explicit Memory(const AuthenticatorOptions& options) : guessing(options), verified(options.cache_entries_max) {}
     GuessingLimit guessing;
-    BoundedTable<Verified> verified;  // By the keyed hash of account, password and password hash.
+    base::BoundedTable<Verified> verified;  // By the keyed hash of account, password and password hash.
   };
 
   State(Directory* from, const base::Clock* with, AuthenticatorOptions by)
@@ -56,15 +69,26 @@ struct Authenticator::State {
                  .jobs_max = options.hashing_jobs_max,
                  .jobs_per_network_max = options.hashing_jobs_per_network_max}) {
     base::SecureRandom(key);
+    if (options.scram_secret.empty()) secret = RandomBytes(kScramHashBytes);
   }
 
   std::string CacheKey(const std::string& account, const std::string& password, const std::string& hash) const;
   bool IsCached(const std::string& cache_key);
-  Task<Result<bool>> Matches(GuessingLimit::Attempt attempt, std::string password, std::optional<std::string> hash);
+  // Waits for as long as the attempt has to.
+  Task<Result<>> WaitForTurn(const GuessingLimit::Attempt* attempt);
+  void Count(const GuessingLimit::Attempt& attempt, bool is_right);
+  // Empty: no such account.
+  Task<Result<std::optional<Credentials>>> Find(std::string account);
+  Task<Result<bool>> Matches(const GuessingLimit::Attempt* attempt, std::string password,
+                             std::optional<Credentials> credentials);
+  Task<void> AddScramKeys(std::string account, Credentials credentials);
+  // Those of the account, or made up ones that nobody can prove a password of.
+  ScramKeys KeysOf(const std::string& account, const std::optional<Credentials>& credentials) const;
 
   Directory* directory;
   const base::Clock* clock;
   const AuthenticatorOptions options;
+  std::string secret = options.scram_secret;
   std::array<std::byte, 32> key;  // Of this process only: what a core dump shows of the cache cannot be looked up.
   base::Guarded<Memory> memory;
   HashingQueue hashing;
@@ -79,34 +103,56 @@ Task<Result<std::string>> Authenticator::Verify(std::string address, std::string
   State& state = *state_;
   const std::string account = Canonical(address);
   const GuessingLimit::Attempt attempt = GuessingLimit::MakeAttempt(account, client_ip);
-  ASSIGN_OR_CO_RETURN(const std::chrono::milliseconds delay, state.memory.With([&](State::Memory& memory) {
-    return memory.guessing.Reserve(attempt, state.clock->SteadyNow());
-  }));
-  if (delay > std::chrono::milliseconds(0)) {
-    if (state.options.wait) {
-      co_await state.options.wait(delay);
-    } else {
-      co_await async::Sleep(delay);
-    }
-  }
-
-  auto hash = co_await state.directory->PasswordHash(account);
-  std::optional<std::string> known_hash;
-  if (hash.has_value()) {
-    known_hash = *std::move(hash);
-  } else if (hash.error().code() != Errc::kNotFound) {
-    co_return std::move(hash).error().In("look up the account");
-  }
-  ASSIGN_OR_CO_RETURN(const bool matches, co_await state.Matches(attempt, std::move(password), std::move(known_hash)));
-  state.memory.With([&](State::Memory& memory) {
-    if (matches) {
-      memory.guessing.Succeeded(attempt, state.clock->SteadyNow());
-    } else {
-      memory.guessing.Failed(attempt, state.clock->SteadyNow());
-    }
-  });
+  CO_RETURN_IF_ERROR(co_await state.WaitForTurn(&attempt));
+  ASSIGN_OR_CO_RETURN(std::optional<Credentials> credentials, co_await state.Find(account));
+  ASSIGN_OR_CO_RETURN(const bool matches,
+                      co_await state.Matches(&attempt, std::move(password), std::move(credentials)));
+  state.Count(attempt, matches);
   if (!matches) co_return Wrong();
   co_return account;
+}
+
+bool Authenticator::OffersScram() const {
+  switch (state_->options.scram) {
+    case ScramOffer::kOff:
+      return false;
+    case ScramOffer::kOn:
+      return true;
+    case ScramOffer::kAuto:
+      break;
+  }
+  return state_->directory->AllHaveScramKeys();
+}
+
+Task<Result<std::string>> Authenticator::BeginScram(ScramExchange* exchange) {
+  const std::string account = Canonical(exchange->username());
+  ASSIGN_OR_CO_RETURN(const std::optional<Credentials> credentials, co_await state_->Find(account));
+  co_return exchange->Challenge(state_->KeysOf(account, credentials));
+}
+
+Task<Result<Authenticator::ScramOutcome>> Authenticator::FinishScram(const ScramExchange* exchange,
+                                                                     std::string client_final, std::string client_ip) {
+  State& state = *state_;
+  const std::string account = Canonical(exchange->username());
+  const GuessingLimit::Attempt attempt = GuessingLimit::MakeAttempt(account, client_ip);
+  CO_RETURN_IF_ERROR(co_await state.WaitForTurn(&attempt));
+  // Once more: the password may have been changed, or the account removed, since the challenge.
+  ASSIGN_OR_CO_RETURN(const std::optional<Credentials> credentials, co_await state.Find(account));
+  auto message = exchange->Finish(client_final, state.KeysOf(account, credentials));
+  if (!message.has_value() && message.error().code() == Errc::kInvalid) co_return std::move(message).error();
+  state.Count(attempt, message.has_value());
+  if (!message.has_value()) co_return Wrong();
+  co_return ScramOutcome{.account = account, .message = *std::move(message)};
+}
+
+Result<Credentials> Authenticator::MakeCredentials(const std::string& password) const {
+  Credentials credentials;
+  ASSIGN_OR_RETURN(credentials.password_hash, HashPassword(password));
+  if (state_->options.scram != ScramOffer::kOff) {
+    credentials.scram_keys =
+        DeriveScramKeys(password, RandomBytes(kSaltBytes), state_->options.scram_iterations).ToText();
+  }
+  return credentials;
 }
 
 void Authenticator::Forget(const std::string& address) {
@@ -117,26 +163,90 @@ void Authenticator::Forget(const std::string& address) {
   });
 }
 
-Task<Result<bool>> Authenticator::State::Matches(GuessingLimit::Attempt attempt, std::string password,
-                                                 std::optional<std::string> hash) {
-  if (!hash.has_value()) {
-    co_return co_await hashing.Run(attempt.network, [password] {
+Task<Result<>> Authenticator::State::WaitForTurn(const GuessingLimit::Attempt* attempt) {
+  ASSIGN_OR_CO_RETURN(const std::chrono::milliseconds delay,
+                      memory.With([&](Memory& m) { return m.guessing.Reserve(*attempt, clock->SteadyNow()); }));
+  if (delay <= std::chrono::milliseconds(0)) co_return Result<>();
+  if (options.wait) {
+    co_await options.wait(delay);
+  } else {
+    co_await async::Sleep(delay);
+  }
+  co_return Result<>();
+}
+
+void Authenticator::State::Count(const GuessingLimit::Attempt& attempt, bool is_right) {
+  memory.With([&](Memory& m) {
+    if (is_right) {
+      m.guessing.Succeeded(attempt, clock->SteadyNow());
+    } else {
+      m.guessing.Failed(attempt, clock->SteadyNow());
+    }
+  });
+}
+
+Task<Result<std::optional<Credentials>>> Authenticator::State::Find(std::string account) {
+  auto found = co_await directory->Find(std::move(account));
+  if (found.has_value()) co_return std::optional(*std::move(found));
+  if (found.error().code() == Errc::kNotFound) co_return std::optional<Credentials>();
+  co_return std::move(found).error().In("look up the account");
+}
+
+Task<Result<bool>> Authenticator::State::Matches(const GuessingLimit::Attempt* attempt, std::string password,
+                                                 std::optional<Credentials> credentials) {
+  if (!credentials.has_value()) {
+    co_return co_await hashing.Run(attempt->network, [password] {
       PretendToMatch(password);
       return false;
     });
   }
+  const std::string& hash = credentials->password_hash;
   // The hash is part of the key: after a change of password the old entry matches nothing, whoever forgot to say
   // Forget().
-  const std::string cache_key = CacheKey(attempt.account, password, *hash);
+  const std::string cache_key = CacheKey(attempt->account, password, hash);
   if (IsCached(cache_key)) co_return true;
+  const bool wants_keys = credentials->scram_keys.empty() && options.scram_upgrade && options.scram != ScramOffer::kOff;
+  // Shared with the job, which goes on if this task is given up.
+  const auto keys = std::make_shared<std::string>();
   ASSIGN_OR_CO_RETURN(const bool matches,
-                      co_await hashing.Run(attempt.network, [password, hash] { return MatchesHash(password, *hash); }));
-  if (matches) {
-    memory.With([&](Memory& m) {
-      m.verified.Touch(cache_key) = {.account = attempt.account, .until = clock->SteadyNow() + options.cache_ttl};
-    });
+                      co_await hashing.Run(attempt->network, [password, hash, keys, this, wants_keys] {
+                        if (!MatchesHash(password, hash)) return false;
+                        if (wants_keys) {
+                          *keys = DeriveScramKeys(password, RandomBytes(kSaltBytes), options.scram_iterations).ToText();
+                        }
+                        return true;
+                      }));
+  if (!matches) co_return false;
+  memory.With([&](Memory& m) {
+    m.verified.Touch(cache_key) = {.account = attempt->account, .until = clock->SteadyNow() + options.cache_ttl};
+  });
+  if (wants_keys) {
+    credentials->scram_keys = std::move(*keys);
+    co_await AddScramKeys(attempt->account, *std::move(credentials));
   }
-  co_return matches;
+  co_return true;
+}
+
+// Nobody is kept from logging in by it: it is tried again when the password is no longer cached.
+Task<void> Authenticator::State::AddScramKeys(std::string account, Credentials credentials) {
+  const auto added = co_await directory->AddScramKeys(account, std::move(credentials));
+  if (added.has_value()) {
+    base::LogInfo("scram_keys_added", {{"account", account}});
+  } else {
+    base::LogWarning("scram_keys_not_added", {{"account", account}, {"error", added.error().message()}});
+  }
+}
+
+ScramKeys Authenticator::State::KeysOf(const std::string& account,
+                                       const std::optional<Credentials>& credentials) const {
+  // Made up in any case, so that it takes its time in any case. The salt stays: a name that has another one each time
+  // would be known to have no account (RFC 5802 §9).
+  ScramKeys keys{.iterations = options.scram_iterations,
+                 .salt = std::string(View(ScramHmac(secret, "salt " + account)).substr(0, kSaltBytes)),
+                 .stored_key = ScramHmac(View(ScramDigest(secret)), "stored key " + account),
+                 .server_key = ScramHmac(View(ScramDigest(secret)), "server key " + account)};
+  const auto own = ScramKeys::Parse(credentials.has_value() ? credentials->scram_keys : std::string());
+  return own.value_or(std::move(keys));
 }
 
 std::string Authenticator::State::CacheKey(const std::string& account, const std::string& password,

@@ -14,14 +14,32 @@
 
 namespace auth {
 
+class ScramExchange;
+
+// What an account's password is checked against.
+struct Credentials {
+  std::string password_hash;  // crypt(5).
+  std::string scram_keys;     // ScramKeys::ToText(); empty: none.
+};
+
 // What the authenticator needs of the accounts; implemented above (src/app) over store::MailStore.
 // Thread: any shard. Fault model: may be slow, may fail (kIo: the client gets a temporary failure, never "wrong
 // password").
 class Directory {
  public:
   virtual ~Directory() = default;
-  // The crypt(5) hash of the account with this address. Errors: kNotFound, kIo, kBusy.
-  virtual async::Task<base::Result<std::string>> PasswordHash(std::string address) = 0;
+  // What the account with this address has. Errors: kNotFound, kIo, kBusy.
+  virtual async::Task<base::Result<Credentials>> Find(std::string address) = 0;
+  // Keeps the keys if the account has this hash still, and no keys. Errors: kNotFound, kIo, kBusy.
+  virtual async::Task<base::Result<>> AddScramKeys(std::string address, Credentials credentials) = 0;
+  // Whether everybody who can log in with a password can with SCRAM too. Asked for at every greeting.
+  virtual bool AllHaveScramKeys() const = 0;
+};
+
+enum class ScramOffer : std::uint8_t {
+  kAuto,  // While all accounts have keys: a client that prefers SCRAM would be refused where an account has none.
+  kOn,
+  kOff,  // And no keys are made.
 };
 
 struct AuthenticatorOptions {
@@ -36,6 +54,12 @@ struct AuthenticatorOptions {
   std::chrono::seconds failures_ttl{900};        // Forgiven after so long without another one.
   std::chrono::hours known_ttl{24 * 30};         // A network that an account logged in from is known for so long.
   std::uint32_t failures_tracked_max = 100'000;  // Networks and accounts remembered; the oldest are forgotten first.
+  ScramOffer scram = ScramOffer::kAuto;
+  std::uint32_t scram_iterations = 15'000;  // RFC 7677 §4. Of keys that are made from now on.
+  bool scram_upgrade = true;                // An account without keys gets them when its password is verified.
+  // Makes up the salts of names that no account has. Kept by the node, so that they stay as those of accounts do;
+  // empty: of this process.
+  std::string scram_secret;
   // How an answer is made late; empty: async::Sleep. Tests record instead of sleeping.
   std::function<async::Task<void>(std::chrono::milliseconds)> wait = nullptr;
 };
@@ -52,6 +76,8 @@ struct AuthenticatorOptions {
 // return a network may guess at as many accounts side by side as it has connections (net::ConnectionLimitOptions), each
 // account on its own at one guess per delay_max.
 //
+// SCRAM-SHA-256 (docs/decisions/0026-scram.md) costs no hash and waits in no row of hashes, only for its guesses.
+//
 // Passwords that are not cached are hashed in turns by network (HashingQueue): whoever floods one network's row, with
 // guesses or with right passwords, holds up a login from another by the hash that is being computed.
 //
@@ -67,6 +93,21 @@ class Authenticator {
   // asked for it). A wrong password and an unknown account take the same time.
   // Errors: kDenied (wrong), kBusy (one of the limits above), kIo: both mean try again later.
   async::Task<base::Result<std::string>> Verify(std::string address, std::string password, std::string client_ip);
+
+  bool OffersScram() const;
+  // The two halves of a SCRAM-SHA-256 login, for ScramLogin. A name that no account has, and an account without keys,
+  // are asked to prove a password all the same, and take the same time; guesses are counted and slowed as those of
+  // Verify() are. No password is hashed here. Errors: as ScramLogin::Step.
+  struct ScramOutcome {
+    std::string account;  // Canonical, as from Verify().
+    std::string message;  // The server-final-message.
+  };
+  async::Task<base::Result<std::string>> BeginScram(ScramExchange* exchange);
+  async::Task<base::Result<ScramOutcome>> FinishScram(const ScramExchange* exchange, std::string client_final,
+                                                      std::string client_ip);
+
+  // A new password's hash, and its keys unless SCRAM is off. Slow: call it on a worker. Errors: as HashPassword.
+  base::Result<Credentials> MakeCredentials(const std::string& password) const;
 
   // Forgets what is cached for an account whose password or existence changed.
   void Forget(const std::string& address);

@@ -1,11 +1,10 @@
 #include "auth/authenticator.h"
 
-#include <map>
-
 #include <gtest/gtest.h>
 
 #include "async/testing.h"
 #include "auth/password_hash.h"
+#include "auth/testing.h"
 
 namespace auth {
 namespace {
@@ -15,22 +14,6 @@ using namespace std::string_literals;
 using async::RunTask;
 using async::Task;
 using base::Errc;
-using base::Error;
-using base::Result;
-
-class MapDirectory final : public Directory {
- public:
-  Task<Result<std::string>> PasswordHash(std::string address) override {
-    lookups += 1;
-    if (failure.has_value()) co_return Error(*failure, "the directory is down");
-    const auto found = hashes.find(address);
-    if (found == hashes.end()) co_return Error(Errc::kNotFound, "no such account");
-    co_return found->second;
-  }
-  std::map<std::string, std::string> hashes;
-  std::optional<Errc> failure;
-  int lookups = 0;
-};
 
 // For co_spawn: what a task counts says that it has ended.
 void Ended(const std::exception_ptr& error) {
@@ -45,7 +28,7 @@ Task<void> Record(std::vector<std::chrono::milliseconds>* waits, std::chrono::mi
 class AuthenticatorTest : public testing::Test {
  protected:
   AuthenticatorTest() {
-    directory_.hashes["alice@example.test"] = HashPassword("secret").value();
+    directory_.Add("alice@example.test", "secret", true);
     AuthenticatorOptions options{.hashing_jobs_per_network_max = 64};
     options.wait = [this](std::chrono::milliseconds delay) { return Record(&waits_, delay); };
     authenticator_ = std::make_unique<Authenticator>(&directory_, &clock_, std::move(options));
@@ -88,10 +71,10 @@ TEST_F(AuthenticatorTest, TakesTheRightPasswordOnlyAndReturnsTheCanonicalAddress
 TEST_F(AuthenticatorTest, TheCachedPasswordStopsToCountWhenTheHashChanges) {
   EXPECT_EQ(Verify("alice@example.test", "secret"), "alice@example.test");
   EXPECT_EQ(Verify("alice@example.test", "secret"), "alice@example.test");
-  directory_.hashes["alice@example.test"] = HashPassword("other").value();
+  directory_.Add("alice@example.test", "other", true);
   EXPECT_EQ(Verify("alice@example.test", "secret"), "denied");
   EXPECT_EQ(Verify("alice@example.test", "other"), "alice@example.test");
-  directory_.hashes.clear();
+  directory_.accounts.clear();
   EXPECT_EQ(Verify("alice@example.test", "other"), "denied");
 }
 
@@ -124,7 +107,7 @@ TEST_F(AuthenticatorTest, GuessingIsSlowedAndTheCacheIsNoWayAround) {
 }
 
 TEST_F(AuthenticatorTest, AFirstLoginFromAGuessingNetworkGetsInAfterTheLongestDelay) {
-  directory_.hashes["bob@example.test"] = "!";
+  directory_.accounts["bob@example.test"].password_hash = "!";
   for (int i = 0; i < 12; ++i) EXPECT_NE(Verify("bob@example.test", "guess"), "bob@example.test");
   waits_.clear();
   EXPECT_EQ(Verify("alice@example.test", "secret"), "alice@example.test");

@@ -64,7 +64,7 @@ void GuessingLimit::Succeeded(const Attempt& attempt, base::SteadyTime now) {
 void GuessingLimit::Forget(const std::string& account) {
   accounts_.EraseIf([&](const std::string& key, const Failures&) { return key == account; });
   const std::string prefix = PairKey({.account = account, .network = ""});
-  for (BoundedTable<Failures>* const table : {&pairs_, &known_}) {
+  for (base::BoundedTable<Failures>* const table : {&pairs_, &known_}) {
     table->EraseIf([&](const std::string& key, const Failures&) { return key.starts_with(prefix); });
   }
 }
@@ -73,7 +73,7 @@ std::string GuessingLimit::PairKey(const Attempt& attempt) {
   return attempt.account + '\0' + attempt.network;
 }
 
-GuessingLimit::Failures* GuessingLimit::Live(BoundedTable<Failures>& table, const std::string& key,
+GuessingLimit::Failures* GuessingLimit::Live(base::BoundedTable<Failures>& table, const std::string& key,
                                              base::SteadyTime now) {
   Failures* const failures = table.Find(key);
   return failures != nullptr && now - failures->last < ttl_ ? failures : nullptr;
@@ -86,12 +86,13 @@ GuessingLimit::Failures* GuessingLimit::Known(const Attempt& attempt, base::Stea
   return known;
 }
 
-milliseconds GuessingLimit::DelayFrom(BoundedTable<Failures>& table, const std::string& key, base::SteadyTime now) {
+milliseconds GuessingLimit::DelayFrom(base::BoundedTable<Failures>& table, const std::string& key,
+                                      base::SteadyTime now) {
   const Failures* const failures = Live(table, key, now);
   return failures != nullptr && failures->count >= failures_free_ ? DelayOf(failures->count) : milliseconds(0);
 }
 
-void GuessingLimit::Count(BoundedTable<Failures>& table, const std::string& key, base::SteadyTime now) {
+void GuessingLimit::Count(base::BoundedTable<Failures>& table, const std::string& key, base::SteadyTime now) {
   const bool is_forgiven = Live(table, key, now) == nullptr;
   Failures& failures = table.Touch(key);
   if (is_forgiven) failures = {};

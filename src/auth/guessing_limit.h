@@ -6,7 +6,7 @@
 #include <string>
 
 #include "auth/authenticator.h"
-#include "auth/bounded_table.h"
+#include "base/bounded_table.h"
 #include "base/clock.h"
 #include "base/result.h"
 
@@ -48,12 +48,13 @@ class GuessingLimit {
 
   static std::string PairKey(const Attempt& attempt);
   // Null when nothing is to be counted against: no entry, or one that is forgiven by now.
-  Failures* Live(BoundedTable<Failures>& table, const std::string& key, base::SteadyTime now);
+  Failures* Live(base::BoundedTable<Failures>& table, const std::string& key, base::SteadyTime now);
   // Null unless the account has logged in from this network lately.
   Failures* Known(const Attempt& attempt, base::SteadyTime now);
   // What the failures of `key` make an attempt wait, whoever else waits.
-  std::chrono::milliseconds DelayFrom(BoundedTable<Failures>& table, const std::string& key, base::SteadyTime now);
-  void Count(BoundedTable<Failures>& table, const std::string& key, base::SteadyTime now);
+  std::chrono::milliseconds DelayFrom(base::BoundedTable<Failures>& table, const std::string& key,
+                                      base::SteadyTime now);
+  void Count(base::BoundedTable<Failures>& table, const std::string& key, base::SteadyTime now);
   std::chrono::milliseconds DelayOf(std::uint32_t failures) const;
   // Takes the next place in the row of `failures` and returns the time until it.
   std::chrono::milliseconds NextPlace(Failures& failures, base::SteadyTime now) const;
@@ -63,10 +64,11 @@ class GuessingLimit {
   const std::chrono::milliseconds delay_max_;
   const std::chrono::seconds ttl_;
   const std::chrono::seconds known_ttl_;
-  BoundedTable<Failures> networks_;
-  BoundedTable<Failures> accounts_;
-  BoundedTable<Failures> pairs_;  // Without a success. Apart from `known_`, so that guesses cannot push those out.
-  BoundedTable<Failures> known_;  // Pairs that logged in; `last` is then the success or a failure since.
+  base::BoundedTable<Failures> networks_;
+  base::BoundedTable<Failures> accounts_;
+  base::BoundedTable<Failures>
+      pairs_;  // Without a success. Apart from `known_`, so that guesses cannot push those out.
+  base::BoundedTable<Failures> known_;  // Pairs that logged in; `last` is then the success or a failure since.
 };
 
 }  // namespace auth

@@ -143,21 +143,5 @@ TEST_F(GuessingLimitTest, ForgetDropsWhatIsHeldAgainstAnAccount) {
   EXPECT_EQ(Wait(From("10.9.9.9")), 0ms);
 }
 
-TEST(BoundedTable, ForgetsTheOldestFirst) {
-  BoundedTable<int> table(3);
-  table.Touch("a") = 1;
-  table.Touch("b") = 2;
-  table.Touch("c") = 3;
-  table.Touch("a");
-  table.Touch("d") = 4;
-  EXPECT_EQ(table.size(), 3u);
-  EXPECT_EQ(table.Find("b"), nullptr);
-  ASSERT_NE(table.Find("a"), nullptr);
-  EXPECT_EQ(*table.Find("a"), 1);
-  table.EraseIf([](const std::string& key, int value) { return key == "c" || value == 4; });
-  EXPECT_EQ(table.size(), 1u);
-  EXPECT_EQ(table.Find("d"), nullptr);
-}
-
 }  // namespace
 }  // namespace auth

@@ -104,6 +104,7 @@ async::Task<base::Result<>> Dispatcher::Serve(queue::Claim claim) {
   }
   base::Result<> recorded;
   if (!outcomes.empty()) {
+    options_.metrics.Count(held.claim(), outcomes);
     const std::string id = held.claim().id.ToString();
     recorded = co_await notices_->Record(held.Take(), std::move(outcomes));
     if (!recorded) base::LogError("outcome_not_recorded", {{"queue_id", id}, {"reason", recorded.error().message()}});

@@ -9,6 +9,7 @@
 #include "async/notifier.h"
 #include "async/task_group.h"
 #include "deliver/courier.h"
+#include "deliver/delivery_metrics.h"
 #include "deliver/notices.h"
 #include "queue/mail_queue.h"
 
@@ -23,6 +24,7 @@ struct DispatcherOptions {
   // How long Stop() lets deliveries go on that are under way. A mailbox can be told the same twice; a next hop that has
   // the whole mail and could not yet say so would get it again after the next start.
   std::chrono::milliseconds stop_grace{0};
+  DeliveryMetrics metrics{};
 };
 
 // Each lane has a dispatcher of its own with its own courier, so that next hops that hang never take the workers of

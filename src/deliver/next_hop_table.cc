@@ -68,6 +68,21 @@ const NextHopSettings* NextHopTable::SettingsOf(const NextHop& hop) const {
   return found == settings_.end() ? nullptr : &found->second;
 }
 
+smtp::ClientSettings NextHopTable::ClientSettingsFor(const NextHop& hop, smtp::ClientSettings settings) const {
+  settings.protocol = hop.kind == NextHop::Kind::kLmtp ? smtp::ClientProtocol::kLmtp : smtp::ClientProtocol::kSmtp;
+  // Nobody stands between us and a socket of this machine.
+  if (hop.is_socket()) settings.tls = smtp::ClientTls::kNever;
+  if (const NextHopSettings* own = SettingsOf(hop)) {
+    settings.tls = own->tls;
+    if (own->tls_context != nullptr) settings.tls_context = own->tls_context;
+    settings.username = own->username;
+    settings.password = own->password;
+  }
+  const bool is_optional = settings.tls == smtp::ClientTls::kOpportunistic;
+  if (is_optional && settings.tls_context == nullptr) settings.tls = smtp::ClientTls::kNever;
+  return settings;
+}
+
 std::string NextHopTable::DestinationOf(std::string_view recipient) const {
   const std::size_t at = recipient.rfind('@');
   if (at == std::string_view::npos) return {};

@@ -3,6 +3,7 @@
 
 #include <functional>
 #include <map>
+#include <memory>
 #include <set>
 #include <string>
 #include <string_view>
@@ -16,7 +17,7 @@ namespace deliver {
 // How a server is spoken to that the configuration names.
 struct NextHopSettings {
   smtp::ClientTls tls = smtp::ClientTls::kOpportunistic;
-  net::TlsContext* tls_context = nullptr;  // Borrowed. Null: the courier's own, which verifies nothing.
+  std::shared_ptr<net::TlsContext> tls_context;  // Null: the courier's own, which verifies nothing.
   std::string username;                    // Empty: no AUTH.
   std::string password;
 };
@@ -37,6 +38,8 @@ class NextHopTable {
   NextHop Find(const std::string& domain) const;
   // nullptr: the defaults.
   const NextHopSettings* SettingsOf(const NextHop& hop) const;
+  // How this server is spoken to, where nothing else is said as in `defaults` (whose protocol is unused).
+  smtp::ClientSettings ClientSettingsFor(const NextHop& hop, smtp::ClientSettings defaults) const;
 
   // The destination of a recipient as queue::Router has it. A recipient without a domain is ours (RFC 5321 §4.5.1).
   std::string DestinationOf(std::string_view recipient) const;

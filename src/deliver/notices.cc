@@ -142,6 +142,10 @@ async::Task<std::optional<queue::Notice>> Notices::Write(const queue::Claim* cla
   auto body = co_await writer.Finish();
   if (!body) co_return std::nullopt;
   notice.body = std::move(*body);
+  for (const mail::DsnRecipient& recipient : status.recipients) {
+    base::Counter* const counter = options_.metrics.Of(recipient.action);
+    if (counter != nullptr) counter->Add();
+  }
   co_return notice;
 }
 

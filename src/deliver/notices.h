@@ -9,6 +9,7 @@
 
 #include "async/asio.h"
 #include "base/clock.h"
+#include "deliver/delivery_metrics.h"
 #include "mail/delivery_status.h"
 #include "queue/mail_queue.h"
 
@@ -20,6 +21,7 @@ struct NoticesOptions {
   std::chrono::seconds delay_notice_after{4 * 3600};  // 0: no sender is told of a delay.
   std::uint64_t whole_mail_bytes_max = 64u << 10;     // A larger mail is returned as its header.
   std::uint64_t header_bytes_max = 64u << 10;         // The rest of a header is left out.
+  NoticeMetrics metrics{};
 };
 
 // Who is told what (docs/decisions/0020-notices.md):

@@ -158,12 +158,14 @@ async::Task<RemoteCourier::Attempt::Answered> RemoteCourier::Attempt::SendToEndp
     if (answered == Answered::kYes) co_return Answered::kYes;
   }
   const std::string relay = endpoint.ToString();
-  base::Result<HopSession> opened = co_await OpenHopSession(&courier_->world_.dial, courier_->world_.clock,
-                                                            std::move(endpoint), courier_->SettingsFor(hop_));
+  base::Result<HopSession> opened =
+      co_await OpenHopSession(&courier_->world_.dial, courier_->world_.clock, std::move(endpoint),
+                              courier_->world_.table->ClientSettingsFor(hop_, courier_->options_.client));
   if (!opened.has_value()) {
     failure_ = {.status = std::string(StatusOf(opened.error())), .words = opened.error().message()};
     co_return Answered::kNo;
   }
+  courier_->opened_ += 1;
   const Answered answered = co_await SendOver(*std::move(opened));
   if (answered == Answered::kNo) failure_ = {.status = "4.4.2", .words = relay + " closed the connection"};
   co_return answered;

@@ -23,20 +23,4 @@ async::Task<void> RemoteCourier::Deliver(queue::Claim claim, std::vector<queue::
   co_await attempt.Run();
 }
 
-smtp::ClientSettings RemoteCourier::SettingsFor(const NextHop& hop) const {
-  smtp::ClientSettings settings = options_.client;
-  settings.protocol = hop.kind == NextHop::Kind::kLmtp ? smtp::ClientProtocol::kLmtp : smtp::ClientProtocol::kSmtp;
-  // Nobody stands between us and a socket of this machine.
-  if (hop.is_socket()) settings.tls = smtp::ClientTls::kNever;
-  if (const NextHopSettings* own = world_.table->SettingsOf(hop)) {
-    settings.tls = own->tls;
-    if (own->tls_context != nullptr) settings.tls_context = own->tls_context;
-    settings.username = own->username;
-    settings.password = own->password;
-  }
-  const bool is_optional = settings.tls == smtp::ClientTls::kOpportunistic;
-  if (is_optional && settings.tls_context == nullptr) settings.tls = smtp::ClientTls::kNever;
-  return settings;
-}
-
 }  // namespace deliver

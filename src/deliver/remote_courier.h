@@ -54,15 +54,16 @@ class RemoteCourier final : public Courier {
   async::Task<void> Deliver(queue::Claim claim, std::vector<queue::RecipientOutcome>* outcomes) override;
 
   const ConnectionPool& pool() const { return pool_; }
+  // Connections that were made.
+  std::uint64_t opened_count() const { return opened_; }
 
  private:
   class Attempt;
 
-  smtp::ClientSettings SettingsFor(const NextHop& hop) const;
-
   RemoteCourierWorld world_;
   RemoteCourierOptions options_;
   ConnectionPool pool_;
+  std::uint64_t opened_ = 0;
   base::Random random_;
 };
 

@@ -31,8 +31,8 @@ class RemoteCourierTest : public ::testing::Test {
 
   // Of a lesser preference.
   void AddSecondHost(const std::string& domain, const std::string& ip) {
-    bed_.resolver.AddMx(domain, 20, "second." + domain);
-    bed_.resolver.AddIp("second." + domain, ip);
+    bed_.dns.AddMx(domain, 20, "second." + domain);
+    bed_.dns.AddIp("second." + domain, ip);
     bed_.Server(ip);
   }
 
@@ -117,9 +117,9 @@ TEST_F(RemoteCourierTest, AHostThatIsCutOffAfterTheFirstAnswerIsNotFollowedByAno
 }
 
 TEST_F(RemoteCourierTest, WhenNoHostCanBeReachedTheMailWaits) {
-  bed_.resolver.AddMx("a.test", 10, "mx.a.test");
-  bed_.resolver.AddIp("mx.a.test", "192.0.2.1");
-  bed_.resolver.AddIp("mx.a.test", "192.0.2.2");
+  bed_.dns.AddMx("a.test", 10, "mx.a.test");
+  bed_.dns.AddIp("mx.a.test", "192.0.2.1");
+  bed_.dns.AddIp("mx.a.test", "192.0.2.2");
   const auto outcomes = Send({"x@a.test", "y@a.test"});
   EXPECT_THAT(Ends(outcomes), ElementsAre(Outcome::kRetryLater, Outcome::kRetryLater));
   EXPECT_THAT(outcomes[0].answer, StartsWith("4.4.1 mx.a.test[192.0.2."));
@@ -128,8 +128,8 @@ TEST_F(RemoteCourierTest, WhenNoHostCanBeReachedTheMailWaits) {
 }
 
 TEST_F(RemoteCourierTest, TriesNoMoreHostsThanItMay) {
-  for (int i = 1; i <= 9; ++i) bed_.resolver.AddIp("mx.a.test", "192.0.2." + std::to_string(i));
-  bed_.resolver.AddMx("a.test", 10, "mx.a.test");
+  for (int i = 1; i <= 9; ++i) bed_.dns.AddIp("mx.a.test", "192.0.2." + std::to_string(i));
+  bed_.dns.AddMx("a.test", 10, "mx.a.test");
   EXPECT_THAT(Ends(Send({"x@a.test"})), ElementsAre(Outcome::kRetryLater));
   EXPECT_THAT(bed_.dialled, SizeIs(5));
 }
@@ -138,9 +138,9 @@ TEST_F(RemoteCourierTest, WhatTheDnsSaysForGoodGoesBack) {
   const auto unknown = Send({"x@no-such.test"});
   EXPECT_THAT(Ends(unknown), ElementsAre(Outcome::kRejected));
   EXPECT_THAT(unknown[0].answer, StartsWith("5.1.2 "));
-  bed_.resolver.AddMx("null.test", 0, "");
+  bed_.dns.AddMx("null.test", 0, "");
   EXPECT_THAT(Send({"x@null.test"})[0].answer, StartsWith("5.1.10 "));
-  bed_.resolver.fails = true;
+  for (const auto type : {net::DnsType::kMx, net::DnsType::kA}) bed_.dns.Hang("a.test", type);
   const auto waits = Send({"x@a.test"});
   EXPECT_THAT(Ends(waits), ElementsAre(Outcome::kRetryLater));
   EXPECT_THAT(waits[0].answer, StartsWith("4.4.3 "));
@@ -152,7 +152,7 @@ TEST_F(RemoteCourierTest, TheNextMailTakesTheSameConnection) {
   EXPECT_EQ(server.connections, 1);
   EXPECT_THAT(server.mails, SizeIs(5));
   // Another domain with the same host.
-  bed_.resolver.AddMx("b.test", 10, "mx.a.test");
+  bed_.dns.AddMx("b.test", 10, "mx.a.test");
   EXPECT_THAT(Ends(Send({"x@b.test"})), ElementsAre(Outcome::kDelivered));
   EXPECT_EQ(server.connections, 1);
 }
@@ -206,8 +206,8 @@ TEST_F(RemoteCourierTest, LongListsOfRecipientsAreSplit) {
 }
 
 TEST_F(RemoteCourierTest, ADeadNextHopIsDialledOnceForAllRecipients) {
-  bed_.resolver.AddMx("a.test", 10, "mx.a.test");
-  bed_.resolver.AddIp("mx.a.test", "192.0.2.1");
+  bed_.dns.AddMx("a.test", 10, "mx.a.test");
+  bed_.dns.AddIp("mx.a.test", "192.0.2.1");
   std::vector<std::string> recipients;
   for (int i = 0; i < 250; ++i) recipients.push_back("r" + std::to_string(i) + "@a.test");
   EXPECT_EQ(Ends(Send(std::move(recipients))), std::vector<Outcome>(250, Outcome::kRetryLater));
@@ -218,7 +218,7 @@ TEST_F(RemoteCourierTest, GivenNextHopsAreReachedByNameByAddressAndOverLmtp) {
   ASSERT_TRUE(bed_.table.Add("named.test", NextHop::Parse("smtp:inner.test:2525").value()).has_value());
   ASSERT_TRUE(bed_.table.Add("v6.test", NextHop::Parse("smtp:[2001:db8::1]:25").value()).has_value());
   ASSERT_TRUE(bed_.table.Add("lmtp.test", NextHop::Parse("lmtp:192.0.2.3:24").value()).has_value());
-  bed_.resolver.AddIp("inner.test", "192.0.2.1");
+  bed_.dns.AddIp("inner.test", "192.0.2.1");
   bed_.Server("192.0.2.1");
   bed_.Server("2001:db8::1");
   FakeServer& lmtp = bed_.Server("192.0.2.3");
@@ -266,8 +266,8 @@ TEST_F(RemoteCourierTest, WhatHappenedBeforeACancellationIsKnownAndTheRestIsNot)
 }
 
 TEST_F(RemoteCourierTest, ADeadDestinationIsPausedAndALivingOneGrows) {
-  bed_.resolver.AddMx("dead.test", 10, "mx.dead.test");
-  bed_.resolver.AddIp("mx.dead.test", "192.0.2.9");
+  bed_.dns.AddMx("dead.test", 10, "mx.dead.test");
+  bed_.dns.AddIp("mx.dead.test", "192.0.2.9");
   for (int i = 0; i < 10; ++i) bed_.Add({"x@dead.test"});
   for (int i = 0; i < 3; ++i) EXPECT_THAT(Ends(bed_.DeliverNext()), ElementsAre(Outcome::kRetryLater));
   bed_.AddDomain("a.test", "192.0.2.1");

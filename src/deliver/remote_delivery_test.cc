@@ -92,8 +92,8 @@ TEST_F(RemoteDeliveryTest, ManyMailsToOneDestinationGoOverFewConnections) {
 }
 
 TEST_F(RemoteDeliveryTest, ADeadDestinationIsDialledAFewTimesForItsManyMails) {
-  bed_.resolver.AddMx("dead.test", 10, "mx.dead.test");
-  bed_.resolver.AddIp("mx.dead.test", "192.0.2.9");
+  bed_.dns.AddMx("dead.test", 10, "mx.dead.test");
+  bed_.dns.AddIp("mx.dead.test", "192.0.2.9");
   for (int i = 0; i < 200; ++i) bed_.Add({"x@dead.test"});
   Start();
   EXPECT_LE(SecondsUntil([this] { return bed_.rig.queue->Destinations()[0].claims_limit == 0; }), 1);
@@ -106,8 +106,8 @@ TEST_F(RemoteDeliveryTest, ADeadDestinationIsDialledAFewTimesForItsManyMails) {
 }
 
 TEST_F(RemoteDeliveryTest, MailForADeadDestinationThatGetsTooOldIsGivenUpWithoutDialling) {
-  bed_.resolver.AddMx("dead.test", 10, "mx.dead.test");
-  bed_.resolver.AddIp("mx.dead.test", "192.0.2.9");
+  bed_.dns.AddMx("dead.test", 10, "mx.dead.test");
+  bed_.dns.AddIp("mx.dead.test", "192.0.2.9");
   std::vector<queue::QueueId> ids;
   for (int i = 0; i < 20; ++i) ids.push_back(bed_.Add({"x@dead.test"}));
   Start();

@@ -7,15 +7,15 @@
 #include <memory>
 #include <optional>
 #include <string>
-#include <type_traits>
 #include <utility>
 #include <vector>
 
 #include "async/task_group.h"
 #include "deliver/remote_courier.h"
 #include "net/deadline_sweep.h"
-#include "net/dns_rdata.h"
+#include "net/dialogue_testing.h"
 #include "net/memory_connection.h"
+#include "net/resolver_testing.h"
 #include "queue/queue_rig.h"
 #include "queue/testing.h"
 
@@ -45,7 +45,7 @@ struct FakeServer {
 class FakeDialogue {
  public:
   FakeDialogue(FakeServer* server, std::unique_ptr<net::Connection> connection)
-      : server_(server), connection_(std::move(connection)) {
+      : server_(server), client_(std::move(connection)) {
     server_->connections += 1;
     server_->open_max = std::max(server_->open_max, ++server_->open_now);
   }
@@ -57,9 +57,9 @@ class FakeDialogue {
   async::Task<void> Play() {
     bool goes_on = co_await Answer("", "220 mx.test");
     while (goes_on) {
-      const std::string line = co_await HearLine();
-      if (line.empty()) co_return;
-      goes_on = co_await Serve(line);
+      std::optional<std::string> line = co_await client_.HearLine();
+      if (!line.has_value()) co_return;
+      goes_on = co_await Serve(*std::move(line));
     }
   }
 
@@ -89,10 +89,10 @@ class FakeDialogue {
   }
   async::Task<bool> TakeMail() {
     for (;;) {
-      const std::string line = co_await HearLine();
-      if (line.empty() && ended_) co_return false;
-      if (line == ".") break;
-      mail_.text += (line.starts_with('.') ? line.substr(1) : line) + "\r\n";
+      const std::optional<std::string> line = co_await client_.HearLine();
+      if (!line.has_value()) co_return false;
+      if (*line == ".") break;
+      mail_.text += (line->starts_with('.') ? line->substr(1) : *line) + "\r\n";
     }
     const std::size_t answers = server_->is_lmtp ? mail_.recipients.size() : 1;
     for (std::size_t i = 0; i < answers; ++i) {
@@ -107,69 +107,20 @@ class FakeDialogue {
     if (last_.empty()) last_ = std::move(usual);
     const bool cuts_after = last_.starts_with("CUT after ");
     if (cuts_after) last_ = last_.substr(10);
-    while (last_ == "HANG") {
-      const bool more = co_await Fill();
-      if (!more) co_return false;
+    if (last_ == "HANG") {
+      co_await client_.HearOut();
+      co_return false;
     }
-    if (last_ != "CUT") base::Ignore(co_await connection_->Write(last_ + "\r\n"));
+    if (last_ != "CUT") base::Ignore(co_await client_.connection().Write(last_ + "\r\n"));
     const bool cuts = cuts_after || last_ == "CUT";
-    if (cuts) connection_->Close();
+    if (cuts) client_.connection().Close();
     co_return !cuts;
-  }
-  // An empty line at the end too, and then `ended_`.
-  async::Task<std::string> HearLine() {
-    std::size_t end = input_.find("\r\n");
-    while (end == std::string::npos && !ended_) {
-      const bool more = co_await Fill();
-      ended_ = !more;
-      end = input_.find("\r\n");
-    }
-    if (end == std::string::npos) co_return std::string();
-    std::string line = input_.substr(0, end);
-    input_.erase(0, end + 2);
-    co_return line;
-  }
-  async::Task<bool> Fill() {
-    std::string piece(4096, '\0');
-    const auto size = co_await connection_->Read(piece);
-    if (size.has_value()) input_.append(piece, 0, *size);
-    co_return size.has_value();
   }
 
   FakeServer* server_;
-  std::unique_ptr<net::Connection> connection_;
+  net::LineListener client_;
   FakeServer::Mail mail_;
-  std::string input_;
   std::string last_;
-  bool ended_ = false;
-};
-
-// Answers at once with what the test put in.
-class FakeResolver final : public net::Resolver {
- public:
-  void AddMx(const std::string& domain, std::uint16_t preference, const std::string& host) {
-    records_[{domain, net::DnsType::kMx}].push_back(net::EncodeMx({preference, host}));
-  }
-  void AddIp(const std::string& host, const std::string& ip) {
-    const net::DnsType type = ip.find(':') == std::string::npos ? net::DnsType::kA : net::DnsType::kAaaa;
-    records_[{host, type}].push_back(net::EncodeIp(ip));
-  }
-  async::Task<base::Result<net::DnsAnswer>> LookUp(std::string name, net::DnsType type) override {
-    questions += 1;
-    if (fails) co_return base::Error(base::Errc::kTimeout, "no answer within 5 s");
-    const auto found = records_.find({name, type});
-    if (found != records_.end()) {
-      co_return net::DnsAnswer{.kind = net::DnsAnswer::Kind::kRecords, .records = found->second};
-    }
-    const bool exists = std::ranges::any_of(records_, [&](const auto& entry) { return entry.first.first == name; });
-    co_return net::DnsAnswer{.kind = exists ? net::DnsAnswer::Kind::kNoRecords : net::DnsAnswer::Kind::kNoName};
-  }
-
-  int questions = 0;
-  bool fails = false;
-
- private:
-  std::map<std::pair<std::string, net::DnsType>, std::vector<std::string>> records_;
 };
 
 // Members in the order of their lives.
@@ -179,11 +130,13 @@ class RemoteBed {
                      RemoteCourierOptions options = {})
       : rig(&clock, std::nullopt, WithLanes(std::move(queue_options)), {},
             [this](const std::string& recipient) { return table.DestinationOf(recipient); }),
+        resolver_(rig.context.get_executor(), &dns),
         sweep_(rig.context.get_executor(), &clock),
+        time_(&rig.context, &clock, &sweep_),
         servers_(rig.context.get_executor(), "servers"),
         dial(Dialer()),
         courier(rig.context.get_executor(),
-                {.queue = rig.queue.get(), .resolver = &resolver, .clock = &clock, .table = &table, .dial = dial},
+                {.queue = rig.queue.get(), .resolver = &resolver_, .clock = &clock, .table = &table, .dial = dial},
                 std::move(options)) {}
   ~RemoteBed() {
     Run(courier.Stop());
@@ -193,8 +146,8 @@ class RemoteBed {
 
   // A domain whose one mail host is a server at `ip`.
   FakeServer& AddDomain(const std::string& domain, const std::string& ip) {
-    resolver.AddMx(domain, 10, "mx." + domain);
-    resolver.AddIp("mx." + domain, ip);
+    dns.AddMx(domain, 10, "mx." + domain);
+    dns.AddIp("mx." + domain, ip);
     return Server(ip);
   }
   FakeServer& Server(const std::string& ip) {
@@ -225,42 +178,23 @@ class RemoteBed {
     return outcomes;
   }
 
-  // Runs a task to its end; where it waits for nobody else, time passes a second at a time.
+  net::Resolver& resolver() { return resolver_; }
+
+  // As SimulatedTime has it.
   template <class T>
   T Run(async::Task<T> task) {
-    std::optional<std::conditional_t<std::is_void_v<T>, bool, T>> value;
-    async::TaskGroup group(rig.context.get_executor(), "test");
-    group.Spawn(Keep(std::move(task), &value));
-    for (Settle(); !value.has_value(); Settle()) Pass();
-    async::RunTask(rig.context, group.Join());
-    if constexpr (!std::is_void_v<T>) return *std::move(value);
+    return time_.Run(std::move(task));
   }
-  // Everybody does what can be done without waiting.
-  void Settle() {
-    rig.context.restart();
-    rig.context.poll();
-  }
-  void Pass(std::chrono::seconds time = std::chrono::seconds(1)) {
-    clock.Advance(time);
-    sweep_.Tick();
-  }
+  void Settle() { time_.Settle(); }
+  void Pass(std::chrono::seconds time = std::chrono::seconds(1)) { time_.Pass(time); }
 
   base::SimClock clock;
   NextHopTable table;
-  FakeResolver resolver;
+  net::DnsTable dns;
   queue::QueueRig rig;
   std::vector<std::string> dialled;
 
  private:
-  template <class T, class V>
-  static async::Task<void> Keep(async::Task<T> task, std::optional<V>* value) {
-    if constexpr (std::is_void_v<T>) {
-      co_await std::move(task);
-      value->emplace(true);
-    } else {
-      value->emplace(co_await std::move(task));
-    }
-  }
   static async::Task<void> Play(std::unique_ptr<FakeDialogue> dialogue) { co_await dialogue->Play(); }
   static async::Task<base::Result<std::unique_ptr<net::Connection>>> Given(
       base::Result<std::unique_ptr<net::Connection>> connection) {
@@ -285,7 +219,9 @@ class RemoteBed {
   }
 
   std::map<std::string, std::unique_ptr<FakeServer>> servers_by_ip_;
+  net::ScriptedResolver resolver_;
   net::DeadlineSweep sweep_;
+  net::SimulatedTime time_;
   async::TaskGroup servers_;
 
  public:

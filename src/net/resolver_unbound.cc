@@ -16,13 +16,15 @@ namespace net {
 using base::Errc;
 using base::Error;
 using base::Result;
+using std::chrono::steady_clock;
 
 struct UnboundResolver::Question {
-  Question(async::Executor executor, std::string asked_name, DnsType asked_type)
-      : name(std::move(asked_name)), type(asked_type), asker(executor), wait(executor) {}
+  Question(async::Executor executor, std::string asked_name, DnsType asked_type, steady_clock::time_point asked_end)
+      : name(std::move(asked_name)), type(asked_type), end(asked_end), asker(executor), wait(executor) {}
 
   const std::string name;
   const DnsType type;
+  const steady_clock::time_point end;  // Then nobody waits for the answer any more.
   const async::Executor asker;
   // The two below: the asker's shard only.
   async::SteadyTimer wait;
@@ -66,8 +68,9 @@ UnboundResolver::~UnboundResolver() {
 
 async::Task<Result<DnsAnswer>> UnboundResolver::LookUp(std::string name, DnsType type) {
   const async::Executor executor = co_await asio::this_coro::executor;
-  auto question = std::make_shared<Question>(executor, std::move(name), type);
-  question->wait.expires_after(options_.deadline);
+  const auto end = steady_clock::now() + options_.deadline;
+  auto question = std::make_shared<Question>(executor, std::move(name), type, end);
+  question->wait.expires_at(end);
   asio::post(thread_.executor(), [this, question] { Ask(question); });
   // The answer cancels the wait. From here on the resolver itself may be gone: nothing below needs it.
   co_await question->wait.async_wait(async::as_result);
@@ -81,10 +84,26 @@ async::Task<Result<DnsAnswer>> UnboundResolver::LookUp(std::string name, DnsType
 
 void UnboundResolver::Ask(std::shared_ptr<Question> question) {
   if (stopping_) return Answer(std::move(question), Error(Errc::kIo, "the resolver has stopped"));
-  if (asked_.size() >= options_.outstanding_max) {
-    return Answer(std::move(question),
-                  Error(Errc::kBusy, fmt::format("{} DNS questions are unanswered already", asked_.size())));
+  const auto now = steady_clock::now();
+  while (!waiting_.empty() && waiting_.front()->end <= now) waiting_.pop_front();
+  if (asked_.size() >= options_.outstanding_max && waiting_.size() >= options_.waiting_max) {
+    return Answer(std::move(question), Error(Errc::kBusy, fmt::format("{} DNS questions are unanswered already",
+                                                                      asked_.size() + waiting_.size())));
   }
+  waiting_.push_back(std::move(question));
+  AskThoseThatWait();
+}
+
+void UnboundResolver::AskThoseThatWait() {
+  const auto now = steady_clock::now();
+  while (!waiting_.empty() && asked_.size() < options_.outstanding_max) {
+    auto question = std::move(waiting_.front());
+    waiting_.pop_front();
+    if (question->end > now) HandOver(std::move(question));
+  }
+}
+
+void UnboundResolver::HandOver(std::shared_ptr<Question> question) {
   const std::string name = question->name;
   const int type = static_cast<int>(question->type);
   const auto asked = asked_.insert(asked_.end(), {.resolver = this, .question = std::move(question), .self = {}});
@@ -100,6 +119,7 @@ void UnboundResolver::WaitForAnswers() {
     if (error || stopping_) return;
     // A broken pipe would be readable for ever: then no more is read, and each question ends by its deadline.
     if (ub_process(context_.get()) == UB_PIPE) return;
+    AskThoseThatWait();
     WaitForAnswers();
   });
 }
@@ -117,6 +137,8 @@ void UnboundResolver::Stop() {
   stopping_ = true;
   descriptor_.release();  // The library closes it.
   for (Asked& asked : asked_) Answer(std::move(asked.question), Error(Errc::kIo, "the resolver has stopped"));
+  for (auto& question : waiting_) Answer(std::move(question), Error(Errc::kIo, "the resolver has stopped"));
+  waiting_.clear();
   // Ends the library's thread. It calls back no more.
   context_.reset();
 }

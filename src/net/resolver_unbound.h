@@ -3,6 +3,7 @@
 
 #include <chrono>
 #include <cstddef>
+#include <deque>
 #include <list>
 #include <memory>
 #include <optional>
@@ -34,10 +35,12 @@ struct UnboundOptions {
   std::optional<bool> validates;
 
   std::chrono::milliseconds deadline{5000};  // For each question.
-  // Questions whose answer the library still looks for; past it LookUp answers kBusy. One that nobody waits for any
-  // more counts until the library gives up on it: what it finds is in the cache when the question comes again. Each
-  // may hold a descriptor.
+  // Questions whose answer the library still looks for. One that nobody waits for any more counts until the library
+  // gives up on it: what it finds is in the cache when the question comes again. Each may hold a descriptor.
   std::size_t outstanding_max = 512;
+  // Questions that wait for their turn when there are so many, until their deadline; past it LookUp answers kBusy.
+  // A mail to a thousand domains asks them all at once.
+  std::size_t waiting_max = 4096;
   std::size_t cache_bytes = 32u << 20u;
 
   // Of Debian's dns-root-data. Without the hints those built into libunbound do.
@@ -79,6 +82,8 @@ class UnboundResolver final : public Resolver {
 
   // All below: the thread of `thread_` only.
   void Ask(std::shared_ptr<Question> question);
+  void AskThoseThatWait();
+  void HandOver(std::shared_ptr<Question> question);
   void WaitForAnswers();
   static void TakeAnswer(void* asked, int error, ub_result* result);
   void Stop();
@@ -88,6 +93,7 @@ class UnboundResolver final : public Resolver {
   async::Shard thread_{"dns"};
   asio::posix::basic_stream_descriptor<async::Executor> descriptor_;  // The context's, lent.
   std::list<Asked> asked_;
+  std::deque<std::shared_ptr<Question>> waiting_;  // In the order of their deadlines.
   bool stopping_ = false;
 };
 

@@ -97,20 +97,36 @@ TEST_F(UnboundTest, AnswersEachShardOnItsOwnThread) {
   EXPECT_EQ(right[1], 50);
 }
 
-TEST_F(UnboundTest, RefusesMoreQuestionsThanItsLimit) {
-  const auto resolver = MakeResolver({.servers = {server_.address()}, .deadline = 300ms, .outstanding_max = 10});
+TEST_F(UnboundTest, LetsQuestionsPastItsLimitWaitForTheirTurn) {
+  const auto resolver = MakeResolver({.servers = {server_.address()}, .outstanding_max = 2});
+  answers_.resize(50);
+  for (std::size_t i = 0; i < answers_.size(); ++i) {
+    const std::string name = "n" + std::to_string(i) + ".test";
+    table_.AddIp(name, "192.0.2.1");
+    group_.Spawn(Keep(resolver.get(), name, &answers_[i]));
+  }
+  async::RunTask(context_, group_.Join());
+  for (const auto& answer : answers_) EXPECT_TRUE(answer->has_value()) << answer->error().message();
+}
+
+TEST_F(UnboundTest, RefusesMoreQuestionsThanItsLimits) {
+  const auto resolver =
+      MakeResolver({.servers = {server_.address()}, .deadline = 300ms, .outstanding_max = 10, .waiting_max = 1});
   const Answers& answers = *AskForHanging(resolver.get(), 12);
   async::RunTask(context_, group_.Join());
   EXPECT_EQ(answers[9]->error().code(), Errc::kTimeout);
-  EXPECT_EQ(answers[10]->error().code(), Errc::kBusy);
+  EXPECT_EQ(answers[10]->error().code(), Errc::kTimeout);
   EXPECT_EQ(answers[11]->error().code(), Errc::kBusy);
+  // The one that waited has given up, and its place is free.
+  EXPECT_EQ(LookUp(resolver.get(), "h12.test").error().code(), Errc::kTimeout);
 }
 
 TEST_F(UnboundTest, StopsAtOnceWithQuestionsUnderWay) {
   table_.AddIp("example.test", "192.0.2.1");
-  auto resolver = MakeResolver({.servers = {server_.address()}, .deadline = 60s});
-  const Answers& answers = *AskForHanging(resolver.get(), 50);
-  ASSERT_TRUE(LookUp(resolver.get(), "example.test").has_value());  // The others are under way by now.
+  auto resolver = MakeResolver({.servers = {server_.address()}, .deadline = 60s, .outstanding_max = 40});
+  ASSERT_TRUE(LookUp(resolver.get(), "example.test").has_value());
+  const Answers& answers = *AskForHanging(resolver.get(), 50);  // The last of them wait for their turn.
+  while (server_.questions() < 40) context_.run_one();
   const auto began = steady_clock::now();
   resolver.reset();
   EXPECT_LT(steady_clock::now() - began, 2s);

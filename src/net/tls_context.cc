@@ -121,22 +121,19 @@ std::string TlsErrorText() {
   return reason != nullptr ? reason : "no reason given";
 }
 
-TlsContext::TlsContext(TlsFiles files, bool is_client, std::shared_ptr<SSL_CTX> settings, std::string server_name)
-    : files_(std::move(files)),
-      is_client_(is_client),
-      server_name_(std::move(server_name)),
-      settings_(std::move(settings)) {}
+TlsContext::TlsContext(bool is_client, std::shared_ptr<SSL_CTX> settings, std::string server_name)
+    : is_client_(is_client), server_name_(std::move(server_name)), settings_(std::move(settings)) {}
 
-Result<std::unique_ptr<TlsContext>> TlsContext::Load(TlsFiles files) {
+Result<std::unique_ptr<TlsContext>> TlsContext::Load(const TlsFiles& files) {
   ASSIGN_OR_RETURN(std::shared_ptr<SSL_CTX> settings, LoadSettings(files));
-  return std::unique_ptr<TlsContext>(new TlsContext(std::move(files), false, std::move(settings)));
+  return std::unique_ptr<TlsContext>(new TlsContext(false, std::move(settings)));
 }
 
 std::unique_ptr<TlsContext> TlsContext::ForClient(TlsVersion highest) {
   std::shared_ptr<SSL_CTX> settings = NewSettings(TLS_client_method());
   if (highest == TlsVersion::kTls12) CHECK(SSL_CTX_set_max_proto_version(settings.get(), TLS1_2_VERSION) == 1);
   SSL_CTX_set_verify(settings.get(), SSL_VERIFY_NONE, nullptr);
-  return std::unique_ptr<TlsContext>(new TlsContext({}, true, std::move(settings)));
+  return std::unique_ptr<TlsContext>(new TlsContext(true, std::move(settings)));
 }
 
 Result<std::unique_ptr<TlsContext>> TlsContext::ForVerifyingClient(std::string server_name,
@@ -155,21 +152,14 @@ Result<std::unique_ptr<TlsContext>> TlsContext::ForVerifyingClient(std::string s
     }
   }
   SSL_CTX_set_verify(settings.get(), SSL_VERIFY_PEER, nullptr);
-  return std::unique_ptr<TlsContext>(new TlsContext({}, true, std::move(settings), std::move(server_name)));
+  return std::unique_ptr<TlsContext>(new TlsContext(true, std::move(settings), std::move(server_name)));
 }
 
 Result<std::unique_ptr<TlsContext>> TlsContext::ForServer(std::string server_name) {
   CHECK(!server_name_.empty());
   RETURN_IF_ERROR(CheckServerName(server_name));
   std::shared_ptr<SSL_CTX> settings = settings_.With([](auto& current) { return current; });
-  return std::unique_ptr<TlsContext>(new TlsContext({}, true, std::move(settings), std::move(server_name)));
-}
-
-Result<> TlsContext::Reload() {
-  if (is_client_) return {};
-  ASSIGN_OR_RETURN(std::shared_ptr<SSL_CTX> settings, LoadSettings(files_));
-  settings_.With([&](auto& current) { current.swap(settings); });
-  return {};
+  return std::unique_ptr<TlsContext>(new TlsContext(true, std::move(settings), std::move(server_name)));
 }
 
 void TlsContext::Adopt(TlsContext* next) {

@@ -21,13 +21,13 @@ enum class TlsVersion { kTls12, kNewest };
 
 // TLS 1.2 and 1.3, no renegotiation, no session cache (tickets resume without memory of ours).
 //
-// Thread: any. A connection keeps the certificate it began with; Reload() and Adopt() change what the next ones get.
+// Thread: any. A connection keeps the certificate it began with; Adopt() changes what the next ones get.
 // Outlives every StartTls() it is given to.
 class TlsContext {
  public:
   // A server's. Errors are sentences for the operator: kIo (a file cannot be read), kInvalid (not PEM, the key does not
   // belong to the certificate, expired or not yet valid).
-  static base::Result<std::unique_ptr<TlsContext>> Load(TlsFiles files);
+  static base::Result<std::unique_ptr<TlsContext>> Load(const TlsFiles& files);
   // A client's, which encrypts without verifying the server (opportunistic TLS, RFC 7435), up to version `highest`.
   static std::unique_ptr<TlsContext> ForClient(TlsVersion highest = TlsVersion::kNewest);
   // A client's, which goes on only with a server that proves to be `server_name` (a host name, or a numeric address):
@@ -39,8 +39,6 @@ class TlsContext {
   // kInvalid (no name).
   base::Result<std::unique_ptr<TlsContext>> ForServer(std::string server_name);
 
-  // Reads the files again. On an error the certificate in use stays.
-  base::Result<> Reload();
   // Takes over the certificate of `next`, a server's just loaded. It cannot fail: for a reload of several things, which
   // loads all of them first and changes something only when all are there.
   void Adopt(TlsContext* next);
@@ -50,9 +48,8 @@ class TlsContext {
   SSL* NewSession();
 
  private:
-  TlsContext(TlsFiles files, bool is_client, std::shared_ptr<SSL_CTX> settings, std::string server_name = {});
+  TlsContext(bool is_client, std::shared_ptr<SSL_CTX> settings, std::string server_name = {});
 
-  const TlsFiles files_;
   const bool is_client_;
   const std::string server_name_;                     // Who the other side has to be; empty: anybody.
   base::Guarded<std::shared_ptr<SSL_CTX>> settings_;  // Shared with readers that are just making a session.

@@ -347,6 +347,8 @@ QueueStatus MailQueue::Status() const {
   QueueStatus status = state_->totals;
   status.recipients_claimed = std::min(state_->recipients_claimed, status.recipients_waiting);
   status.recipients_waiting -= status.recipients_claimed;
+  status.destinations = state_->scheduler.destination_count();
+  status.destinations_paused = state_->scheduler.paused_count();
   return status;
 }
 

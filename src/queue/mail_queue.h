@@ -160,6 +160,8 @@ struct QueueStatus {
   std::uint64_t recipients_claimed = 0;
   std::uint64_t recipients_held = 0;
   std::uint64_t bytes = 0;
+  std::uint64_t destinations = 0;         // That mail waits for.
+  std::uint64_t destinations_paused = 0;  // Of them not tried for now.
 };
 
 // Names the destination of a recipient: those with the same one are claimed together and share a budget. Pure and

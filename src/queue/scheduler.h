@@ -76,6 +76,8 @@ class Scheduler {
   DestinationStatus StatusOf(StringId destination) const;
   // In the order of their numbers.
   std::vector<StringId> Destinations() const;
+  std::size_t destination_count() const { return destinations_.size(); }
+  std::size_t paused_count() const { return paused_.size(); }
   std::size_t item_count() const { return items_.size() - free_.size(); }
   // Of all items, but not what there is once for each destination.
   std::size_t memory_bytes() const;

@@ -37,11 +37,28 @@ std::string_view EntryName(replog::PartitionId partition, std::uint8_t type) {
     }
     return "of a type that is not known";
   }
-  constexpr std::string_view kNames[] = {
-      "create account",  "set password", "remove account", "deliver",      "create mailbox", "delete mailbox",
-      "rename mailbox",  "subscribe",    "append",         "store flags",  "copy",           "expunge",
-      "purge",           "import",       "set UIDs",       "import flags", "store flags",    "special mailboxes",
-      "deliver directly"};
+  constexpr std::string_view kNames[] = {"create account",
+                                         "set password",
+                                         "remove account",
+                                         "deliver",
+                                         "create mailbox",
+                                         "delete mailbox",
+                                         "rename mailbox",
+                                         "subscribe",
+                                         "append",
+                                         "store flags",
+                                         "copy",
+                                         "expunge",
+                                         "purge",
+                                         "import",
+                                         "set UIDs",
+                                         "import flags",
+                                         "store flags",
+                                         "special mailboxes",
+                                         "of a type that is not known",
+                                         "of a type that is not known",
+                                         "credentials",
+                                         "deliver directly"};
   return type <= std::size(kNames) ? kNames[type - 1] : "of a type that is not known";
 }
 

@@ -82,6 +82,8 @@ base::Result<std::string> Dispatch(Changeset& changes, const replog::EntryView& 
       return DecodeAndApply<StoreFlagsIfEntry>(changes, view);
     case EntryType::kSpecialMailboxes:
       return DecodeAndApply<SpecialMailboxesEntry>(changes, view);
+    case EntryType::kCredentials:
+      return DecodeAndApply<CredentialsEntry>(changes, view);
   }
   return TooNew(changes, view);
 }

@@ -29,6 +29,7 @@ void ApplyMoves(Changeset& changes, replog::PartitionId partition, const std::ve
 // One type each; called by ApplyEntry.
 base::Result<std::string> Apply(Changeset& changes, replog::PartitionId partition, const CreateAccountEntry& entry);
 base::Result<std::string> Apply(Changeset& changes, replog::PartitionId partition, const SetPasswordEntry& entry);
+base::Result<std::string> Apply(Changeset& changes, replog::PartitionId partition, const CredentialsEntry& entry);
 base::Result<std::string> Apply(Changeset& changes, replog::PartitionId partition, const RemoveAccountEntry& entry);
 base::Result<std::string> Apply(Changeset& changes, replog::PartitionId partition, const CreateMailboxEntry& entry);
 base::Result<std::string> Apply(Changeset& changes, replog::PartitionId partition, const DeleteMailboxEntry& entry);

@@ -74,6 +74,40 @@ TEST(ApplyAccounts, ThePasswordChangesAndOnlyThat) {
   EXPECT_EQ(found->row.password_hash, "new");
 }
 
+TEST(ApplyAccounts, KeysComeWithAPasswordAndGoWithTheNextOne) {
+  IndexRig rig;
+  const auto change = [&](CredentialsChange how, std::string_view hash, std::string_view keys) {
+    const auto applied = rig.Propose(
+        EntryType::kCredentials,
+        CredentialsEntry{.change = how, .address = "alice@example.test", .password_hash = hash, .scram_keys = keys});
+    return applied.has_value() ? std::optional<Errc>() : CodeOf(applied);
+  };
+  const auto row = [&] {
+    return rig.Ask([](const ReadView& view) { return QueryAccount(view, IndexRig::kPartition, "alice@example.test"); })
+        ->row;
+  };
+  EXPECT_EQ(change(CredentialsChange::kReplace, "hash", "keys"), Errc::kNotFound);
+  EXPECT_EQ(change(CredentialsChange::kAddKeys, "hash", "keys"), Errc::kNotFound);
+  EXPECT_EQ(change(CredentialsChange::kCreateAccount, "hash", "keys"), std::nullopt);
+  EXPECT_EQ(change(CredentialsChange::kCreateAccount, "hash", "keys"), Errc::kExists);
+  EXPECT_EQ(row().password_hash, "hash");
+  EXPECT_EQ(row().scram_keys, "keys");
+  EXPECT_EQ(change(CredentialsChange::kReplace, "hash 2", "keys 2"), std::nullopt);
+  EXPECT_EQ(row().scram_keys, "keys 2");
+  // Another hash without keys: the old ones are of another password.
+  ASSERT_TRUE(
+      rig.Propose(EntryType::kSetPassword, SetPasswordEntry{.address = "alice@example.test", .password_hash = "hash 3"})
+          .has_value());
+  EXPECT_EQ(row().scram_keys, "");
+  EXPECT_EQ(change(CredentialsChange::kAddKeys, "hash 2", "late"), std::nullopt);
+  EXPECT_EQ(row().scram_keys, "") << "keys of a password that was changed meanwhile";
+  EXPECT_EQ(change(CredentialsChange::kAddKeys, "hash 3", "keys 3"), std::nullopt);
+  EXPECT_EQ(row().scram_keys, "keys 3");
+  EXPECT_EQ(change(CredentialsChange::kAddKeys, "hash 3", "keys 4"), std::nullopt);
+  EXPECT_EQ(row().scram_keys, "keys 3");
+  EXPECT_EQ(row().password_hash, "hash 3");
+}
+
 TEST(ApplyAccounts, ARemovedAccountLeavesNothingAndItsAddressGetsGreaterUidValidities) {
   IndexRig rig;
   const AccountId alice = rig.AddAccount("alice@example.test");

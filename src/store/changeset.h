@@ -48,8 +48,9 @@ struct Effects {
   std::vector<Release> releases;  // Bodies whose last reference went.
   std::vector<Removal> removals;
   std::vector<AccountChange> accounts;
-  std::vector<MailboxName> changed;  // Mailboxes with a new MODSEQ, or gone.
-  std::vector<MailboxName> garbage;  // Deleted mailboxes whose messages are to be purged.
+  std::int64_t without_scram_keys = 0;  // How many more accounts there are that lack keys (LacksScramKeys).
+  std::vector<MailboxName> changed;     // Mailboxes with a new MODSEQ, or gone.
+  std::vector<MailboxName> garbage;     // Deleted mailboxes whose messages are to be purged.
 };
 
 // Thread: the apply worker. Borrows the index.

@@ -49,6 +49,10 @@ void MailStore::Engine::Visible(const Effects& effects) {
       accounts_.Put(change.address, AccountId(std::uint64_t{change.partition.value()} << 32 | change.account));
     }
   }
+  // At replay the rows themselves are counted at the end. A negative number wraps, and so does the sum.
+  if (recovered_) {
+    without_scram_keys_.fetch_add(static_cast<std::uint64_t>(effects.without_scram_keys), std::memory_order_relaxed);
+  }
   for (const Effects::Release& release : effects.releases) log_->ReleaseBody(release.partition, release.body);
   for (const Effects::Removal& removal : effects.removals) Learn(removal);
   for (const Effects::MailboxName& mailbox : effects.changed) {

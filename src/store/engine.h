@@ -1,6 +1,7 @@
 // MailStore::Engine: the store's parts, put together.
 #pragma once
 
+#include <atomic>
 #include <functional>
 #include <memory>
 #include <optional>
@@ -40,6 +41,7 @@ class MailStore::Engine {
   mffs::Stream StreamOf(MailboxId mailbox) const;
   mffs::Stream StreamOfInboxes(std::span<const AccountId> accounts) const;
   ChangeWaiters& waiters() { return waiters_; }
+  std::uint64_t accounts_without_scram_keys() const { return without_scram_keys_.load(std::memory_order_relaxed); }
   ApplyQueue& queue() { return queue_; }
   Index& index() { return *index_; }
   async::TaskGroup& background() { return background_; }
@@ -107,6 +109,8 @@ class MailStore::Engine {
   ChangeWaiters waiters_;
   SnapshotLoader loader_;  // The apply worker's.
   bool recovered_ = false;
+  // Counted by one reading of the rows at the start, and kept by what is applied after.
+  std::atomic<std::uint64_t> without_scram_keys_ = 0;
   std::unordered_map<replog::PartitionId, Held> held_;  // Until Recovered().
   std::uint32_t forgotten_ = 0;     // Partitions that are rebuilt because the log does not know their state.
   std::uint32_t reads_ = 0;         // Waiting or running.

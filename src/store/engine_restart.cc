@@ -135,6 +135,10 @@ async::Task<base::Result<>> MailStore::Engine::Recovered() {
   for (const auto& [partition, snapshot] : partitions) {
     CO_RETURN_IF_ERROR(co_await RepeatReleases(partition, snapshot));
   }
+  // Nothing is proposed before the log has recovered: what is counted here is what the applies to come add to.
+  ASSIGN_OR_CO_RETURN(const std::uint64_t without_scram_keys,
+                      co_await Read([](const ReadView& view) { return QueryAccountsWithoutScramKeys(view); }));
+  without_scram_keys_.store(without_scram_keys, std::memory_order_relaxed);
   recovered_ = true;
   ASSIGN_OR_CO_RETURN(const std::vector<MailboxId> garbage,
                       co_await Read([](const ReadView& view) { return QueryGarbage(view); }));

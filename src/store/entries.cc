@@ -49,6 +49,19 @@ bool SetPasswordEntry::Read(base::Decoder& in) {
   return ReadText(in, address) && ReadText(in, password_hash);
 }
 
+void CredentialsEntry::Write(base::Encoder& out) const {
+  out.U8(static_cast<std::uint8_t>(change));
+  out.Text(address);
+  out.Text(password_hash);
+  out.Text(scram_keys);
+}
+
+bool CredentialsEntry::Read(base::Decoder& in) {
+  change = static_cast<CredentialsChange>(in.U8());
+  return change <= kLastCredentialsChange && ReadText(in, address) && ReadText(in, password_hash) &&
+         ReadText(in, scram_keys) && !address.empty() && scram_keys.size() <= kScramKeysBytesMax;
+}
+
 void RemoveAccountEntry::Write(base::Encoder& out) const {
   out.Text(address);
 }

@@ -36,7 +36,8 @@ enum class EntryType : std::uint8_t {
   kImportFlags = 16,
   kStoreFlagsIf = 17,
   kSpecialMailboxes = 18,
-  kDeliverDirect = 19,
+  kCredentials = 21,  // 19 and 20: quotas.
+  kDeliverDirect = 22,
 };
 inline constexpr EntryType kNewestEntryType = EntryType::kDeliverDirect;
 inline constexpr std::uint8_t kEntryVersion = 1;
@@ -51,6 +52,24 @@ struct CreateAccountEntry {
 struct SetPasswordEntry {
   std::string_view address;
   std::string_view password_hash;
+  void Write(base::Encoder& out) const;
+  bool Read(base::Decoder& in);
+};
+
+// In the log: never renumber.
+enum class CredentialsChange : std::uint8_t {
+  kCreateAccount = 0,  // As CreateAccountEntry, with keys.
+  kReplace = 1,        // As SetPasswordEntry, with keys.
+  kAddKeys = 2,        // Only while the account still has this password hash, and no keys.
+};
+inline constexpr CredentialsChange kLastCredentialsChange = CredentialsChange::kAddKeys;
+
+// A password with its keys for SCRAM.
+struct CredentialsEntry {
+  CredentialsChange change = CredentialsChange::kReplace;
+  std::string_view address;
+  std::string_view password_hash;
+  std::string_view scram_keys;  // kScramKeysBytesMax at most.
   void Write(base::Encoder& out) const;
   bool Read(base::Decoder& in);
 };

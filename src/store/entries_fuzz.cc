@@ -45,7 +45,7 @@ void TryWatermark(std::string_view text) {
 }
 
 // The first byte of an input says which: new ones go last, so that the corpus keeps its meaning.
-constexpr std::array<void (*)(std::string_view), 27> kTries = {TryEntry<store::CreateAccountEntry>,
+constexpr std::array<void (*)(std::string_view), 28> kTries = {TryEntry<store::CreateAccountEntry>,
                                                                TryEntry<store::SetPasswordEntry>,
                                                                TryEntry<store::RemoveAccountEntry>,
                                                                TryEntry<store::DeliverEntry>,
@@ -71,6 +71,7 @@ constexpr std::array<void (*)(std::string_view), 27> kTries = {TryEntry<store::C
                                                                TryRow<store::OriginRow>,
                                                                TryEntry<store::StoreFlagsIfEntry>,
                                                                TryEntry<store::SpecialMailboxesEntry>,
+                                                               TryEntry<store::CredentialsEntry>,
                                                                TryEntry<store::DeliverDirectEntry>};
 
 }  // namespace

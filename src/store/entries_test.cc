@@ -40,6 +40,10 @@ void ExpectRoundTrip(const char* label, const Entry& entry) {
 TEST(Entries, AreReadBackAsWritten) {
   ExpectRoundTrip("create account", CreateAccountEntry{.address = "a@x", .password_hash = "$y$"});
   ExpectRoundTrip("set password", SetPasswordEntry{.address = "a@x", .password_hash = "$y$"});
+  ExpectRoundTrip("credentials", CredentialsEntry{.change = CredentialsChange::kAddKeys,
+                                                  .address = "a@x",
+                                                  .password_hash = "$y$",
+                                                  .scram_keys = "SCRAM-SHA-256$1:a$b:c"});
   ExpectRoundTrip("remove account", RemoveAccountEntry{.address = "a@x"});
   ExpectRoundTrip("deliver", SomeDelivery());
   ExpectRoundTrip("create mailbox", CreateMailboxEntry{.account = 1, .name = "a/b", .names_max = 9});

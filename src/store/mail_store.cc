@@ -72,26 +72,44 @@ replog::PartitionId MailStore::PartitionOf(std::string_view canonical_address) c
 
 // ---- Accounts ----
 
-async::Task<base::Result<Account>> MailStore::CreateAccount(std::string address, std::string password_hash) {
+async::Task<base::Result<Account>> MailStore::CreateAccount(std::string address, Credentials credentials) {
   if (address.empty()) co_return base::Error(base::Errc::kInvalid, "the address is empty");
   const replog::PartitionId partition = PartitionOf(address);
-  ASSIGN_OR_CO_RETURN(
-      const std::string applied,
-      co_await engine_->Propose(partition, EntryType::kCreateAccount,
-                                CreateAccountEntry{.address = address, .password_hash = password_hash}));
+  const bool has_scram_keys = !credentials.scram_keys.empty();
+  ASSIGN_OR_CO_RETURN(const std::string applied,
+                      co_await ProposeCredentials(address, CredentialsChange::kCreateAccount, std::move(credentials)));
   ASSIGN_OR_CO_RETURN(const std::uint32_t number, DecodeAccountResult(applied));
   const AccountId id(std::uint64_t{partition.value()} << 32 | number);
   // The account is there in any case; what could not be made is made at its first login.
   const auto made = co_await MakeSpecialMailboxes(id);
   co_return Account{.id = id,
                     .address = std::move(address),
-                    .has_special_mailboxes = made.has_value() && engine_->options().special_mailboxes};
+                    .has_special_mailboxes = made.has_value() && engine_->options().special_mailboxes,
+                    .has_scram_keys = has_scram_keys};
 }
 
-async::Task<base::Result<>> MailStore::SetPasswordHash(std::string address, std::string password_hash) {
-  CO_RETURN_IF_ERROR(co_await engine_->Propose(PartitionOf(address), EntryType::kSetPassword,
-                                               SetPasswordEntry{.address = address, .password_hash = password_hash}));
+async::Task<base::Result<>> MailStore::SetCredentials(std::string address, Credentials credentials) {
+  CO_RETURN_IF_ERROR(
+      co_await ProposeCredentials(std::move(address), CredentialsChange::kReplace, std::move(credentials)));
   co_return base::Result<>();
+}
+
+async::Task<base::Result<>> MailStore::AddScramKeys(std::string address, Credentials credentials) {
+  CO_RETURN_IF_ERROR(
+      co_await ProposeCredentials(std::move(address), CredentialsChange::kAddKeys, std::move(credentials)));
+  co_return base::Result<>();
+}
+
+async::Task<base::Result<std::string>> MailStore::ProposeCredentials(std::string address, CredentialsChange change,
+                                                                     Credentials credentials) {
+  if (credentials.scram_keys.size() > kScramKeysBytesMax) {
+    co_return base::Error(base::Errc::kInvalid, "the keys for SCRAM are too long");
+  }
+  const CredentialsEntry entry{.change = change,
+                               .address = address,
+                               .password_hash = credentials.password_hash,
+                               .scram_keys = credentials.scram_keys};
+  co_return co_await engine_->Propose(PartitionOf(address), EntryType::kCredentials, entry);
 }
 
 async::Task<base::Result<>> MailStore::RemoveAccount(std::string address) {
@@ -114,12 +132,17 @@ std::optional<AccountId> MailStore::FindCachedAccount(std::string_view address) 
   return engine_->accounts().Find(address);
 }
 
-async::Task<base::Result<std::string>> MailStore::PasswordHash(std::string address) {
+async::Task<base::Result<Credentials>> MailStore::FindCredentials(std::string address) {
   const replog::PartitionId partition = PartitionOf(address);
   ASSIGN_OR_CO_RETURN(FoundAccount found, co_await engine_->Read([partition, address](const ReadView& view) {
     return QueryAccount(view, partition, address);
   }));
-  co_return std::move(found.row.password_hash);
+  co_return Credentials{.password_hash = std::move(found.row.password_hash),
+                        .scram_keys = std::move(found.row.scram_keys)};
+}
+
+std::uint64_t MailStore::AccountsWithoutScramKeys() const {
+  return engine_->accounts_without_scram_keys();
 }
 
 async::Task<base::Result<std::vector<Account>>> MailStore::ListAccounts(std::string after, std::uint32_t limit) {
@@ -181,6 +204,13 @@ async::Task<base::Result<Mailbox>> MailStore::FindMailbox(AccountId account, std
   ASSIGN_OR_CO_RETURN(std::string canonical, CanonicalMailboxName(name, engine_->options().mailbox_name_bytes_max));
   co_return co_await engine_->Read([account, canonical = std::move(canonical)](const ReadView& view) {
     return QueryMailboxByName(view, account, canonical);
+  });
+}
+
+async::Task<base::Result<MailboxListing>> MailStore::FindMailboxWithUids(AccountId account, std::string name) {
+  ASSIGN_OR_CO_RETURN(std::string canonical, CanonicalMailboxName(name, engine_->options().mailbox_name_bytes_max));
+  co_return co_await engine_->Read([account, canonical = std::move(canonical)](const ReadView& view) {
+    return QueryMailboxWithUids(view, account, canonical);
   });
 }
 

@@ -21,6 +21,8 @@
 
 namespace store {
 
+enum class CredentialsChange : std::uint8_t;
+
 struct MailStoreOptions {
   std::string index_folder;                           // RocksDB; made when missing.
   std::uint64_t index_memory_bytes = 64u << 20;       // Memtables and block cache together.
@@ -112,6 +114,12 @@ struct Copied {
   std::vector<std::pair<std::uint32_t, std::uint32_t>> uids;  // Source, destination; those that still existed.
 };
 
+// A mailbox and its messages at one moment.
+struct MailboxListing {
+  Mailbox mailbox;
+  std::vector<std::uint32_t> uids;  // Ascending.
+};
+
 // What changed in a mailbox since a MODSEQ.
 struct Changes {
   std::uint64_t highest_modseq = 0;
@@ -138,13 +146,19 @@ class MailStore final : public replog::StateMachine {
 
   // ---- Accounts. Addresses are canonical. ----
   // With its mailboxes of special use; if those cannot be made now, MakeSpecialMailboxes() does it later. kExists.
-  async::Task<base::Result<Account>> CreateAccount(std::string address, std::string password_hash);
-  async::Task<base::Result<>> SetPasswordHash(std::string address, std::string password_hash);  // kNotFound.
+  async::Task<base::Result<Account>> CreateAccount(std::string address, Credentials credentials);
+  async::Task<base::Result<>> SetCredentials(std::string address, Credentials credentials);  // kNotFound.
+  // Adds keys that were made of the password which fits the hash. Does nothing when the account has another hash by
+  // now, or keys. kNotFound.
+  async::Task<base::Result<>> AddScramKeys(std::string address, Credentials credentials);
   async::Task<base::Result<>> RemoveAccount(std::string address);       // kNotFound; its mail goes too.
   async::Task<base::Result<Account>> FindAccount(std::string address);  // kNotFound.
   // Without waiting: the account when it is known on the shard. The hot path of RCPT TO.
   std::optional<AccountId> FindCachedAccount(std::string_view address) const;
-  async::Task<base::Result<std::string>> PasswordHash(std::string address);  // kNotFound.
+  async::Task<base::Result<Credentials>> FindCredentials(std::string address);  // kNotFound.
+  // How many accounts have a password and lack keys for SCRAM: as of the entries applied so far, without a read. From
+  // any thread.
+  std::uint64_t AccountsWithoutScramKeys() const;
   // In order of address, after `after`.
   async::Task<base::Result<std::vector<Account>>> ListAccounts(std::string after, std::uint32_t limit);
 
@@ -158,9 +172,11 @@ class MailStore final : public replog::StateMachine {
   // ---- Mailboxes (names as in store::Mailbox; INBOX in any case). ----
   async::Task<base::Result<std::vector<Mailbox>>> ListMailboxes(AccountId account);     // Subscribed-only names too.
   async::Task<base::Result<Mailbox>> FindMailbox(AccountId account, std::string name);  // kNotFound.
-  async::Task<base::Result<Mailbox>> MailboxState(MailboxId mailbox);                   // kNotFound.
-  async::Task<base::Result<>> CreateMailbox(AccountId account, std::string name);       // kExists; makes parents.
-  async::Task<base::Result<>> DeleteMailbox(AccountId account, std::string name);       // kNotFound, kDenied (INBOX).
+  // With its UIDs, for who asks for changes since then. kNotFound, also for a name that is only subscribed to.
+  async::Task<base::Result<MailboxListing>> FindMailboxWithUids(AccountId account, std::string name);
+  async::Task<base::Result<Mailbox>> MailboxState(MailboxId mailbox);              // kNotFound.
+  async::Task<base::Result<>> CreateMailbox(AccountId account, std::string name);  // kExists; makes parents.
+  async::Task<base::Result<>> DeleteMailbox(AccountId account, std::string name);  // kNotFound, kDenied (INBOX).
   async::Task<base::Result<>> RenameMailbox(AccountId account, std::string from,
                                             std::string to);  // RFC 3501 §6.3.5, INBOX too.
   // Gives an account that never had them its mailboxes of special use (RFC 6154): an existing one that is called so
@@ -244,6 +260,8 @@ class MailStore final : public replog::StateMachine {
 
  private:
   class Engine;
+  async::Task<base::Result<std::string>> ProposeCredentials(std::string address, CredentialsChange change,
+                                                            Credentials credentials);
   explicit MailStore(std::unique_ptr<Engine> engine);
   std::unique_ptr<Engine> engine_;
 };

@@ -256,6 +256,41 @@ TEST(MailStore, AnswersBusyWhenTooManyReadsWait) {
   EXPECT_EQ(ended, 3u);
 }
 
+// ---- Keys for SCRAM ----
+
+TEST(MailStore, CountsTheAccountsThatLackKeysOverRestarts) {
+  TestNode node;
+  const auto count = [&] { return node.store().AccountsWithoutScramKeys(); };
+  EXPECT_EQ(count(), 0u);
+  node.Do(node.store().CreateAccount("a@example.test", {.password_hash = "$y$a", .scram_keys = "keys"}));
+  EXPECT_EQ(count(), 0u);
+  for (const char* address : {"b@example.test", "c@example.test", "d@example.test"}) node.AddAccount(address, "$y$b");
+  node.AddAccount("locked@example.test", "!");
+  EXPECT_EQ(count(), 3u);
+  for (const TestIndex index : {TestIndex::kKept, TestIndex::kDeleted, TestIndex::kFlushed}) {
+    node.Restart(index);
+    EXPECT_EQ(count(), 3u);
+  }
+  node.Do(node.store().AddScramKeys("b@example.test", {.password_hash = "$y$old", .scram_keys = "keys"}));
+  EXPECT_EQ(count(), 3u);
+  node.Do(node.store().AddScramKeys("b@example.test", {.password_hash = "$y$b", .scram_keys = "keys"}));
+  EXPECT_EQ(count(), 2u);
+  node.Do(node.store().SetCredentials("c@example.test", {.password_hash = "$y$c", .scram_keys = "keys"}));
+  node.Do(node.store().SetCredentials("c@example.test", {.password_hash = "$y$c", .scram_keys = "keys 2"}));
+  EXPECT_EQ(count(), 1u);
+  node.Do(node.store().SetCredentials("a@example.test", {.password_hash = "$y$a2"}));
+  EXPECT_EQ(count(), 2u);
+  node.Restart(TestIndex::kDeleted);
+  EXPECT_EQ(count(), 2u);
+  for (const char* address : {"d@example.test", "a@example.test"}) node.Do(node.store().RemoveAccount(address));
+  EXPECT_EQ(count(), 0u);
+  EXPECT_EQ(node.Do(node.store().FindCredentials("c@example.test")).scram_keys, "keys 2");
+  EXPECT_TRUE(node.Do(node.store().FindAccount("c@example.test")).has_scram_keys);
+  EXPECT_FALSE(node.Do(node.store().FindAccount("locked@example.test")).has_scram_keys);
+  EXPECT_EQ(node.Run(node.store().SetCredentials("x@example.test", {.password_hash = "$y$"})).error().code(),
+            Errc::kNotFound);
+}
+
 // ---- Restart ----
 
 // Waits until background purges have ended: the log stands still.

@@ -115,12 +115,29 @@ base::Result<FoundAccount> QueryAccount(const ReadView& view, replog::PartitionI
   return found;
 }
 
+base::Result<std::uint64_t> QueryAccountsWithoutScramKeys(const ReadView& view) {
+  std::uint64_t count = 0;
+  ASSIGN_OR_RETURN(const auto partitions, QueryPartitions(view));
+  const auto rows = view.Iterate();
+  for (const replog::PartitionId partition : partitions) {
+    const RowKey prefix(partition, RowKind::kAccount);
+    for (rows->Seek(prefix.text()); rows->Valid() && rows->key().starts_with(prefix.text()); rows->Next()) {
+      AccountRow account;
+      if (!account.DecodeFrom(rows->value().ToStringView())) return ReadView::UnreadableRow();
+      if (LacksScramKeys(account.password_hash, account.scram_keys)) count += 1;
+    }
+    if (!rows->status().ok()) return ToError(rows->status(), "read the index");
+  }
+  return count;
+}
+
 base::Result<Account> QueryAccountSums(const ReadView& view, replog::PartitionId partition,
                                        const std::string& address) {
   ASSIGN_OR_RETURN(const FoundAccount found, QueryAccount(view, partition, address));
   Account account{.id = MakeId<AccountId>(partition, found.number),
                   .address = found.row.address,
-                  .has_special_mailboxes = found.row.has_special_mailboxes};
+                  .has_special_mailboxes = found.row.has_special_mailboxes,
+                  .has_scram_keys = !found.row.scram_keys.empty()};
   const RowKey prefix = RowKey(partition, RowKind::kName).U32(found.number);
   const auto rows = view.Iterate();
   for (rows->Seek(prefix.text()); rows->Valid() && rows->key().starts_with(prefix.text()); rows->Next()) {
@@ -268,6 +285,13 @@ base::Result<std::vector<std::uint32_t>> QueryUids(const ReadView& view, Mailbox
     return true;
   }));
   return uids;
+}
+
+base::Result<MailboxListing> QueryMailboxWithUids(const ReadView& view, AccountId account, const std::string& name) {
+  MailboxListing listing;
+  ASSIGN_OR_RETURN(listing.mailbox, QueryMailboxByName(view, account, name));
+  ASSIGN_OR_RETURN(listing.uids, QueryUids(view, listing.mailbox.id));
+  return listing;
 }
 
 base::Result<std::vector<std::uint32_t>> QueryDeletedUids(const ReadView& view, MailboxId mailbox,

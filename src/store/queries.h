@@ -55,8 +55,12 @@ base::Result<FoundAccount> QueryAccount(const ReadView& view, replog::PartitionI
 base::Result<Account> QueryAccountSums(const ReadView& view, replog::PartitionId partition, const std::string& address);
 base::Result<std::vector<Account>> QueryAccounts(const ReadView& view, const std::string& after, std::uint32_t limit);
 
+// Reads the row of every account: once, at the start.
+base::Result<std::uint64_t> QueryAccountsWithoutScramKeys(const ReadView& view);
+
 base::Result<std::vector<Mailbox>> QueryMailboxes(const ReadView& view, AccountId account);
 base::Result<Mailbox> QueryMailboxByName(const ReadView& view, AccountId account, const std::string& name);
+base::Result<MailboxListing> QueryMailboxWithUids(const ReadView& view, AccountId account, const std::string& name);
 base::Result<Mailbox> QueryMailbox(const ReadView& view, MailboxId mailbox);
 
 base::Result<std::vector<Message>> QueryMessages(const ReadView& view, MailboxId mailbox, std::uint32_t first,

@@ -8,6 +8,7 @@ constexpr std::uint8_t kNoSelect = 1;
 constexpr std::uint8_t kSubscribed = 2;
 constexpr std::uint8_t kUseShift = 2;  // Three bits.
 constexpr std::uint8_t kHasSpecialMailboxes = 1;
+constexpr std::uint8_t kHasScramKeys = 2;
 constexpr std::uint64_t kKeywordsMax = 4096;  // Of a hostile row; the store itself stops at kKeywordsPerMailboxMax.
 
 }  // namespace
@@ -41,7 +42,10 @@ void AccountRow::EncodeTo(std::string& text) const {
   out.Text(password_hash);
   out.Varint(uid_validity_next);
   out.Varint(names);
-  if (has_special_mailboxes) out.U8(kHasSpecialMailboxes);
+  const int bits = (has_special_mailboxes ? kHasSpecialMailboxes : 0) | (scram_keys.empty() ? 0 : kHasScramKeys);
+  if (bits == 0) return;
+  out.U8(static_cast<std::uint8_t>(bits));
+  if (!scram_keys.empty()) out.Text(scram_keys);
 }
 
 bool AccountRow::DecodeFrom(std::string_view text) {
@@ -50,7 +54,9 @@ bool AccountRow::DecodeFrom(std::string_view text) {
   password_hash = in.Text();
   uid_validity_next = static_cast<std::uint32_t>(in.Varint());
   names = static_cast<std::uint32_t>(in.Varint());
-  has_special_mailboxes = in.remaining() > 0 && (in.U8() & kHasSpecialMailboxes) != 0;
+  const std::uint8_t bits = in.remaining() > 0 ? in.U8() : std::uint8_t{0};
+  has_special_mailboxes = (bits & kHasSpecialMailboxes) != 0;
+  scram_keys = (bits & kHasScramKeys) != 0 ? in.Text() : std::string_view();
   return in.AtEnd();
 }
 

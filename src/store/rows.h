@@ -32,7 +32,8 @@ struct AccountRow {
   std::string password_hash;
   std::uint32_t uid_validity_next = 1;
   std::uint32_t names = 0;             // Rows of kind kName.
-  bool has_special_mailboxes = false;  // See Account; written only when it is so.
+  bool has_special_mailboxes = false;  // See Account.
+  std::string scram_keys;              // See Credentials.
 
   void EncodeTo(std::string& out) const;
   bool DecodeFrom(std::string_view in);

@@ -213,7 +213,7 @@ class TestNode {
 
   // ---- Short cuts ----
   Account AddAccount(std::string address, std::string password_hash = "*") {
-    return Do(store_->CreateAccount(std::move(address), std::move(password_hash)));
+    return Do(store_->CreateAccount(std::move(address), {.password_hash = std::move(password_hash)}));
   }
   replog::Body MakeBody(std::string text) { return Do(WriteBody(store_.get(), std::move(text))); }
   // Into the INBOX, with a random delivery id.

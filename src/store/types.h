@@ -4,6 +4,7 @@
 #include <array>
 #include <cstdint>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "base/clock.h"
@@ -22,12 +23,24 @@ inline replog::PartitionId PartitionOf(MailboxId id) {
   return replog::PartitionId(static_cast<std::uint32_t>(id.value() >> 32));
 }
 
+// What an account's password is checked against. Locked: a hash that begins with '!' or '*' fits no password.
+struct Credentials {
+  std::string password_hash;  // crypt(5).
+  std::string scram_keys;     // As auth writes them (auth/scram_keys.h); empty: none.
+};
+inline constexpr std::size_t kScramKeysBytesMax = 512;
+// Whether somebody can log in with a password, but not with SCRAM.
+inline bool LacksScramKeys(std::string_view password_hash, std::string_view scram_keys) {
+  return scram_keys.empty() && !password_hash.starts_with('!') && !password_hash.starts_with('*');
+}
+
 struct Account {
   AccountId id;
   std::string address;  // Canonical (mail::Address::CanonicalKey).
   std::uint64_t mails = 0;
   std::uint64_t bytes = 0;
   bool has_special_mailboxes = false;  // They were made, or found, once; the user may have deleted them since.
+  bool has_scram_keys = false;
 };
 
 // What a mailbox is for (RFC 6154). In the log and the index: never renumber.

@@ -147,6 +147,7 @@ class DnsServer:
         """TCP and UDP on the same port, which for the second of them may be taken: another port then."""
         for _ in range(100):
             udp = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+            udp.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4 << 20)  # A mail for a thousand domains asks for them all at once.
             udp.bind(("127.0.0.1", 0))
             udp.settimeout(0.1)
             try:

@@ -1,15 +1,15 @@
 """Mail to other servers: next hops that tempfail, hang, refuse one recipient of three, cut the connection at each step and lie about what they
-can; a ledger of every recipient's fate. Then MX delivery by a DNS of our own, smtp-sink, and a second node of ours."""
+can; a ledger of every recipient's fate. Then smtp-sink, and a second node of ours."""
 
-import email
-import imaplib
 import os
 import smtplib
 import subprocess
 import sys
 import time
 import unittest
+import urllib.request
 
+from outgoing_mail import inbox, queue_is_empty, reports, submit
 from posthorn_node import PEERS, Node, free_port, message, wait_until
 from remote_server import STEPS, RemoteServer
 
@@ -24,42 +24,6 @@ def node_with(routes, **sections):
 
 def hop(remote):
     return f"smtp:127.0.0.1:{remote.port}"
-
-
-def submit(node, recipients, text=None, sender="alice@example.test", options=()):
-    """Sends as alice over submission."""
-    with smtplib.SMTP("127.0.0.1", node.ports["submission"], timeout=30) as client:
-        client.login("alice@example.test", "posthorn")
-        client.sendmail(sender, recipients, text or message("out"), mail_options=list(options))
-
-
-def inbox(node, user="alice@example.test"):
-    """The mails of an INBOX, parsed."""
-    client = imaplib.IMAP4("127.0.0.1", node.ports["imap"])
-    client.login(user, "posthorn")
-    client.select("INBOX", readonly=True)
-    count = len(client.search(None, "ALL")[1][0].split())
-    mails = [email.message_from_bytes(client.fetch(str(n), "(BODY.PEEK[])")[1][0][1]) for n in range(1, count + 1)]
-    client.logout()
-    return mails
-
-
-def reports(node, user="alice@example.test"):
-    """(final recipient, action, status) of each recipient of each DSN in an INBOX."""
-    found = []
-    for mail in inbox(node, user):
-        if mail.get_content_type() != "multipart/report":
-            continue
-        for part in mail.walk():
-            if part.get_content_type() != "message/delivery-status":
-                continue
-            for fields in part.get_payload()[1:]:
-                found.append((fields["Final-Recipient"].split(";")[1].strip(), fields["Action"], fields["Status"]))
-    return found
-
-
-def queue_is_empty(node):
-    return "the queue is empty" in node.run("queue", "list").stdout
 
 
 class Outgoing(unittest.TestCase):
@@ -92,6 +56,11 @@ class Outgoing(unittest.TestCase):
             bounce = inbox(node)[0]
             self.assertIn("No such user", bounce.as_string())
             self.assertEqual(bounce["Auto-Submitted"], "auto-replied")
+            metrics = urllib.request.urlopen(f"http://127.0.0.1:{node.ports['http']}/metrics", timeout=10).read().decode().splitlines()
+            for line in ('posthorn_deliveries_total{to="next_hop",outcome="delivered"} 2', 'posthorn_deliveries_total{to="next_hop",outcome="rejected"} 1',
+                         'posthorn_deliveries_total{to="mailbox",outcome="delivered"} 1', 'posthorn_notices_total{action="failed"} 1',
+                         'posthorn_next_hop_connections_total{kind="opened"} 1', 'posthorn_queue_destinations{state="open"} 0'):
+                self.assertIn(line, metrics)
 
     def test_a_next_hop_that_says_later_gets_the_mail_later(self):
         for behaviour in ("tempfail", "busy"):

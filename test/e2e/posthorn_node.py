@@ -44,6 +44,7 @@ listen_tls = ["127.0.0.1:0"]
 listen = ["127.0.0.1:0"]
 [auth]
 plaintext_on_loopback = true
+{auth}
 [[account]]
 address = "alice@{domain}"
 password = "posthorn"
@@ -62,9 +63,17 @@ class Node(NodeProcess):
         os.makedirs(base, exist_ok=True)
         folder = tempfile.mkdtemp(dir=base)
         values = {"folder": folder, "volume_size": volume_size, "segment_size": segment_size, "domain": domain}
-        for section in ("top", "volume", "mail", "smtp", "queue", "deliver"):
+        for section in ("top", "volume", "mail", "smtp", "queue", "deliver", "auth"):
             values[section] = sections.get(section, "")
         super().__init__(folder, CONFIG.format(**values))
+
+    def change_config(self, old, new):
+        """For the next start."""
+        with open(self.config) as file:
+            text = file.read()
+        assert text.count(old) == 1, f"{old} in\n{text}"
+        with open(self.config, "w") as file:
+            file.write(text.replace(old, new))
 
     def __exit__(self, *_):
         super().__exit__()

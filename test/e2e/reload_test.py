@@ -104,6 +104,26 @@ class ReloadTest(unittest.TestCase):
         self.assertNotIn(" mail_accepted ", self.node.log())
 
 
+class NextHopTest(unittest.TestCase):
+    def test_the_password_of_a_smarthost_changes_without_a_restart(self):
+        with Node() as far:
+            hop = f"smtp:127.0.0.1:{far.ports['submission']}"
+            settings = f'routes = ["example.test {hop}"]\n[[next_hop]]\nhop = "{hop}"\nusername = "alice@example.test"\npassword = "'
+            with Node(domain="near.test", mail='trusted_networks = ["127.0.0.1"]', queue="retry_min = 1", deliver=settings + 'wrong"') as near:
+                with smtplib.SMTP("127.0.0.1", near.ports["smtp"]) as client:
+                    client.sendmail("alice@example.test", ["bob@example.test"], message("by smarthost"))
+                wait_until(lambda: "5.7.8" in near.run("queue", "list").stdout, "the wrong password is refused")
+                with open(near.config) as file:
+                    text = file.read()
+                with open(near.config, "w") as file:
+                    file.write(text.replace('password = "wrong"', 'password = "posthorn"'))
+                os.kill(near.pid, signal.SIGHUP)
+                wait_until(lambda: " reloaded " in near.log(), "the reload")
+                near.run("queue", "flush")
+                wait_until(lambda: "the queue is empty" in near.run("queue", "list").stdout, "the mail is sent", seconds=30)
+                self.assertIn("next_hop", [line for line in near.log().splitlines() if " reloaded " in line][-1])
+
+
 class NotifyTest(unittest.TestCase):
     def test_systemd_is_told(self):
         with tempfile.TemporaryDirectory() as folder, socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as manager:

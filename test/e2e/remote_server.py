@@ -19,14 +19,14 @@ class Taken(NamedTuple):
 
 
 class RemoteServer:
-    """One next hop on a port of 127.0.0.1. Use as a context manager.
+    """One next hop on a port of a loopback address. Use as a context manager.
 
     behaviour: "ok"; "tempfail" (451 to RCPT), "refuse" (554 to RCPT), "hang" (no greeting), "busy" (421 as greeting), "cut" (closes at `step`),
     "liar" (offers what it then refuses). The bad ones change to "ok" after `times` connections (never when it is None).
     Whatever it is: RCPT of an address that begins with "no-" is refused with 550.
     """
 
-    def __init__(self, behaviour="ok", step=None, times=None, pause=0.0):
+    def __init__(self, behaviour="ok", step=None, times=None, pause=0.0, address=("127.0.0.1", 0)):
         self.behaviour = behaviour
         self.step = step
         self.times = times
@@ -36,8 +36,13 @@ class RemoteServer:
         self.connections = 0
         self.open_now = 0
         self.open_most = 0
+        self.writers = set()
         self.loop = asyncio.new_event_loop()
-        self.server = self.loop.run_until_complete(asyncio.start_server(self._serve, "127.0.0.1", 0, limit=1 << 26))
+        try:
+            self.server = self.loop.run_until_complete(asyncio.start_server(self._serve, *address, limit=1 << 26))
+        except OSError:
+            self.loop.close()
+            raise
         self.port = self.server.sockets[0].getsockname()[1]
         self.thread = threading.Thread(target=self.loop.run_forever, daemon=True)
 
@@ -51,8 +56,16 @@ class RemoteServer:
         for task in asyncio.all_tasks(self.loop):
             task.cancel()
         self.loop.run_until_complete(asyncio.sleep(0))
+        self.close()
+
+    def close(self):
+        """Of a server that never ran, or no longer does."""
         self.server.close()
         self.loop.close()
+
+    def hang_up(self):
+        """Closes all connections."""
+        self.loop.call_soon_threadsafe(lambda: [writer.close() for writer in self.writers])
 
     def accepted(self, recipient):
         """How often a mail to this recipient was answered with 250."""
@@ -66,6 +79,7 @@ class RemoteServer:
         self.connections += 1
         self.open_now += 1
         self.open_most = max(self.open_most, self.open_now)
+        self.writers.add(writer)
         is_bad = self.behaviour != "ok" and (self.times is None or self.connections <= self.times)
         try:
             await _Dialogue(self, reader, writer, self.behaviour if is_bad else "ok").run()
@@ -73,6 +87,7 @@ class RemoteServer:
             pass
         finally:
             self.open_now -= 1
+            self.writers.discard(writer)
             writer.close()
 
 

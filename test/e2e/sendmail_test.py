@@ -14,16 +14,20 @@ from posthorn_node import POSTHORN, Node, free_port, message
 ALICE = "alice@example.test"
 
 
+def use_known_port(node):
+    """sendmail reads it from the configuration."""
+    with open(node.config) as file:
+        text = file.read()
+    with open(node.config, "w") as file:
+        file.write(text.replace('[smtp]\nlisten = ["127.0.0.1:0"]', f'[smtp]\nlisten = ["127.0.0.1:{free_port()}"]'))
+
+
 class SendmailTest(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
-        cls.port = free_port()
         cls.node = Node()
         cls.folder = cls.node.folder
-        with open(cls.node.config) as file:
-            text = file.read()
-        with open(cls.node.config, "w") as file:
-            file.write(text.replace('[smtp]\nlisten = ["127.0.0.1:0"]', f'[smtp]\nlisten = ["127.0.0.1:{cls.port}"]'))
+        use_known_port(cls.node)
         for name in ("sendmail", "mailq", "newaliases"):
             os.symlink(POSTHORN, f"{cls.folder}/{name}")
         cls.node.start()
@@ -110,6 +114,35 @@ class SendmailTest(unittest.TestCase):
         self.assertEqual((empty.returncode, empty.stdout), (0, "Mail queue is empty\n"))
         self.assertEqual(self.run_as("newaliases").returncode, 0)
         self.assertEqual(self.run_as("newaliases", config="/nonexistent.toml").returncode, 78)
+        # Each problem of the tables is told, with its file and line; the node need not run for it.
+        aliases = os.path.join(self.folder, "aliases")
+        config = os.path.join(self.folder, "checked.toml")
+        with open(config, "w") as file:
+            file.write(f'[mail]\ndomains = ["example.test"]\nalias_files = ["{aliases}"]\n')
+        with open(aliases, "w") as file:
+            file.write("good: alice\n\nbad alice\nround: round2\nround2: round\n")
+        bad = self.run_as("newaliases", config=config)
+        self.assertEqual(bad.returncode, 78)
+        self.assertIn(f"sendmail: {aliases}:3: ", bad.stderr)
+        with open(aliases, "w") as file:
+            file.write("round: round2\nround2: round\n")
+        loop = self.run_as("newaliases", config=config)
+        self.assertEqual(loop.returncode, 78)
+        self.assertIn("round", loop.stderr)
+        with open(aliases, "w") as file:
+            file.write("good: alice\n")
+        self.assertEqual((self.run_as("newaliases", config=config).returncode, self.run_as("newaliases", config=config).stderr), (0, ""))
+
+
+class TrustedTest(unittest.TestCase):
+    def test_programs_of_a_trusted_machine_send_to_anywhere(self):
+        """As the Debian package configures it."""
+        node = Node(mail='trusted_networks = ["127.0.0.0/8", "::1"]', deliver=f'routes = ["far.test smtp:127.0.0.1:{free_port()}"]')
+        use_known_port(node)
+        with node:
+            done = node.run("sendmail", "-t", stdin="To: you@far.test\nSubject: from cron\n\n")
+            self.assertEqual((done.returncode, done.stderr), (0, ""))
+            self.assertIn("you@far.test", node.run("sendmail", "-bp").stdout)
 
 
 class MailqTest(unittest.TestCase):

@@ -148,7 +148,7 @@ void NodeRig::AddAccount(std::string address) {
 }
 
 void NodeRig::AddAccountWithHash(std::string address, std::string hash) {
-  Must(Run(store().CreateAccount(std::move(address), std::move(hash))));
+  Must(Run(store().CreateAccount(std::move(address), {.password_hash = std::move(hash)})));
 }
 
 base::Result<> NodeRig::Stop() {

@@ -7,12 +7,14 @@ from mffs_read.replog import Body, read_body_reference
 from mffs_read.wire import Cursor, Damaged
 
 (CREATE_ACCOUNT, SET_PASSWORD, REMOVE_ACCOUNT, DELIVER, CREATE_MAILBOX, DELETE_MAILBOX, RENAME_MAILBOX, SUBSCRIBE, APPEND, STORE_FLAGS, COPY,
- EXPUNGE, PURGE, IMPORT, SET_UIDS, IMPORT_FLAGS, STORE_FLAGS_IF, SPECIAL_MAILBOXES, DELIVER_DIRECT) = range(1, 20)
+ EXPUNGE, PURGE, IMPORT, SET_UIDS, IMPORT_FLAGS, STORE_FLAGS_IF, SPECIAL_MAILBOXES) = range(1, 19)
+CREDENTIALS, DELIVER_DIRECT = 21, 22
+MAKES_ACCOUNT, ADDS_KEYS = 0, 2
 SYSTEM_FLAGS = ("\\Seen", "\\Answered", "\\Flagged", "\\Deleted", "\\Draft")
 DELETED = 8
 REPLACE, ADD, REMOVE = 0, 1, 2
 NO_SELECT, SUBSCRIBED = 1, 2
-HAS_SPECIAL = 1
+HAS_SPECIAL, HAS_SCRAM_KEYS = 1, 2
 USES_MAX = 5
 ITEMS_MAX = 1 << 20
 KEYWORDS_MAX = 256
@@ -186,7 +188,10 @@ class StoreState:
             self._account(account).address = address
             self._account(account).uid_validity_next = value.varint()
             value.varint()
-            self._account(account).has_special = bool(value.left() and value.u8() & HAS_SPECIAL)
+            bits = value.u8() if value.left() else 0
+            self._account(account).has_special = bool(bits & HAS_SPECIAL)
+            if bits & HAS_SCRAM_KEYS:
+                value.string()
         elif kind == b"N":
             account, name = number(), fields.take(fields.left()).decode("utf-8", "surrogateescape")
             bits = value.u8()
@@ -287,6 +292,13 @@ class StoreState:
 
     def _set_password(self, cursor, _):
         pass
+
+    def _credentials(self, cursor, entry):
+        change = cursor.u8()
+        if change > ADDS_KEYS:
+            raise Damaged(f"{cursor.what} changes a password in a way that is not known")
+        if change == MAKES_ACCOUNT:
+            self._create_account(cursor, entry)
 
     def _remove_account(self, cursor, _):
         number = self._by_address(cursor.string())
@@ -503,4 +515,4 @@ class StoreState:
                  CREATE_MAILBOX: _create_mailbox, DELETE_MAILBOX: _delete_mailbox, RENAME_MAILBOX: _rename_mailbox, SUBSCRIBE: _subscribe,
                  APPEND: _append, STORE_FLAGS: _store_flags, COPY: _copy, EXPUNGE: _expunge, PURGE: _purge,
                  IMPORT: _import, SET_UIDS: _set_uids, IMPORT_FLAGS: _import_flags, STORE_FLAGS_IF: _store_flags,
-                 SPECIAL_MAILBOXES: _special_mailboxes}
+                 SPECIAL_MAILBOXES: _special_mailboxes, CREDENTIALS: _credentials}

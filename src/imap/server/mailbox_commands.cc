@@ -46,7 +46,7 @@ void TellState(Conversation* c, const Selected* selected, const store::Mailbox* 
   if (first_unseen.has_value()) tell(CodeUnseen(*first_unseen), "first message that was not seen");
   const bool has_room = state->keywords.size() < store::kKeywordsPerMailboxMax;
   tell(selected->read_only ? CodePermanentFlags({}, false) : CodePermanentFlags(flags, has_room), "flags that stay");
-  tell(CodeUidNext(std::max(state->uid_next, selected->view.last_uid() + 1)), "next UID");
+  tell(CodeUidNext(state->uid_next), "next UID");
   tell(CodeUidValidity(state->uid_validity), "UIDs are valid");
   tell(CodeHighestModseq(selected->view.modseq()), "highest");
 }
@@ -59,26 +59,23 @@ async::Task<Reply> RunSelect(Conversation* c, Select select) {
     c->out.Add(StatusLine("*", Condition::kOk, "CLOSED", "left the mailbox"));
   c->selected.reset();  // RFC 3501 §6.3.1: also when the SELECT fails.
   if (select.condstore) EnableCondstore(c);
-  const auto state = co_await c->store()->FindMailbox(c->account, select.mailbox);
-  if (!state.has_value() && state.error().code() != base::Errc::kNotFound) co_return ReplyTo(state.error());
-  if (!state.has_value() || !state->exists) co_return NoMailbox();
-  // Listed after the state was read: what came between is told as new again, and never lost.
-  auto uids = co_await c->store()->ListUids(state->id);
-  if (!uids.has_value()) co_return ReplyTo(uids.error());
-  const std::uint32_t uid_next = std::max(state->uid_next, uids->empty() ? 1 : uids->back() + 1);
-  const std::uint32_t first_recent =
-      select.read_only ? c->services->recent->Peek(state->id) : c->services->recent->Claim(state->id, uid_next);
-  Selected selected{.id = state->id,
+  auto listing = co_await c->store()->FindMailboxWithUids(c->account, select.mailbox);
+  if (!listing.has_value() && listing.error().code() != base::Errc::kNotFound) co_return ReplyTo(listing.error());
+  if (!listing.has_value()) co_return NoMailbox();
+  const store::Mailbox& state = listing->mailbox;
+  RecentTracker& recent = *c->services->recent;
+  const std::uint32_t first_recent = select.read_only ? recent.Peek(state.id) : recent.Claim(state.id, state.uid_next);
+  Selected selected{.id = state.id,
                     .read_only = select.read_only,
-                    .view = MailboxView(*std::move(uids), state->highest_modseq, first_recent, state->keywords)};
+                    .view = MailboxView(std::move(listing->uids), state.highest_modseq, first_recent, state.keywords)};
   selected.view.TellModseqs(c->condstore);
   std::optional<std::uint32_t> first_unseen;
-  if (state->unseen > 0) {
+  if (state.unseen > 0) {
     const auto found = co_await FirstUnseen(c, &selected);
     if (!found.has_value()) co_return ReplyTo(found.error());
     first_unseen = *found;
   }
-  TellState(c, &selected, &*state, first_unseen);
+  TellState(c, &selected, &state, first_unseen);
   c->selected = std::move(selected);
   co_return Reply{.condition = Condition::kOk,
                   .code = std::string(select.read_only ? kCodeReadOnly : kCodeReadWrite),

@@ -230,6 +230,7 @@ std::string Session::Capabilities() const {
   if (conversation_.logged_in()) return out;
   if (services_->tls != nullptr && !connection_->is_tls()) out += " STARTTLS";
   out += may_log_in() ? " AUTH=PLAIN" : " LOGINDISABLED";
+  if (may_log_in() && services_->authenticator->OffersScram()) out += " AUTH=SCRAM-SHA-256";
   return out;
 }
 

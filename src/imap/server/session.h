@@ -24,7 +24,7 @@
 
 namespace imap {
 
-// Extensions: those that Capabilities() names, with STARTTLS and AUTH=PLAIN.
+// Extensions: those that Capabilities() names, with STARTTLS and AUTH=PLAIN, AUTH=SCRAM-SHA-256.
 //
 // Thread: the store's shard, which is the connection's. Owns the connection; borrows settings and services.
 // Durability: OK to a command that changes something is sent when the change is committed, never before.
@@ -98,8 +98,11 @@ class Session {
   async::Task<Reply> Do(StartTls);
   async::Task<Reply> Do(Authenticate authenticate);
   async::Task<Reply> Do(Login login);
-  async::Task<std::expected<std::string, Reply>> AskForAnswer();
+  async::Task<std::expected<std::string, Reply>> AskForAnswer(std::string challenge);
+  async::Task<Reply> AuthenticatePlain(std::string message);
+  async::Task<Reply> AuthenticateScram(std::string message);
   async::Task<Reply> LogIn(std::string address, std::string password);
+  async::Task<Reply> OpenAccount(std::string address);
   Reply RefuseLogin(const std::string& address, const base::Error& error);
   async::Task<void> UpgradeToTls();
 

@@ -1,6 +1,7 @@
 // STARTTLS, AUTHENTICATE and LOGIN (RFC 3501 §6.2).
 #include <utility>
 
+#include "auth/scram_login.h"
 #include "base/base64.h"
 #include "base/log.h"
 #include "imap/server/session.h"
@@ -25,22 +26,52 @@ async::Task<void> Session::UpgradeToTls() {
 }
 
 async::Task<Reply> Session::Do(Authenticate authenticate) {
-  if (authenticate.mechanism != "PLAIN") co_return No("", "of the SASL mechanisms only PLAIN is offered");
-  if (!may_log_in()) co_return No(kCodePrivacyRequired, "start TLS first");
-  if (!authenticate.initial.has_value()) {
-    auto answer = co_await AskForAnswer();
-    if (!answer.has_value()) co_return answer.error();
-    authenticate.initial = *std::move(answer);
+  const bool is_scram = authenticate.mechanism == "SCRAM-SHA-256" && services_->authenticator->OffersScram();
+  if (!is_scram && authenticate.mechanism != "PLAIN") {
+    co_return No("", "this SASL mechanism is not offered; CAPABILITY tells which are");
   }
-  const auto message = base::DecodeBase64(*authenticate.initial);
-  if (!message.has_value()) co_return Bad("the answer is no base64");
-  auto credentials = auth::ParsePlain(*message);
+  if (!may_log_in()) co_return No(kCodePrivacyRequired, "start TLS first");
+  std::string message;
+  if (authenticate.initial.has_value()) {
+    auto decoded = base::DecodeBase64(*authenticate.initial);
+    if (!decoded.has_value()) co_return Bad("the answer is no base64");
+    message = *std::move(decoded);
+  } else {
+    auto answer = co_await AskForAnswer("");
+    if (!answer.has_value()) co_return answer.error();
+    message = *std::move(answer);
+  }
+  if (is_scram) co_return co_await AuthenticateScram(std::move(message));
+  co_return co_await AuthenticatePlain(std::move(message));
+}
+
+async::Task<Reply> Session::AuthenticatePlain(std::string message) {
+  auto credentials = auth::ParsePlain(message);
   if (!credentials.has_value()) co_return Bad(credentials.error().message());
   co_return co_await LogIn(std::move(credentials->address), std::move(credentials->password));
 }
 
-async::Task<std::expected<std::string, Reply>> Session::AskForAnswer() {
-  conversation_.out.Add(ContinuationLine(""));
+// RFC 5802. OK has no place for data, so what proves the server to the client is one more continuation, which the
+// client answers with an empty line (RFC 3501 §6.2.2).
+async::Task<Reply> Session::AuthenticateScram(std::string message) {
+  auth::ScramLogin login(services_->authenticator, connection_->peer().ip);
+  for (int step = 0; step < auth::ScramLogin::kSteps; ++step) {
+    auto said = co_await login.Step(std::move(message));
+    if (!said.has_value()) {
+      if (said.error().code() == base::Errc::kInvalid) co_return Bad(said.error().message());
+      co_return RefuseLogin(login.username(), said.error());
+    }
+    auto answer = co_await AskForAnswer(*std::move(said));
+    if (!answer.has_value()) co_return answer.error();
+    message = *std::move(answer);
+  }
+  if (!message.empty()) co_return Bad("the exchange was over");
+  co_return co_await OpenAccount(login.account());
+}
+
+// Sends a challenge and returns the client's answer, both without their base64.
+async::Task<std::expected<std::string, Reply>> Session::AskForAnswer(std::string challenge) {
+  conversation_.out.Add(ContinuationLine(base::EncodeBase64(challenge)));
   co_await conversation_.out.Flush();
   input_.reader().ExpectLine();
   auto event = co_await input_.Next();
@@ -51,7 +82,9 @@ async::Task<std::expected<std::string, Reply>> Session::AskForAnswer() {
   auto* line = std::get_if<LineReady>(&*event);
   if (line == nullptr) co_return std::unexpected(Bad("the answer is too long"));
   if (line->text == "*") co_return std::unexpected(Bad("authentication cancelled"));
-  co_return std::move(line->text);
+  auto decoded = base::DecodeBase64(line->text);
+  if (!decoded.has_value()) co_return std::unexpected(Bad("the answer is no base64"));
+  co_return *std::move(decoded);
 }
 
 async::Task<Reply> Session::Do(Login login) {
@@ -62,7 +95,11 @@ async::Task<Reply> Session::Do(Login login) {
 async::Task<Reply> Session::LogIn(std::string address, std::string password) {
   auto verified = co_await services_->authenticator->Verify(address, std::move(password), connection_->peer().ip);
   if (!verified.has_value()) co_return RefuseLogin(address, verified.error());
-  const auto account = co_await services_->store->FindAccount(*verified);
+  co_return co_await OpenAccount(*std::move(verified));
+}
+
+async::Task<Reply> Session::OpenAccount(std::string address) {
+  const auto account = co_await services_->store->FindAccount(address);
   if (!account.has_value()) co_return RefuseLogin(address, account.error());
   if (!account->has_special_mailboxes) {
     // An account from before there were any. While nothing can be written it logs in all the same, without them.
@@ -70,7 +107,7 @@ async::Task<Reply> Session::LogIn(std::string address, std::string password) {
     if (!made.has_value())
       base::LogInfo("special_mailboxes_not_made", {{"account", account->address}, {"reason", made.error().message()}});
   }
-  conversation_.address = *std::move(verified);
+  conversation_.address = std::move(address);
   conversation_.account = account->id;
   input_.SetEnd(std::nullopt);
   input_.reader().SetLimits(settings_->reader);

@@ -12,6 +12,7 @@
 #include "async/deadline.h"
 #include "async/task_group.h"
 #include "auth/authenticator.h"
+#include "auth/testing.h"
 #include "imap/server/session.h"
 #include "net/memory_connection.h"
 #include "store/testing.h"
@@ -23,25 +24,12 @@ inline constexpr std::string_view kSimple =
     "Date: Wed, 17 Jul 1996 02:23:25 -0700\r\nFrom: Terry <terry@example.test>\r\nTo: alice@example.test\r\n"
     "Subject: =?utf-8?q?Gr=C3=BC=C3=9Fe?=\r\n\r\nHello Alice\r\n";
 
-// The account's only password is "posthorn". Thread: the test's.
-class TestDirectory final : public auth::Directory {
- public:
-  async::Task<base::Result<std::string>> PasswordHash(std::string address) override {
-    if (failing) co_return base::Error(base::Errc::kIo, "the directory is down");
-    if (address != kTestAddress) co_return base::Error(base::Errc::kNotFound, "no such account");
-    co_return hash_;
-  }
-  bool failing = false;
-
- private:
-  std::string hash_ = *auth::HashPassword("posthorn");
-};
-
 struct TestBedOptions {
   Settings settings{.plaintext_auth_on_loopback = true};
   net::MemoryOptions connection{};
   bool tls = false;                // STARTTLS is offered.
   bool special_mailboxes = false;  // The store makes them, but for alice's account, which is older.
+  bool scram_keys = false;         // alice has them.
 };
 
 // One client's end, and the session at the other.
@@ -119,6 +107,7 @@ class TestBed {
         sweep_(node_.executor(), &node_.clock()),
         authenticator_(&directory_, &node_.clock(), {.failures_free = 100, .delay_min = std::chrono::milliseconds(0)}),
         sessions_(std::make_unique<async::TaskGroup>(node_.executor(), "test sessions")) {
+    directory_.Add(std::string(kTestAddress), "posthorn", options_.scram_keys);
     account_ = node_.AddAccount(std::string(kTestAddress)).id;
     if (options_.special_mailboxes) {
       node_.options().store.special_mailboxes = true;
@@ -134,7 +123,7 @@ class TestBed {
   ~TestBed() { Stop(); }
 
   store::TestNode& node() { return node_; }
-  TestDirectory& directory() { return directory_; }
+  auth::MapDirectory& directory() { return directory_; }
   store::AccountId account() const { return account_; }
 
   // A client whose greeting has not been read yet.
@@ -173,7 +162,7 @@ class TestBed {
   TestBedOptions options_;
   store::TestNode node_;
   net::DeadlineSweep sweep_;
-  TestDirectory directory_;
+  auth::MapDirectory directory_;
   auth::Authenticator authenticator_;
   RecentTracker recent_;
   std::unique_ptr<net::TlsContext> tls_ = net::TlsContext::ForClient();  // Memory connections look at none.

@@ -17,7 +17,8 @@
 
 namespace pop3::server {
 
-// Extensions: CAPA, TOP, UIDL, USER, SASL PLAIN, STLS, PIPELINING, RESP-CODES (RFC 2449), AUTH-RESP-CODE (RFC 3206).
+// Extensions: CAPA, TOP, UIDL, USER, SASL PLAIN and SCRAM-SHA-256, STLS, PIPELINING, RESP-CODES (RFC 2449),
+// AUTH-RESP-CODE (RFC 3206).
 //
 // Thread: the store's shard, which is the connection's. Owns the connection; borrows settings and services.
 // Durability: messages marked with DELE are removed at QUIT, and its +OK is sent when that is committed. A session that
@@ -57,8 +58,12 @@ class Session {
   async::Task<Next> Handle(proto::Auth auth);
   async::Task<Next> Handle(proto::Stls);
   async::Task<Next> Handle(proto::Capa);
-  async::Task<base::Result<InputLine>> AskForPlain();
-  async::Task<Next> AuthenticatePlain(std::string base64);
+  // The client's answer to a challenge, both without their base64; nothing when it cancelled or said none: the refusal
+  // is said then. Errors: the client is gone.
+  async::Task<base::Result<std::optional<std::string>>> AskClient(std::string challenge);
+  std::optional<std::string> DecodeAnswer(std::string_view base64);
+  async::Task<Next> AuthenticatePlain(std::string message);
+  async::Task<Next> AuthenticateScram(std::string message);
   async::Task<Next> LogIn(std::string address, std::string password);
   Next RefuseLogin(std::string_view address, const base::Error& error);
   async::Task<Next> OpenMaildrop(std::string address);

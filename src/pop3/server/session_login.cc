@@ -1,7 +1,8 @@
-// The AUTHORIZATION state: USER and PASS (RFC 1939 §7), AUTH PLAIN (RFC 5034), STLS (RFC 2595 §4), CAPA (RFC 2449).
+// The AUTHORIZATION state: USER and PASS (RFC 1939 §7), AUTH (RFC 5034), STLS (RFC 2595 §4), CAPA (RFC 2449).
 #include <algorithm>
 #include <limits>
 
+#include "auth/scram_login.h"
 #include "base/base64.h"
 #include "base/log.h"
 #include "pop3/server/session.h"
@@ -26,7 +27,10 @@ Task<Session::Next> Session::Handle(proto::Capa) {
   for (const std::string_view name : {"TOP", "UIDL", "PIPELINING", "RESP-CODES", "AUTH-RESP-CODE", "EXPIRE NEVER"}) {
     out_.append(name).append("\r\n");
   }
-  if (!drop_.has_value() && may_log_in()) out_.append("USER\r\nSASL PLAIN\r\n");
+  if (!drop_.has_value() && may_log_in()) {
+    out_.append("USER\r\nSASL PLAIN");
+    out_.append(services_->authenticator->OffersScram() ? " SCRAM-SHA-256\r\n" : "\r\n");
+  }
   if (offers_stls()) out_.append("STLS\r\n");
   out_.append("IMPLEMENTATION Posthorn\r\n.\r\n");
   co_return Next::kGoOn;
@@ -79,38 +83,70 @@ Task<Session::Next> Session::Handle(proto::Auth auth) {
     Refuse(drop_.has_value() ? "you are logged in already" : "the password would travel in the clear: say STLS first");
     co_return CountBadCommand();
   }
-  if (auth.mechanism != "PLAIN") {
-    Refuse("the only mechanism is PLAIN");
+  const bool is_scram = auth.mechanism == "SCRAM-SHA-256" && services_->authenticator->OffersScram();
+  if (!is_scram && auth.mechanism != "PLAIN") {
+    Refuse("this mechanism is not offered; CAPA lists those that are");
     co_return CountBadCommand();
   }
+  std::optional<std::string> message;
   if (auth.initial.has_value()) {
-    co_return co_await AuthenticatePlain(*auth.initial == "=" ? "" : *std::move(auth.initial));
+    message = DecodeAnswer(*auth.initial == "=" ? "" : *auth.initial);
+  } else {
+    auto answer = co_await AskClient("");
+    if (!answer.has_value()) co_return Next::kClose;
+    message = *std::move(answer);
   }
-  auto answer = co_await AskForPlain();
-  if (!answer.has_value()) co_return Next::kClose;
-  if (answer->is_too_long) {
+  if (!message.has_value()) co_return CountBadCommand();
+  if (is_scram) co_return co_await AuthenticateScram(*std::move(message));
+  co_return co_await AuthenticatePlain(*std::move(message));
+}
+
+Task<Result<std::optional<std::string>>> Session::AskClient(std::string challenge) {
+  out_.append("+ ").append(base::EncodeBase64(challenge)).append("\r\n");
+  ASSIGN_OR_CO_RETURN(const InputLine line, co_await NextLine(proto::kAuthBytesMax));
+  if (line.is_too_long) {
     Refuse("the line is too long");
-    co_return CountBadCommand();
+    co_return std::nullopt;
   }
-  if (answer->text == "*") {
+  if (line.text == "*") {
     Refuse("authentication cancelled");
-    co_return Next::kGoOn;
+    co_return std::nullopt;
   }
-  co_return co_await AuthenticatePlain(std::move(answer->text));
+  co_return DecodeAnswer(line.text);
 }
 
-Task<Result<Session::InputLine>> Session::AskForPlain() {
-  out_.append("+ \r\n");
-  co_return co_await NextLine(proto::kAuthBytesMax);
+std::optional<std::string> Session::DecodeAnswer(std::string_view base64) {
+  auto decoded = base::DecodeBase64(base64);
+  if (decoded.has_value()) return *std::move(decoded);
+  Refuse(decoded.error().message());
+  return std::nullopt;
 }
 
-Task<Session::Next> Session::AuthenticatePlain(std::string base64) {
-  const auto message = base::DecodeBase64(base64);
-  if (!message.has_value()) {
-    Refuse(message.error().message());
+// RFC 5802. +OK has no place for data, so what proves the server to the client is one more challenge, which the client
+// answers with an empty line (RFC 5034 §4).
+Task<Session::Next> Session::AuthenticateScram(std::string message) {
+  auth::ScramLogin login(services_->authenticator, connection_->peer().ip);
+  for (int step = 0; step < auth::ScramLogin::kSteps; ++step) {
+    auto said = co_await login.Step(std::move(message));
+    if (!said.has_value() && said.error().code() == Errc::kInvalid) {
+      Refuse(said.error().message());
+      co_return CountBadCommand();
+    }
+    if (!said.has_value()) co_return RefuseLogin(login.username(), said.error());
+    auto answer = co_await AskClient(*std::move(said));
+    if (!answer.has_value()) co_return Next::kClose;
+    if (!answer->has_value()) co_return CountBadCommand();
+    message = **std::move(answer);
+  }
+  if (!message.empty()) {
+    Refuse("the exchange was over");
     co_return CountBadCommand();
   }
-  auto credentials = auth::ParsePlain(*message);
+  co_return co_await OpenMaildrop(login.account());
+}
+
+Task<Session::Next> Session::AuthenticatePlain(std::string message) {
+  auto credentials = auth::ParsePlain(message);
   if (!credentials.has_value()) {
     Refuse(credentials.error().message());
     co_return CountBadCommand();

@@ -9,6 +9,7 @@
 #include "async/task_group.h"
 #include "async/testing.h"
 #include "auth/authenticator.h"
+#include "auth/testing.h"
 #include "base/base64.h"
 #include "net/memory_connection.h"
 #include "store/testing.h"
@@ -29,10 +30,15 @@ constexpr const char* kBob = "bob@example.test";
 class StoreDirectory final : public auth::Directory {
  public:
   explicit StoreDirectory(store::MailStore* store) : store_(store) {}
-  Task<Result<std::string>> PasswordHash(std::string address) override {
+  Task<Result<auth::Credentials>> Find(std::string address) override {
     if (is_failing) co_return base::Error(Errc::kIo, "the directory is down");
-    co_return co_await store_->PasswordHash(std::move(address));
+    ASSIGN_OR_CO_RETURN(store::Credentials found, co_await store_->FindCredentials(std::move(address)));
+    co_return auth::Credentials{std::move(found.password_hash), std::move(found.scram_keys)};
   }
+  Task<Result<>> AddScramKeys(std::string address, auth::Credentials made) override {
+    return store_->AddScramKeys(std::move(address), {std::move(made.password_hash), std::move(made.scram_keys)});
+  }
+  bool AllHaveScramKeys() const override { return store_->AccountsWithoutScramKeys() == 0; }
 
   bool is_failing = false;
 
@@ -335,7 +341,7 @@ TEST_F(Pop3Session, AuthPlainTakesTheCredentialsAtOnceOrOnDemand) {
   Talk(client, "S: +OK...\nC: AUTH PLAIN\nS: + \nC: *\nS: -ERR authentication cancelled");
   Talk(client, "C: AUTH PLAIN\nS: + \nC: not base64\nS: -ERR the text is not base64");
   Talk(client, "C: AUTH PLAIN =\nS: -ERR the PLAIN message is not authzid NUL authcid NUL password");
-  Talk(client, "C: AUTH CRAM-MD5\nS: -ERR the only mechanism is PLAIN");
+  Talk(client, "C: AUTH CRAM-MD5\nS: -ERR this mechanism is not offered; CAPA lists those that are");
   Talk(client, "C: AUTH PLAIN " + wrong + "\nS: -ERR [AUTH] the address or the password is wrong");
   Talk(client, "C: AUTH PLAIN\nS: + \nC: " + right + "\nS: +OK maildrop has 0 messages, 0 octets");
   Talk(client, "C: AUTH PLAIN " + right + "\nS: -ERR you are logged in already\nC: QUIT\nS: +OK bye");
@@ -460,6 +466,50 @@ TEST_F(Pop3Session, SendsADeliveredMailWithItsTraceHeaders) {
                   S: 
                   S: hello
                   S: .)");
+}
+
+TEST_F(Pop3Session, LogsInWithScram) {
+  node_.Do(node_.store().RemoveAccount(kBob));
+  auto made = authenticator_->MakeCredentials("posthorn").value();
+  node_.Do(node_.store().SetCredentials(kAlice, {std::move(made.password_hash), std::move(made.scram_keys)}));
+  const auto decoded = [](const std::string& line) {
+    EXPECT_TRUE(line.starts_with("+ ")) << line;
+    return base::DecodeBase64(line.substr(2)).value();
+  };
+  for (const std::string password : {"posthorn", "guess"}) {
+    Client client = Connect();
+    auth::ScramClient scram(kAlice, password);
+    const std::string first = base::EncodeBase64(scram.First());
+    Talk(client, "S: +OK...\nC: AUTH SCRAM-SHA-256\nS: + \nC: " + first);
+    const std::string challenge = decoded(Read(client));
+    Send(client, base::EncodeBase64(scram.Final(challenge)) + "\r\n");
+    if (password == "guess") {
+      Talk(client, "S: -ERR [AUTH] the address or the password is wrong");
+      continue;
+    }
+    EXPECT_TRUE(scram.Believes(decoded(Read(client))));
+    // Not before the client has seen that the server knows the password too.
+    Talk(client, "C: \nS: +OK maildrop has 0 messages, 0 octets\nC: QUIT\nS: +OK...");
+  }
+  Client client = Connect();
+  Talk(client, "S: +OK...\nC: AUTH SCRAM-SHA-256 biws\nS: -ERR the SCRAM message is malformed...");
+  Talk(client, "C: AUTH SCRAM-SHA-256\nC: *\nS: + \nS: -ERR authentication cancelled\nC: QUIT\nS: +OK...");
+}
+
+TEST_F(Pop3Session, OffersScramOnceAllAccountsHaveKeys) {
+  const auto offer = [this] {
+    Client client = Connect();
+    Talk(client, "S: +OK...\nC: CAPA");
+    for (;;) {
+      const std::string line = Read(client);
+      if (line.starts_with("SASL") || line == "<closed>") return line;
+    }
+  };
+  EXPECT_EQ(offer(), "SASL PLAIN");
+  LoggedIn(kAlice);
+  EXPECT_EQ(offer(), "SASL PLAIN");
+  LoggedIn(kBob);
+  EXPECT_EQ(offer(), "SASL PLAIN SCRAM-SHA-256");
 }
 
 TEST_F(Pop3Session, AFailingDirectoryIsATemporaryError) {

@@ -47,7 +47,7 @@ Task<Result<std::unique_ptr<ClientSession>>> ClientSession::Open(std::unique_ptr
 
 Task<Result<>> ClientSession::Begin() {
   if (settings_->tls == ClientTls::kImplicit) {
-    CO_RETURN_IF_ERROR(co_await wire_->Encrypt(settings_->tls_context, settings_->tls_timeout));
+    CO_RETURN_IF_ERROR(co_await wire_->Encrypt(settings_->tls_context.get(), settings_->tls_timeout));
   }
   CO_RETURN_IF_ERROR(co_await AwaitGreeting());
   CO_RETURN_IF_ERROR(co_await SayHello());
@@ -99,7 +99,7 @@ Task<Result<>> ClientSession::SecureByCommand() {
     if (is_required || !wire_->is_open()) co_return ReplyError("STARTTLS", *reply);
     co_return Result<>();
   }
-  CO_RETURN_IF_ERROR(co_await wire_->Encrypt(settings_->tls_context, settings_->tls_timeout));
+  CO_RETURN_IF_ERROR(co_await wire_->Encrypt(settings_->tls_context.get(), settings_->tls_timeout));
   co_return co_await SayHello();  // RFC 3207 §4.2: what was said in plain text is forgotten.
 }
 

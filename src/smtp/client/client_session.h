@@ -14,6 +14,7 @@
 #include "smtp/client/client_settings.h"
 #include "smtp/client/outgoing_mail.h"
 #include "smtp/proto/capabilities.h"
+#include "smtp/proto/reply_parser.h"
 
 namespace smtp {
 
@@ -42,6 +43,10 @@ class ClientSession {
   // `envelope`, `bytes` and `fates` outlive the task.
   async::Task<void> Send(const mail::Envelope* envelope, std::vector<std::uint32_t> recipients, MailBytes* bytes,
                          std::vector<RecipientFate>* fates);
+  // Asks whether the remote takes mail for this address (not empty, fit for a path), and sends none: MAIL FROM:<> and
+  // RCPT. What follows on the connection begins with RSET. The fate's recipient is 0. kRefused: by RCPT, and by nothing
+  // else. A connection that was closed meanwhile gives code 0, as in Send().
+  async::Task<RecipientFate> Probe(std::string recipient);
   // Another mail may follow: the last one ended in order and the remote did not say goodbye.
   bool is_usable() const;
   // The last Send() failed because the remote had closed the connection between two mails (or said 421 to the first
@@ -63,6 +68,9 @@ class ClientSession {
   async::Task<base::Result<>> AwaitGreeting();
   async::Task<base::Result<>> SayHello();
   async::Task<base::Result<>> SecureByCommand();
+
+  // ---- client_probe.cc ----
+  async::Task<base::Result<ServerReply>> AskForRecipient(std::string recipient);
 
   // ---- client_auth.cc ----
   async::Task<base::Result<>> Authenticate();

@@ -3,6 +3,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <memory>
 #include <string>
 
 #include "net/tls_context.h"
@@ -23,8 +24,9 @@ struct ClientSettings {
   ClientProtocol protocol = ClientProtocol::kSmtp;
   std::string hostname = "localhost";  // Ours, for EHLO or LHLO.
   ClientTls tls = ClientTls::kOpportunistic;
-  net::TlsContext* tls_context = nullptr;  // Needed unless kNever; borrowed.
-  std::string username;                    // Empty: no AUTH. Never sent without TLS but over loopback.
+  // Needed unless kNever. Owners: these settings and those they were copied from, so that a reload can replace them.
+  std::shared_ptr<net::TlsContext> tls_context;
+  std::string username;  // Empty: no AUTH. Never sent without TLS but over loopback.
   std::string password;
   // RFC 5321 §4.5.3.2.
   std::chrono::seconds greeting_timeout{300};

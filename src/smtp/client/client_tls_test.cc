@@ -63,7 +63,7 @@ class ClientTlsTest : public testing::Test {
     std::filesystem::remove_all(dir_);
   }
 
-  base::Result<std::unique_ptr<ClientSession>> OpenWith(net::TlsContext* client_context) {
+  base::Result<std::unique_ptr<ClientSession>> OpenWith(std::shared_ptr<net::TlsContext> client_context) {
     Acceptor acceptor(context_.get_executor(), {asio::ip::address_v4::loopback(), 0});
     auto client =
         async::RunTask(context_, net::Connect({.ip = "127.0.0.1", .port = acceptor.local_endpoint().port()}, &sweep_));
@@ -71,7 +71,7 @@ class ClientTlsTest : public testing::Test {
     server_ = std::make_unique<net::TcpConnection>(acceptor.accept(), net::PeerAddress{}, &sweep_);
     completed_ = false;
     servers_.Spawn(ServeTls(server_.get(), server_context_.get(), &completed_));
-    settings_.tls_context = client_context;
+    settings_.tls_context = std::move(client_context);
     return async::RunTask(context_, ClientSession::Open(*std::move(client), &settings_));
   }
 
@@ -88,8 +88,7 @@ class ClientTlsTest : public testing::Test {
 };
 
 TEST_F(ClientTlsTest, EncryptsToAServerThatIsWhoItShouldBe) {
-  const auto verifying = *net::TlsContext::ForVerifyingClient("mx.example.test", files_.certificate);
-  const auto session = OpenWith(verifying.get());
+  const auto session = OpenWith(*net::TlsContext::ForVerifyingClient("mx.example.test", files_.certificate));
   ASSERT_TRUE(session.has_value()) << session.error().message();
   EXPECT_EQ((*session)->tls().version, "TLSv1.3");
   EXPECT_EQ((*session)->server_name(), "secured.example.test");
@@ -97,8 +96,7 @@ TEST_F(ClientTlsTest, EncryptsToAServerThatIsWhoItShouldBe) {
 }
 
 TEST_F(ClientTlsTest, RefusesAServerThatIsSomebodyElse) {
-  const auto verifying = *net::TlsContext::ForVerifyingClient("mail.example.test", files_.certificate);
-  const auto session = OpenWith(verifying.get());
+  const auto session = OpenWith(*net::TlsContext::ForVerifyingClient("mail.example.test", files_.certificate));
   ASSERT_FALSE(session.has_value());
   EXPECT_EQ(session.error().code(), Errc::kIo);
   EXPECT_THAT(session.error().message(), HasSubstr("hostname mismatch"));
@@ -106,9 +104,8 @@ TEST_F(ClientTlsTest, RefusesAServerThatIsSomebodyElse) {
 }
 
 TEST_F(ClientTlsTest, OpportunisticallyAnybodyWillDo) {
-  const auto trusting = net::TlsContext::ForClient();
   settings_.tls = ClientTls::kOpportunistic;
-  const auto session = OpenWith(trusting.get());
+  const auto session = OpenWith(net::TlsContext::ForClient());
   ASSERT_TRUE(session.has_value()) << session.error().message();
   EXPECT_FALSE((*session)->tls().version.empty());
 }

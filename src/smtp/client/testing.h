@@ -18,6 +18,7 @@
 #include "async/notifier.h"
 #include "async/task_group.h"
 #include "async/testing.h"
+#include "net/dialogue_testing.h"
 #include "net/memory_connection.h"
 #include "smtp/client/client_session.h"
 
@@ -64,7 +65,7 @@ class RecordingConnection final : public net::Connection {
 class ScriptedServer {
  public:
   ScriptedServer(std::unique_ptr<net::Connection> connection, Script script)
-      : connection_(std::move(connection)), script_(std::move(script)) {}
+      : client_(std::move(connection)), script_(std::move(script)) {}
 
   async::Task<void> Play() {
     for (const std::string& step : script_) {
@@ -72,7 +73,7 @@ class ScriptedServer {
       if (!goes_on) co_return;
     }
     for (;;) {
-      const std::optional<std::string> line = co_await HearLine();
+      const std::optional<std::string> line = co_await client_.HearLine();
       if (!line.has_value()) co_return;
       // A client that gives up says goodbye.
       if (problem.empty() && *line != "QUIT") problem = "nobody expected " + *line;
@@ -89,35 +90,32 @@ class ScriptedServer {
       co_return co_await Say(std::string(text) + (step->starts_with("S:") ? "\r\n" : ""));
     if (step->starts_with("C:")) co_return co_await Expect(std::string(text));
     if (*step == "Data") co_return co_await HearMail();
-    if (step->starts_with("Bytes ")) co_return co_await HearBytes(std::stoul(step->substr(6)));
+    if (step->starts_with("Bytes ")) co_return co_await client_.HearBytes(std::stoul(step->substr(6)));
     if (*step == "Tls") {
-      input_.clear();
-      const base::Result<> done = co_await connection_->StartTls(nullptr);
+      client_.Forget();
+      const base::Result<> done = co_await client_.connection().StartTls(nullptr);
       co_return done.has_value();
     }
-    if (*step == "Close") connection_->Close();
+    if (*step == "Close") client_.connection().Close();
     if (*step == "Deaf") co_await async::Notifier(co_await asio::this_coro::executor).Wait();
-    while (*step == "Stall") {
-      const bool more = co_await Fill();
-      if (!more) break;
-    }
+    if (*step == "Stall") co_await client_.HearOut();
     co_return false;
   }
   async::Task<bool> Say(std::string text) {
-    const base::Result<> written = co_await connection_->Write(text);
+    const base::Result<> written = co_await client_.connection().Write(text);
     co_return written.has_value();
   }
   async::Task<bool> Expect(std::string text) {
-    const std::optional<std::string> line = co_await HearLine();
+    const std::optional<std::string> line = co_await client_.HearLine();
     if (line == text) co_return true;
     problem = fmt::format("{} instead of {}", line.value_or("<closed>"), text);
-    connection_->Close();
+    client_.connection().Close();
     co_return false;
   }
   async::Task<bool> HearMail() {
     std::string mail;
     for (;;) {
-      const std::optional<std::string> line = co_await HearLine();
+      const std::optional<std::string> line = co_await client_.HearLine();
       if (!line.has_value()) co_return false;
       if (*line == ".") break;
       mail += *line + "\r\n";
@@ -125,35 +123,9 @@ class ScriptedServer {
     mails.push_back(std::move(mail));
     co_return true;
   }
-  async::Task<bool> HearBytes(std::size_t bytes) {
-    while (input_.size() < bytes) {
-      const bool more = co_await Fill();
-      if (!more) co_return false;
-    }
-    input_.erase(0, bytes);
-    co_return true;
-  }
-  async::Task<std::optional<std::string>> HearLine() {
-    std::size_t end = input_.find("\r\n");
-    while (end == std::string::npos) {
-      const bool more = co_await Fill();
-      if (!more) co_return std::nullopt;
-      end = input_.find("\r\n");
-    }
-    std::string line = input_.substr(0, end);
-    input_.erase(0, end + 2);
-    co_return line;
-  }
-  async::Task<bool> Fill() {
-    std::string piece(4096, '\0');
-    const auto size = co_await connection_->Read(piece);
-    if (size.has_value()) input_.append(piece, 0, *size);
-    co_return size.has_value();
-  }
 
-  std::unique_ptr<net::Connection> connection_;
+  net::LineListener client_;
   Script script_;
-  std::string input_;
 };
 
 // A mail in memory, which can fail at an offset.
@@ -189,7 +161,7 @@ class ClientBed {
         sweep_(context_.get_executor(), &clock_),
         tasks_(std::make_unique<async::TaskGroup>(context_.get_executor(), "scripted servers")) {
     settings.hostname = "client.test";
-    settings.tls_context = tls_.get();
+    settings.tls_context = net::TlsContext::ForClient();  // Memory connections look at none.
   }
   ~ClientBed() { async::RunTask(context_, tasks_->Stop()); }
 
@@ -235,37 +207,26 @@ class ClientBed {
     return Send(session, envelope, &bytes);
   }
 
-  // Runs a task to its end; where it waits for nobody else, time passes a second at a time.
+  // As SimulatedTime has it.
   template <class T>
   T Run(async::Task<T> task) {
-    std::optional<std::conditional_t<std::is_void_v<T>, bool, T>> value;
-    async::TaskGroup group(context_.get_executor(), "test");
-    group.Spawn(Keep(std::move(task), &value));
-    const base::SteadyTime begin = clock_.SteadyNow();
-    for (;;) {
-      context_.restart();
-      context_.poll();
-      if (value.has_value()) break;
-      clock_.Advance(std::chrono::seconds(1));
-      sweep_.Tick();
-    }
-    elapsed = std::chrono::duration_cast<std::chrono::seconds>(clock_.SteadyNow() - begin);
-    async::RunTask(context_, group.Join());
-    if constexpr (!std::is_void_v<T>) return *std::move(value);
+    struct Measure {  // Of a task that ends, whatever it gives.
+      ClientBed* bed;
+      base::SteadyTime begin;
+      ~Measure() { bed->elapsed = std::chrono::duration_cast<std::chrono::seconds>(bed->clock_.SteadyNow() - begin); }
+    };
+    const Measure measure{this, clock_.SteadyNow()};
+    return time_.Run(std::move(task));
   }
   // Runs it until it waits, and cancels it.
   void Cancel(async::Task<void> task) {
     async::TaskGroup group(context_.get_executor(), "test");
     group.Spawn(std::move(task));
-    context_.restart();
-    context_.poll();
+    time_.Settle();
     async::RunTask(context_, group.Stop());
   }
   // Lets the servers do what they can do.
-  void Settle() {
-    context_.restart();
-    context_.poll();
-  }
+  void Settle() { time_.Settle(); }
 
   ClientSettings settings;
   net::PeerAddress server_address{.ip = "127.0.0.1", .port = 25, .is_loopback = true};
@@ -274,21 +235,11 @@ class ClientBed {
   std::chrono::seconds elapsed{0};   // Of the last task.
 
  private:
-  template <class T, class V>
-  static async::Task<void> Keep(async::Task<T> task, std::optional<V>* value) {
-    if constexpr (std::is_void_v<T>) {
-      co_await std::move(task);
-      value->emplace(true);
-    } else {
-      value->emplace(co_await std::move(task));
-    }
-  }
-
   net::MemoryOptions options_;
   asio::io_context context_;
   base::SimClock clock_;
   net::DeadlineSweep sweep_;
-  std::unique_ptr<net::TlsContext> tls_ = net::TlsContext::ForClient();  // Memory connections look at none.
+  net::SimulatedTime time_{&context_, &clock_, &sweep_};
   std::unique_ptr<async::TaskGroup> tasks_;
   std::unique_ptr<net::Connection> connection_;
   std::shared_ptr<ScriptedServer> server_;

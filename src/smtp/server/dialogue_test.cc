@@ -95,11 +95,18 @@ void AddTableLine(const char* name, std::string_view line, std::vector<std::stri
   std::ofstream(files->front(), std::ios::app) << line << '\n';
 }
 
+// "ADDRESS words".
+void AddAnswer(RecipientAnswer::Verdict verdict, std::string_view text, TestBedOptions* options) {
+  const auto [address, words] = SplitWord(text);
+  options->recipient_answers[std::string(address)] = {.verdict = verdict, .words = std::string(words)};
+}
+
 void Set(std::string_view key, std::string_view value, TestBedOptions* options) {
   Settings& settings = options->settings;
   routing::Sources& addresses = options->addresses;
   const std::map<std::string_view, std::function<void()>> keys = {
       {"tls", [&] { options->tls = true; }},
+      {"scram_keys", [&] { options->scram_keys = true; }},
       {"submission", [&] { settings.submission = true; }},
       {"plaintext_auth_on_loopback", [&] { settings.plaintext_auth_on_loopback = true; }},
       {"client", [&] { options->connection.client = {std::string(value), 4711, value.starts_with("127.")}; }},
@@ -115,6 +122,9 @@ void Set(std::string_view key, std::string_view value, TestBedOptions* options) 
       {"sender_login", [&] { AddTableLine("senders", value, &addresses.sender_login_files); }},
       {"relay_recipient", [&] { AddTableLine("recipients", value, &addresses.relay_recipient_files); }},
       {"relay_domain", [&] { addresses.relay_domains.emplace_back(value); }},
+      {"next_hop_refuses", [&] { AddAnswer(RecipientAnswer::Verdict::kRefused, value, options); }},
+      {"next_hop_is_down", [&] { AddAnswer(RecipientAnswer::Verdict::kNotKnown, value, options); }},
+      {"takes_unchecked", [&] { settings.takes_unchecked = true; }},
       {"domain_alias", [&] { addresses.domain_aliases.emplace_back(value); }},
       {"trusted_network", [&] { addresses.trusted_networks.emplace_back(value); }},
       {"address_recipients_max",

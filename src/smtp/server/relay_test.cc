@@ -30,7 +30,7 @@ class Relay : public ::testing::Test {
     connection_ = options.connection;
     bed_.emplace(std::move(options));
     settings_.hostname = "relay.test";
-    settings_.tls_context = tls_.get();
+    settings_.tls_context = net::TlsContext::ForClient();  // Memory connections look at none.
   }
   std::unique_ptr<ClientSession> Open() {
     auto pair = net::MemoryConnection::MakePair(bed_->node().executor(), &bed_->sweep(), connection_);
@@ -52,7 +52,6 @@ class Relay : public ::testing::Test {
   net::MemoryOptions connection_;
   std::optional<TestBed> bed_;
   ClientSettings settings_;
-  std::unique_ptr<net::TlsContext> tls_ = net::TlsContext::ForClient();  // Memory connections look at none.
 };
 
 mail::Envelope To(const std::vector<std::string_view>& recipients) {

@@ -152,7 +152,7 @@ Session::Next Session::Handle(Helo&& helo) {
                                     "DSN",
                                     "ENHANCEDSTATUSCODES"};
   if (services_->tls != nullptr && !connection_->is_tls()) lines.emplace_back("STARTTLS");
-  if (may_authenticate()) lines.emplace_back("AUTH PLAIN LOGIN");
+  if (may_authenticate()) lines.emplace_back("AUTH " + Mechanisms());
   lines.emplace_back("HELP");
   AppendReply(out_, 250, lines);
   return Next::kNothing;
@@ -251,8 +251,8 @@ Session::Next Session::Handle(Auth&& auth) {
     Reply(503, "5.5.1 Not now");
   } else if (!may_authenticate()) {
     Reply(538, "5.7.11 Say STARTTLS first");
-  } else if (auth.mechanism != "PLAIN" && auth.mechanism != "LOGIN") {
-    Reply(504, "5.5.4 Use PLAIN or LOGIN");
+  } else if (!OffersMechanism(auth.mechanism)) {
+    Reply(504, "5.5.4 Use one of " + Mechanisms());
   } else {
     auth_ = std::move(auth);
     return Next::kAuth;

@@ -79,6 +79,8 @@ class Session {
   bool may_relay() const;
   async::Task<void> FindAccounts();
   async::Task<AccountState> LookUp(const std::string* account);
+  bool MustBeChecked(const routing::Destination& destination) const;
+  async::Task<bool> AskForRecipients(PendingRecipient* pending);
   void AddRecipients(const RcptTo& rcpt, const routing::Expansion& expansion);
   void RefuseRecipient(int code, std::string_view text);
   bool RefusesTable(const RcptTo& rcpt, const routing::Expansion& expansion);
@@ -105,9 +107,16 @@ class Session {
   async::Task<bool> UpgradeToTls();
   async::Task<base::Result<>> Authenticate();
   async::Task<base::Result<std::optional<std::string>>> AskClient(std::string challenge);
+  // "PLAIN LOGIN"; clients take the best that they know, in whatever order.
+  std::string Mechanisms() const;
+  bool OffersMechanism(std::string_view mechanism) const;
+  async::Task<base::Result<std::optional<std::string>>> InitialResponse(std::string challenge);
   async::Task<base::Result<>> AuthenticatePlain();
   async::Task<base::Result<>> AuthenticateLogin();
+  async::Task<base::Result<>> AuthenticateScram();
   async::Task<void> Verify(std::string address, std::string password);
+  void LoggedIn(std::string account);
+  void RefuseLogin(std::string_view name, const base::Error& error);
   std::string_view protocol() const;
 
   std::unique_ptr<net::Connection> connection_;

@@ -7,10 +7,13 @@
 
 #include "base/log.h"
 #include "mail/ascii.h"
+#include "smtp/proto/reply_parser.h"
 #include "smtp/server/session.h"
 
 namespace smtp {
 namespace {
+
+constexpr std::size_t kWordsMax = 300;  // Of another server, in a reply of ours.
 
 // "rfc822;" and the address in xtext (RFC 3461 §4): an ORCPT for who sent none. Nothing where the address is not ASCII,
 // which has another notation that not everybody reads (RFC 6533 §3).
@@ -45,7 +48,8 @@ Session::Next Session::Handle(RcptTo&& rcpt) {
   routing::Expansion expansion = services_->addresses->Resolve(rcpt.recipient);
   if (!MayTake(rcpt, expansion)) return Next::kNothing;
   const auto is_found = [this](const routing::Destination& destination) {
-    return !destination.is_local() || services_->store->FindCachedAccount(destination.account).has_value();
+    if (destination.is_local()) return services_->store->FindCachedAccount(destination.account).has_value();
+    return !MustBeChecked(destination);
   };
   if (std::ranges::all_of(expansion.destinations, is_found)) {
     AddRecipients(rcpt, expansion);
@@ -98,10 +102,45 @@ void Session::RefuseRecipient(int code, std::string_view text) {
   Reply(code, text);
 }
 
+// Strangers only: one of ours hears of a refusal in a bounce, which is sent to nobody else, and can send at any time.
+bool Session::MustBeChecked(const routing::Destination& destination) const {
+  return services_->recipient_check != nullptr && !destination.is_local() && !may_relay() &&
+         services_->addresses->IsRelayDomain(destination.address.domain);
+}
+
+// Asks for the pending RCPT's addresses of relay domains. Those that are refused are taken out of an alias. False: the
+// reply is said.
+async::Task<bool> Session::AskForRecipients(PendingRecipient* pending) {
+  routing::Expansion& expansion = pending->expansion;
+  std::vector<routing::Destination> wanted = std::exchange(expansion.destinations, {});
+  for (routing::Destination& destination : wanted) {
+    RecipientAnswer answer{.verdict = RecipientAnswer::Verdict::kTaken, .words = {}};
+    const std::string address = destination.address.ToString();
+    if (MustBeChecked(destination)) answer = co_await services_->recipient_check->Ask(address);
+    const bool is_refused = answer.verdict == RecipientAnswer::Verdict::kRefused;
+    if (is_refused && !expansion.is_alias) {
+      RefuseRecipient(550, "5.1.1 The server of this address refuses it: " + ToOneLine(answer.words, kWordsMax));
+      co_return false;
+    }
+    if (answer.verdict == RecipientAnswer::Verdict::kNotKnown && !settings_->takes_unchecked) {
+      Reply(451, "4.4.1 The server of this address cannot be asked now, try again later");
+      co_return false;
+    }
+    if (is_refused) {
+      expansion.missing.push_back(address);
+    } else {
+      expansion.destinations.push_back(std::move(destination));
+    }
+  }
+  co_return true;
+}
+
 // Looks up all accounts of the pending RCPT. What has none goes to its domain's catch-all; an alias reaches those of
 // its targets that exist.
 async::Task<void> Session::FindAccounts() {
   PendingRecipient pending = *std::exchange(pending_recipient_, std::nullopt);
+  const bool goes_on = co_await AskForRecipients(&pending);
+  if (!goes_on) co_return;
   routing::Expansion& expansion = pending.expansion;
   std::vector<routing::Destination> wanted = std::exchange(expansion.destinations, {});
   const std::size_t catchable = wanted.size();  // What a catch-all leads to is not caught again.
@@ -135,7 +174,7 @@ async::Task<Session::AccountState> Session::LookUp(const std::string* account) {
   if (!found && found.error().code() == base::Errc::kNotFound) {
     const std::string domain = account->substr(account->rfind('@') + 1);
     if (!settings_->auto_create_domains.contains(domain)) co_return AccountState::kMissing;
-    found = co_await services_->store->CreateAccount(*account, "!");
+    found = co_await services_->store->CreateAccount(*account, {.password_hash = "!"});
     // Another session may have made it while we waited.
     if (!found && found.error().code() == base::Errc::kExists) co_return AccountState::kExists;
   }

@@ -313,12 +313,61 @@ TEST(Session, AFailingDirectoryIsNoWrongPassword) {
   options.settings.plaintext_auth_on_loopback = true;
   options.connection = {};
   TestBed bed(std::move(options));
-  bed.directory().failing = true;
+  bed.directory().failure = base::Errc::kIo;
   TestClient& client = bed.Connect();
   client.Ask("EHLO c");
   EXPECT_THAT(client.Ask("AUTH PLAIN " + kAlicePlain), StartsWith("454 4.7.0"));
-  bed.directory().failing = false;
+  bed.directory().failure.reset();
   EXPECT_THAT(client.Ask("AUTH PLAIN " + kAlicePlain), StartsWith("235"));
+}
+
+// ---- SCRAM (auth/scram_login.h) ----
+
+std::string Challenged(const std::string& reply) {
+  EXPECT_THAT(reply, StartsWith("334 "));
+  return base::DecodeBase64(reply.substr(4)).value();
+}
+
+TEST(Session, LogsInWithScram) {
+  TestBedOptions options;
+  options.settings.plaintext_auth_on_loopback = true;
+  options.connection = {};
+  options.scram_keys = true;
+  TestBed bed(std::move(options));
+  for (const bool at_once : {true, false}) {
+    TestClient& client = bed.Connect();
+    client.Ask("EHLO c");
+    auth::ScramClient scram("alice@example.test", "posthorn");
+    const std::string first = base::EncodeBase64(scram.First());
+    if (!at_once) EXPECT_EQ(client.Ask("AUTH SCRAM-SHA-256"), "334 ");
+    const std::string challenge = Challenged(client.Ask(at_once ? "AUTH SCRAM-SHA-256 " + first : first));
+    const std::string last = Challenged(client.Ask(base::EncodeBase64(scram.Final(challenge))));
+    EXPECT_TRUE(scram.Believes(last));
+    // Not before the client has seen that the server knows it too.
+    EXPECT_THAT(client.Ask(""), StartsWith("235 2.7.0"));
+    EXPECT_THAT(client.Ask("MAIL FROM:<alice@example.test>"), StartsWith("250"));
+  }
+}
+
+TEST(Session, AWrongScramProofIsAWrongPassword) {
+  TestBedOptions options;
+  options.settings.plaintext_auth_on_loopback = true;
+  options.connection = {};
+  options.scram_keys = true;
+  TestBed bed(std::move(options));
+  for (const std::string name : {"alice@example.test", "nobody@example.test"}) {
+    TestClient& client = bed.Connect();
+    client.Ask("EHLO c");
+    auth::ScramClient scram(name, "guess");
+    const std::string challenge = Challenged(client.Ask("AUTH SCRAM-SHA-256 " + base::EncodeBase64(scram.First())));
+    EXPECT_EQ(client.Ask(base::EncodeBase64(scram.Final(challenge))), "535 5.7.8 The name or the password is wrong");
+  }
+  TestClient& client = bed.Connect();
+  client.Ask("EHLO c");
+  auth::ScramClient scram("alice@example.test", "posthorn");
+  const std::string challenge = Challenged(client.Ask("AUTH SCRAM-SHA-256 " + base::EncodeBase64(scram.First())));
+  bed.directory().failure = base::Errc::kIo;
+  EXPECT_THAT(client.Ask(base::EncodeBase64(scram.Final(challenge))), StartsWith("454 4.7.0"));
 }
 
 // ---- The queue gets what the client said ----

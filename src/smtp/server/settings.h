@@ -18,6 +18,7 @@
 #include "replog/log.h"
 #include "routing/address_book.h"
 #include "smtp/server/judge.h"
+#include "smtp/server/recipient_check.h"
 #include "smtp/server/submission_limit.h"
 #include "store/mail_store.h"
 
@@ -46,6 +47,7 @@ struct Settings {
   bool check_from = false;                  // So must the addresses in the From field.
   SubmissionLimit::Rates submission_rates;  // An account's.
   Path path = Path::kAuto;
+  bool takes_unchecked = false;  // Recipients whose server cannot be asked (RecipientCheck); else they get 451.
 };
 
 // Counters of all sessions of one listener.
@@ -72,6 +74,7 @@ struct Services {
   queue::MailQueue* queue = nullptr;
   replog::Log* log = nullptr;
   Judge* judge = nullptr;
+  RecipientCheck* recipient_check = nullptr;  // Null: the recipients of relay domains are not asked for.
   auth::Authenticator* authenticator = nullptr;
   SubmissionLimit* submission_limit = nullptr;
   net::TlsContext* tls = nullptr;  // Null: no STARTTLS.

@@ -5,7 +5,7 @@
 #include <cstdint>
 #include <string_view>
 
-#include "auth/bounded_table.h"
+#include "base/bounded_table.h"
 #include "base/clock.h"
 
 namespace smtp {
@@ -37,7 +37,7 @@ class SubmissionLimit {
   };
   static void Fill(Buckets* buckets, const Rates& rates, base::SteadyTime now);
 
-  auth::BoundedTable<Buckets> buckets_{kAccountsMax};
+  base::BoundedTable<Buckets> buckets_{kAccountsMax};
 };
 
 }  // namespace smtp

@@ -20,6 +20,7 @@
 #include "async/deadline.h"
 #include "async/task_group.h"
 #include "auth/authenticator.h"
+#include "auth/testing.h"
 #include "base/base64.h"
 #include "mail/header.h"
 #include "net/memory_connection.h"
@@ -34,20 +35,6 @@ inline constexpr std::string_view kCarol = "carol@example.test";  // In alice's.
 inline constexpr std::string_view kClosed = "<closed>";
 // alice's password is "posthorn".
 inline const std::string kAlicePlain = base::EncodeBase64(std::string_view("\0alice@example.test\0posthorn", 28));
-
-// Thread: the test's.
-class TestDirectory final : public auth::Directory {
- public:
-  async::Task<base::Result<std::string>> PasswordHash(std::string address) override {
-    if (failing) co_return base::Error(base::Errc::kIo, "the directory is down");
-    if (address != kAlice) co_return base::Error(base::Errc::kNotFound, "no such account");
-    co_return hash_;
-  }
-  bool failing = false;
-
- private:
-  std::string hash_ = *auth::HashPassword("posthorn");
-};
 
 inline Settings TestSettings() {
   Settings settings;
@@ -66,6 +53,23 @@ struct TestBedOptions {
   net::MemoryOptions connection{.client = {.ip = "192.0.2.7", .port = 4711, .is_loopback = false}};
   bool tls = false;  // STARTTLS is offered.
   store::TestNodeOptions node{};
+  bool scram_keys = false;  // alice has them.
+  // What the servers of relay domains say of recipients; of others they take mail. Empty: nobody asks.
+  std::map<std::string, RecipientAnswer, std::less<>> recipient_answers{};
+};
+
+// Thread: the test's. Borrows the answers.
+class ScriptedCheck final : public RecipientCheck {
+ public:
+  explicit ScriptedCheck(const std::map<std::string, RecipientAnswer, std::less<>>* answers) : answers_(answers) {}
+  async::Task<RecipientAnswer> Ask(std::string address) override {
+    const auto found = answers_->find(address);
+    if (found != answers_->end()) co_return found->second;
+    co_return RecipientAnswer{.verdict = RecipientAnswer::Verdict::kTaken, .words = "2.1.5 yes"};
+  }
+
+ private:
+  const std::map<std::string, RecipientAnswer, std::less<>>* answers_;
 };
 
 // One client's end of a memory connection.
@@ -148,6 +152,7 @@ class TestBed {
         sweep_(node_.executor(), &node_.clock()),
         authenticator_(&directory_, &node_.clock(), {.failures_free = 100, .delay_min = std::chrono::milliseconds(0)}),
         sessions_(std::make_unique<async::TaskGroup>(node_.executor(), "test sessions")) {
+    directory_.Add(std::string(kAlice), "posthorn", options_.scram_keys);
     for (const std::string_view address : {kAlice, kBob, kCarol}) {
       accounts_.emplace_back(address, node_.AddAccount(std::string(address)).id);
     }
@@ -158,6 +163,7 @@ class TestBed {
                  .queue = queue_,
                  .log = &node_.log(),
                  .judge = &judge_,
+                 .recipient_check = options_.recipient_answers.empty() ? nullptr : &check_,
                  .authenticator = &authenticator_,
                  .submission_limit = &submission_limit_,
                  .tls = options_.tls ? tls_.get() : nullptr,
@@ -169,7 +175,7 @@ class TestBed {
 
   store::TestNode& node() { return node_; }
   queue::MailQueue& queue() { return *queue_; }
-  TestDirectory& directory() { return directory_; }
+  auth::MapDirectory& directory() { return directory_; }
   Services& services() { return services_; }
   net::DeadlineSweep& sweep() { return sweep_; }
 
@@ -236,10 +242,11 @@ class TestBed {
   queue::MailQueue* queue_ = nullptr;  // The node's.
   store::TestNode node_;
   net::DeadlineSweep sweep_;
-  TestDirectory directory_;
+  auth::MapDirectory directory_;
   auth::Authenticator authenticator_;
   SubmissionLimit submission_limit_;
   ImpartialJudge judge_;
+  ScriptedCheck check_{&options_.recipient_answers};
   base::Random random_{7};
   std::unique_ptr<net::TlsContext> tls_ = net::TlsContext::ForClient();  // Memory connections look at none.
   std::vector<Named> accounts_;

@@ -10,7 +10,7 @@
 
 #include "base/check.h"
 
-namespace auth {
+namespace base {
 
 // Thread: the owner's. Age counts from the last Touch().
 template <class Value>
@@ -60,4 +60,4 @@ class BoundedTable {
   std::unordered_map<std::string_view, typename Entries::iterator> index_;  // Keys are views of the entries' own.
 };
 
-}  // namespace auth
+}  // namespace base
