@@ -179,6 +179,13 @@ queue::MailQueueOptions QueueOptions(const NodeConfig& config) {
   return options;
 }
 
+history::HistoryOptions HistoryOptionsOf(const NodeConfig& config) {
+  history::HistoryOptions options;
+  options.keeping.keep = std::chrono::days(config.history_keep_days);
+  options.keeping.space_max = config.history_bytes_max;
+  return options;
+}
+
 async::Task<base::Result<>> RecoverState(Node::Parts* parts, StartTimes* times) {
   replog::Stopwatch watch;
   const NodeConfig& config = parts->config;
@@ -187,11 +194,8 @@ async::Task<base::Result<>> RecoverState(Node::Parts* parts, StartTimes* times) 
   parts->coordinator = std::make_unique<replog::LocalCoordinator>(parts->executor(), &parts->file_worker,
                                                                   config.data_folder + "/epochs");
   CO_RETURN_IF_ERROR(co_await parts->coordinator->Load());
-  history::HistoryOptions history_options;
-  history_options.keeping.keep = std::chrono::days(config.history_keep_days);
-  history_options.keeping.space_max = config.history_bytes_max;
   parts->history = std::make_unique<history::History>(parts->executor(), parts->volume.get(), parts->world.clock,
-                                                      &parts->file_worker, history_options);
+                                                      &parts->file_worker, HistoryOptionsOf(config));
   replog::LogOptions log_options;
   log_options.guest = parts->history.get();
   log_options.progress = [parts](const mffs::Progress& progress) { parts->progress.Tell(progress); };
