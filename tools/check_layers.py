@@ -21,7 +21,7 @@ LEVELS = [
     ["mffs", "net", "mail"],
     ["replog", "rpc", "smtp/proto", "imap/proto", "pop3/proto"],
     ["queue", "store"],
-    ["filter", "smtp/client", "auth", "routing", "cluster"],
+    ["filter", "smtp/client", "auth", "routing", "cluster", "history"],
     ["smtp/server", "imap/server", "pop3/server", "deliver", "salvage", "transfer"],
     ["admin"],
     ["app"],

@@ -21,13 +21,15 @@ Commands::Commands(async::Executor executor, const NodeParts& parts)
                .clock = parts.clock,
                .version = parts.version,
                .hostname = parts.hostname,
-               .sessions = parts.sessions}) {
+               .sessions = parts.sessions}),
+      trace_(parts.history, parts.queue, parts.clock) {
   users_.AddTo(&table_);
   mailboxes_.AddTo(&table_);
   queue_.AddTo(&table_);
   queue_changes_.AddTo(&table_);
   scrub_.AddTo(&table_);
   status_.AddTo(&table_);
+  trace_.AddTo(&table_);
 }
 
 async::Task<void> Commands::Stop() {

@@ -14,6 +14,7 @@
 #include "admin/queue_commands.h"
 #include "admin/scrub_commands.h"
 #include "admin/status_command.h"
+#include "admin/trace_command.h"
 #include "admin/user_commands.h"
 
 namespace admin {
@@ -24,6 +25,7 @@ struct NodeParts {
   queue::MailQueue* queue;
   mffs::Volume* volume;
   const replog::Log* log;
+  history::History* history = nullptr;  // Null: nothing can be traced.
   auth::Authenticator* authenticator;
   async::WorkerPool* hashing;  // auth::HashPassword takes a tenth of a second.
   const base::Clock* clock;
@@ -58,6 +60,7 @@ class Commands {
   QueueChanges queue_changes_;
   ScrubCommands scrub_;
   StatusCommand status_;
+  TraceCommand trace_;
   CommandTable table_;
 };
 

@@ -68,12 +68,22 @@ void RegisterQueue(base::MetricsRegistry* registry, const std::function<queue::Q
       "state=\"paused\"");
 }
 
+void RegisterHistory(base::MetricsRegistry* registry, const std::function<history::HistoryStatus()>& read) {
+  registry->AddCallback("posthorn_history_bytes", "Bytes of the volume that the history of mails takes.",
+                        [read] { return static_cast<double>(read().bytes); });
+  registry->AddCounterCallback("posthorn_history_events_written", "Events of mails written since the start.",
+                               [read] { return static_cast<double>(read().counts.events_written); });
+  registry->AddCounterCallback("posthorn_history_events_lost", "Events of mails for which there was no room.",
+                               [read] { return static_cast<double>(read().counts.events_lost); });
+}
+
 }  // namespace
 
 void RegisterNodeMetrics(base::MetricsRegistry* registry, NodeReadings readings) {
   RegisterVolume(registry, readings.volume);
   RegisterScrub(registry, readings.scrub);
   RegisterQueue(registry, readings.queue);
+  RegisterHistory(registry, readings.history);
   registry->AddCounterCallback("posthorn_log_entries_committed", "Log entries committed since the start.",
                                [read = readings.log] { return static_cast<double>(read().entries_committed); });
   registry->AddCallback("posthorn_log_damaged_entries", "Log entries left out at the start because they are damaged.",

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "base/metrics.h"
+#include "history/history.h"
 #include "mffs/volume.h"
 #include "queue/mail_queue.h"
 #include "replog/log.h"
@@ -24,6 +25,7 @@ struct NodeReadings {
   std::function<mffs::ScrubStatus()> scrub;
   std::function<replog::LogStatus()> log;
   std::function<queue::QueueStatus()> queue;
+  std::function<history::HistoryStatus()> history;
   std::function<std::uint64_t()> buffers_used_bytes;
   std::function<std::uint64_t()> full_accounts;
   std::vector<SessionCount> sessions;

@@ -7,6 +7,7 @@
 #include "app/commands_queue.h"
 #include "app/commands_status.h"
 #include "app/commands_text.h"
+#include "app/commands_trace.h"
 #include "app/commands_user.h"
 #include "app/man_pages.h"
 #include "app/mffs_commands.h"
@@ -56,6 +57,7 @@ int RunCommandLine(int argc, const char* const* argv, Terminal terminal) {
       "  posthorn serve --config config/dev.toml\n"
       "  posthorn user add alice@example.test\n"
       "  posthorn queue list\n"
+      "  posthorn trace alice@example.test --since 2h\n"
       "`posthorn COMMAND --help` tells more. Exit codes: 0 done, 1 failed, 2 wrong usage, 75 the node is not running.");
   Invocation invocation(terminal);
   invocation.AddOptions(&root);
@@ -63,6 +65,7 @@ int RunCommandLine(int argc, const char* const* argv, Terminal terminal) {
   ConfigSubcommands config(&root, &invocation);
   UserSubcommands users(&root, &invocation);
   QueueSubcommands queue(&root, &invocation);
+  TraceSubcommand trace(&root, &invocation);
   AddSendmail(&root, &invocation);
   AddStatusSubcommand(&root, &invocation);
   TransferSubcommands transfers(&root, &invocation);

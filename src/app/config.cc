@@ -257,6 +257,7 @@ void Check(NodeConfig& config, Findings& findings) {
   must(config.retry_min <= config.retry_max, "queue.retry_min", "must not be greater than queue.retry_max");
   must(!config.dns_from_root || config.dns_servers.empty(), "dns.from_root",
        "asks no dns.servers; give one of the two");
+  must(config.history_keep_days <= 3650, "history.keep_days", "must be at most 3650");
   must(config.volume_scrub_days <= 3650, "volume.scrub_days", "must be at most 3650");
   must(config.tls_certificate.empty() == config.tls_key.empty(), config.tls_key.empty() ? "tls.certificate" : "tls.key",
        "tls.certificate and tls.key are given together or not at all");

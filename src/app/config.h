@@ -47,6 +47,9 @@ struct NodeConfig {
   std::uint64_t volume_scrub_days = 14;  // 0: only by `posthorn mffs scrub`.
   std::string volume_zero_fill = "auto";
 
+  std::uint64_t history_keep_days = 14;  // 0: no history.
+  std::uint64_t history_bytes_max = 0;   // 0: a tenth of the volume.
+
   std::uint64_t buffer_bytes = 128ull << 20;
   std::uint64_t index_bytes = 64ull << 20;
 

@@ -81,6 +81,11 @@ std::vector<ConfigKey> StorageKeys() {
       {"volume.zero_fill", &C::volume_zero_fill, Unit::kNone,
        "How a volume file that is made gets its zeroes. `auto`: by the disk where it and the kernel can (Linux 6.17), "
        "else as `write`: written ahead of use, in the background."},
+      {"history.keep_days", &C::history_keep_days, Unit::kCount,
+       "For so many days `posthorn trace` knows what became of a mail. 0: nothing is kept."},
+      {"history.space_max", &C::history_bytes_max, Unit::kBytes,
+       "Space of the volume that this may take: of more the oldest goes, and all of it rather than refuse mail. 0: a "
+       "tenth of the volume."},
       {"memory.mail_buffers", &C::buffer_bytes, Unit::kBytes,
        "Memory for mail in flight, all sessions together. When it is used up, new mail waits, then gets 451."},
       {"memory.index", &C::index_bytes, Unit::kBytes,

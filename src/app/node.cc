@@ -179,6 +179,13 @@ queue::MailQueueOptions QueueOptions(const NodeConfig& config) {
   return options;
 }
 
+history::HistoryOptions HistoryOptionsOf(const NodeConfig& config) {
+  history::HistoryOptions options;
+  options.keeping.keep = std::chrono::days(config.history_keep_days);
+  options.keeping.space_max = config.history_bytes_max;
+  return options;
+}
+
 async::Task<base::Result<>> RecoverState(Node::Parts* parts, StartTimes* times) {
   replog::Stopwatch watch;
   const NodeConfig& config = parts->config;
@@ -187,7 +194,10 @@ async::Task<base::Result<>> RecoverState(Node::Parts* parts, StartTimes* times) 
   parts->coordinator = std::make_unique<replog::LocalCoordinator>(parts->executor(), &parts->file_worker,
                                                                   config.data_folder + "/epochs");
   CO_RETURN_IF_ERROR(co_await parts->coordinator->Load());
+  parts->history = std::make_unique<history::History>(parts->executor(), parts->volume.get(), parts->world.clock,
+                                                      &parts->file_worker, HistoryOptionsOf(config));
   replog::LogOptions log_options;
+  log_options.guest = parts->history.get();
   log_options.progress = [parts](const mffs::Progress& progress) { parts->progress.Tell(progress); };
   parts->log = std::make_unique<replog::Log>(parts->executor(), parts->volume.get(), parts->buffers.get(),
                                              parts->coordinator.get(), std::move(log_options));
@@ -202,8 +212,11 @@ async::Task<base::Result<>> RecoverState(Node::Parts* parts, StartTimes* times) 
       parts->executor(), parts->log.get(), parts->world.clock,
       [table = &parts->next_hops](const std::string& recipient) { return table->DestinationOf(recipient); },
       QueueOptions(config));
+  parts->mailbox_watch = std::make_unique<history::MailboxWatch>(parts->store.get(), parts->history.get());
+  parts->queue_watch = std::make_unique<history::QueueWatch>(parts->queue.get(), parts->history.get());
   times->index = watch.Lap();
-  CO_RETURN_IF_ERROR(co_await parts->log->Recover(parts->store.get(), parts->queue.get()));
+  CO_RETURN_IF_ERROR(co_await parts->log->Recover(parts->mailbox_watch.get(), parts->queue_watch.get()));
+  parts->history->Start();
   times->log = watch.Lap();
   // Reading the log takes more than is kept of it, in small pieces, which the allocator would hold on to.
   ::malloc_trim(0);
@@ -270,6 +283,7 @@ async::Task<base::Result<>> StopParts(Node::Parts* parts) {
   if (parts->outgoing) co_await parts->outgoing->Stop();
   if (parts->log_runs) co_await parts->store->Stop();
   if (parts->log_runs) co_await parts->log->Stop();
+  if (parts->log_runs) co_await parts->history->Stop();
   base::Result<> closed;
   if (parts->volume) closed = co_await parts->volume->Close();
   co_return closed;

@@ -22,6 +22,8 @@
 #include "base/random.h"
 #include "deliver/dispatcher.h"
 #include "deliver/local_courier.h"
+#include "history/history.h"
+#include "history/watch.h"
 #include "imap/server/recent_tracker.h"
 #include "imap/server/settings.h"
 #include "mffs/buffer_pool.h"
@@ -53,10 +55,14 @@ struct Node::Parts {
   std::unique_ptr<mffs::Volume> volume;
   std::unique_ptr<mffs::BufferPool> buffers;
   std::unique_ptr<replog::LocalCoordinator> coordinator;
+  std::unique_ptr<history::History> history;
   std::unique_ptr<replog::Log> log;
   std::unique_ptr<store::MailStore> store;
   deliver::NextHopTable next_hops;
   std::unique_ptr<queue::MailQueue> queue;
+  // What the log drives: the two above, and the history sees what happens to them.
+  std::unique_ptr<history::MailboxWatch> mailbox_watch;
+  std::unique_ptr<history::QueueWatch> queue_watch;
   std::unique_ptr<StoreDirectory> directory;
   std::unique_ptr<auth::Authenticator> authenticator;
   std::unique_ptr<net::TlsContext> tls;

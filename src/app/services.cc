@@ -231,6 +231,7 @@ void RegisterReadings(Node::Parts* parts) {
   readings.log = [parts] { return parts->log->Status(); };
   readings.queue = [parts] { return parts->queue->Status(); };
   readings.full_accounts = [parts] { return parts->store->full_accounts(); };
+  readings.history = [parts] { return parts->history->Status(); };
   readings.buffers_used_bytes = [parts] { return parts->buffers->used_bytes(); };
   for (const std::string_view protocol : {"smtp", "submission", "pop3", "pop3s", "imap", "imaps", "http"}) {
     readings.sessions.push_back(
@@ -261,6 +262,7 @@ base::Result<> OpenAdmin(Node::Parts* parts) {
                                           .queue = parts->queue.get(),
                                           .volume = parts->volume.get(),
                                           .log = parts->log.get(),
+                                          .history = parts->history.get(),
                                           .authenticator = parts->authenticator.get(),
                                           .hashing = &parts->file_worker,
                                           .clock = parts->world.clock,

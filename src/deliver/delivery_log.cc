@@ -31,15 +31,14 @@ std::string_view DsnStatusOf(const queue::RecipientOutcome& outcome) {
 
 }  // namespace
 
-void LogDelivery(const queue::Claim& claim, const queue::RecipientOutcome& outcome, std::string_view relay,
-                 base::WallTime now) {
+void LogDelivery(const queue::Claim& claim, const queue::RecipientOutcome& outcome, base::WallTime now) {
   if (!base::LogEnabled(base::LogLevel::kInfo)) return;
   const std::chrono::duration<double> delay = std::max(now - claim.queued_at, base::WallTime::duration(0));
   base::LogInfo("delivery", {{"id", claim.envelope.id},
                              {"queue_id", claim.id.ToString()},
                              {"from", claim.envelope.sender},
                              {"to", claim.envelope.recipients[outcome.recipient].address},
-                             {"relay", relay.empty() ? "none" : relay},
+                             {"relay", outcome.relay.empty() ? "none" : outcome.relay},
                              {"delay", fmt::format("{:.2f}", delay.count())},
                              {"dsn", DsnStatusOf(outcome)},
                              {"status", StatusOf(outcome.outcome)},

@@ -33,8 +33,9 @@ async::Task<void> LocalCourier::Deliver(queue::Claim claim, std::vector<queue::R
   const std::size_t before = outcomes->size();
   for (auto& [partition, stops] : stops_of) co_await DeliverToPartition(&claim, std::move(stops), outcomes);
   for (std::size_t i = before; i < outcomes->size(); ++i) {
-    const queue::RecipientOutcome& outcome = (*outcomes)[i];
-    LogDelivery(claim, outcome, "local", clock_->WallNow());
+    queue::RecipientOutcome& outcome = (*outcomes)[i];
+    outcome.relay = "local";
+    LogDelivery(claim, outcome, clock_->WallNow());
   }
 }
 

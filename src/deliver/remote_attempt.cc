@@ -50,6 +50,10 @@ queue::Handover HandoverOf(const NextHop& hop, const smtp::RecipientFate& fate) 
   return fate.dsn_passed_on ? queue::Handover::kRelayedWithDsn : queue::Handover::kRelayed;
 }
 
+std::string CipherOf(const net::TlsFacts& tls) {
+  return tls.version.empty() ? "" : fmt::format("{} {}", tls.version, tls.cipher);
+}
+
 // RFC 5321 §4.5.3.1.10; with another status 452 is about a mailbox or a disk.
 bool IsSurplus(const smtp::RecipientFate& fate) {
   return fate.status == "4.5.3" || (fate.code == 452 && fate.status == "4.0.0");
@@ -68,7 +72,7 @@ queue::Reach ReachOf(bool is_usable, const std::vector<smtp::RecipientFate>& fat
 // failure that passes may be the cancellation's doing.
 class RemoteCourier::Attempt::Settling {
  public:
-  Settling(Attempt* attempt, const Endpoint* endpoint) : attempt_(attempt), endpoint_(endpoint) {}
+  Settling(Attempt* attempt, const HopSession* session) : attempt_(attempt), session_(session) {}
   ~Settling() {
     std::erase_if(fates, [](const auto& fate) { return fate.fate == smtp::Fate::kTryAgain; });
     Settle();
@@ -77,7 +81,7 @@ class RemoteCourier::Attempt::Settling {
   Settling& operator=(const Settling&) = delete;
 
   void Settle() {
-    attempt_->Settle(*endpoint_, fates);
+    attempt_->Settle(*session_, fates);
     fates.clear();
   }
   // Takes those out that were one too many beside others which were accepted: they go in another mail.
@@ -91,7 +95,7 @@ class RemoteCourier::Attempt::Settling {
 
  private:
   Attempt* attempt_;
-  const Endpoint* endpoint_;
+  const HopSession* session_;
 };
 
 RemoteCourier::Attempt::Attempt(RemoteCourier* courier, queue::Claim claim, NextHop hop,
@@ -169,7 +173,7 @@ async::Task<RemoteCourier::Attempt::Answered> RemoteCourier::Attempt::SendToEndp
 
 async::Task<RemoteCourier::Attempt::Answered> RemoteCourier::Attempt::SendOver(HopSession session) {
   while (!pending_.empty()) {
-    Settling settling(this, &session.endpoint);
+    Settling settling(this, &session);
     const std::uint64_t heard_before = *session.heard;
     session.mails += 1;
     co_await session.session->Send(&claim_.envelope, pending_, &bytes_, &settling.fates);
@@ -191,16 +195,18 @@ async::Task<RemoteCourier::Attempt::Answered> RemoteCourier::Attempt::SendOver(H
   co_return Answered::kYes;
 }
 
-void RemoteCourier::Attempt::Settle(const Endpoint& endpoint, const std::vector<smtp::RecipientFate>& fates) {
-  const std::string relay = endpoint.ToString();
+void RemoteCourier::Attempt::Settle(const HopSession& session, const std::vector<smtp::RecipientFate>& fates) {
+  const std::string relay = session.endpoint.ToString();
+  const std::string cipher = CipherOf(session.session->tls());
   for (const smtp::RecipientFate& fate : fates) {
     Add({.recipient = fate.recipient,
          .outcome = OutcomeOf(fate.fate),
          .answer = AnswerOf(fate, relay),
          .status = fate.status,
-         .remote_mta = fate.code == 0 ? "" : endpoint.name,
-         .handover = HandoverOf(hop_, fate)},
-        relay);
+         .remote_mta = fate.code == 0 ? "" : session.endpoint.name,
+         .relay = relay,
+         .cipher = cipher,
+         .handover = HandoverOf(hop_, fate)});
   }
 }
 
@@ -210,14 +216,13 @@ void RemoteCourier::Attempt::SettlePending(const Reason& reason) {
     Add({.recipient = recipient,
          .outcome = reason.outcome,
          .answer = fmt::format("{} {}", reason.status, reason.words),
-         .status = reason.status},
-        "");
+         .status = reason.status});
   }
 }
 
-void RemoteCourier::Attempt::Add(queue::RecipientOutcome outcome, const std::string& relay) {
+void RemoteCourier::Attempt::Add(queue::RecipientOutcome outcome) {
   std::erase(pending_, outcome.recipient);
-  LogDelivery(claim_, outcome, relay, courier_->world_.clock->WallNow());
+  LogDelivery(claim_, outcome, courier_->world_.clock->WallNow());
   outcomes_->push_back(std::move(outcome));
 }
 

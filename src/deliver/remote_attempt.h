@@ -36,8 +36,8 @@ class RemoteCourier::Attempt {
   async::Task<Answered> SendOver(HopSession session);
   void SettlePending(const Reason& reason);
 
-  void Settle(const Endpoint& endpoint, const std::vector<smtp::RecipientFate>& fates);
-  void Add(queue::RecipientOutcome outcome, const std::string& relay);
+  void Settle(const HopSession& session, const std::vector<smtp::RecipientFate>& fates);
+  void Add(queue::RecipientOutcome outcome);
   // Who may share a connection with this hop beside the same destination.
   std::string PoolScope() const { return hop_.kind == NextHop::Kind::kMx ? "mx" : ""; }
 

@@ -17,7 +17,9 @@ Decision Decide(const RecipientOutcome& outcome, const Trial& trial, base::Rando
   Decision decision{.recipient = outcome.recipient,
                     .state = RecipientState::kDelivered,
                     .next_attempt = trial.now,
-                    .answer = Tidy(outcome.answer)};
+                    .answer = Tidy(outcome.answer),
+                    .relay = Tidy(outcome.relay),
+                    .cipher = Tidy(outcome.cipher)};
   if (outcome.outcome == Outcome::kRejected) decision.state = RecipientState::kHeld;
   if (outcome.outcome != Outcome::kRetryLater) return decision;
   const auto next = NextAttempt(trial.schedule, trial.attempts, trial.queued_at, trial.now, random);

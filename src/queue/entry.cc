@@ -1,6 +1,5 @@
 #include "queue/entry.h"
 
-#include <algorithm>
 #include <optional>
 
 #include "base/bytes.h"
@@ -11,6 +10,8 @@ namespace {
 constexpr std::uint8_t kVersion = 1;
 // Of outcomes and snapshot pieces that may say that a recipient bounced, or was told of.
 constexpr std::uint8_t kVersionWithNotices = 2;
+// Of outcomes that say when, with whom and how the attempt was made.
+constexpr std::uint8_t kVersionWithRelay = 3;
 constexpr std::uint8_t kTold = 0x80;  // Beside a recipient's state.
 
 std::int64_t Micros(base::WallTime time) {
@@ -93,29 +94,29 @@ base::Result<EnqueueEntry> EnqueueEntry::Decode(std::string_view in) {
 }
 
 std::string OutcomeEntry::Encode() const {
-  // The first version where it says all, so that what most entries are does not change.
-  const bool with_notices = std::ranges::any_of(recipients, [](const Recipient& recipient) {
-    return recipient.told || recipient.state == RecipientState::kBounced;
-  });
   std::string out;
   base::Encoder e(out);
-  e.U8(with_notices ? kVersionWithNotices : kVersion);
+  e.U8(kVersionWithRelay);
   e.Varint(mail.value());
+  e.I64(Micros(attempted_at));
   e.Varint(recipients.size());
   for (const Recipient& recipient : recipients) {
     e.Varint(recipient.recipient);
     e.U8(queue::Encode({recipient.state, recipient.told}));
     e.I64(Micros(recipient.next_attempt));
     e.Text(recipient.answer);
+    e.Text(recipient.relay);
+    e.Text(recipient.cipher);
   }
   return out;
 }
 
 base::Result<OutcomeEntry> OutcomeEntry::Decode(std::string_view in) {
   base::Decoder d(in);
-  ASSIGN_OR_RETURN(const std::uint8_t version, ReadVersion(d, "outcome", kVersionWithNotices));
+  ASSIGN_OR_RETURN(const std::uint8_t version, ReadVersion(d, "outcome", kVersionWithRelay));
   OutcomeEntry entry;
   entry.mail = replog::Index(d.Varint());
+  if (version >= kVersionWithRelay) entry.attempted_at = TimeOf(d.I64());
   const std::uint64_t count = d.Varint();
   for (std::uint64_t i = 0; i < count && d.ok(); ++i) {
     Recipient recipient;
@@ -126,6 +127,10 @@ base::Result<OutcomeEntry> OutcomeEntry::Decode(std::string_view in) {
     recipient.told = stored->told;
     recipient.next_attempt = TimeOf(d.I64());
     recipient.answer = d.Text();
+    if (version >= kVersionWithRelay) {
+      recipient.relay = d.Text();
+      recipient.cipher = d.Text();
+    }
     entry.recipients.push_back(std::move(recipient));
   }
   if (!d.AtEnd()) return Damaged("outcome");

@@ -33,9 +33,12 @@ struct OutcomeEntry {
     RecipientState state = RecipientState::kWaiting;
     base::WallTime next_attempt;
     std::string answer;
-    bool told = false;  // A notice in the same entry speaks of it.
+    bool told = false;     // A notice in the same entry speaks of it.
+    std::string relay{};   // Who took part in the attempt; empty: nobody.
+    std::string cipher{};  // Of the connection; empty: without TLS.
   };
   replog::Index mail;
+  base::WallTime attempted_at{};  // When the attempt ended. Of older entries: 1970.
   std::vector<Recipient> recipients;
   std::string Encode() const;
   static base::Result<OutcomeEntry> Decode(std::string_view in);

@@ -186,15 +186,15 @@ async::Task<base::Result<>> MailQueue::Write(const Claim* claim, const std::vect
                                              std::optional<Notice> notice) {
   // Removed by an operator meanwhile, or nothing to say.
   if (decisions->empty() || state_->FindMail(claim->id) == nullptr) co_return base::Result<>();
-  OutcomeEntry outcome{.mail = claim->id.index, .recipients = {}};
+  OutcomeEntry outcome{.mail = claim->id.index, .attempted_at = state_->clock->WallNow(), .recipients = {}};
   for (const Decision& decision : *decisions) {
     if (decision.state == RecipientState::kHeld) {
       base::LogWarning("mail_held", {{"id", claim->id.ToString()},
                                      {"to", claim->envelope.recipients[decision.recipient].address},
                                      {"reason", decision.answer}});
     }
-    outcome.recipients.push_back(
-        {decision.recipient, decision.state, decision.next_attempt, decision.answer, decision.told});
+    outcome.recipients.push_back({decision.recipient, decision.state, decision.next_attempt, decision.answer,
+                                  decision.told, decision.relay, decision.cipher});
   }
   replog::Draft draft;
   // With the mails, not apart: so that both share a write of the disk.
@@ -333,6 +333,14 @@ std::optional<QueuedMail> MailQueue::Show(QueueId id) const {
   const MailState* mail = state_->FindMail(id);
   if (mail == nullptr) return std::nullopt;
   return Describe(id, *mail, state_->strings, state_->scheduler);
+}
+
+bool MailQueue::Contains(QueueId id) const {
+  return state_->FindMail(id) != nullptr;
+}
+
+bool MailQueue::TakesNotice(replog::PartitionId partition, const OutcomeEntry& outcome) const {
+  return state_->Find(partition)->TakesNotice(outcome);
 }
 
 QueueStatus MailQueue::Status() const {

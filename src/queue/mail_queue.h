@@ -97,6 +97,8 @@ struct RecipientOutcome {
   std::string answer{};      // The other side's words, or ours; one line.
   std::string status{};      // RFC 3463, "5.1.1"; empty: the one in `answer`, else one that fits the outcome.
   std::string remote_mta{};  // The host that gave the answer; empty: the words are ours.
+  std::string relay{};       // Who took part in the attempt, with address and port; empty: nobody.
+  std::string cipher{};      // Of the connection to it; empty: without TLS.
   Handover handover = Handover::kDelivered;  // Of kDelivered only.
 };
 
@@ -108,6 +110,8 @@ struct Decision {
   base::WallTime next_attempt{};
   std::string answer{};  // One line.
   bool told = false;     // The notice that is recorded with it speaks of this recipient.
+  std::string relay{};   // As in the outcome.
+  std::string cipher{};
   // Why, for who composes the notice; not written.
   bool gave_up = false;            // Too old to be tried again.
   bool was_told_of_delay = false;  // By an earlier notice.
@@ -217,6 +221,9 @@ class MailQueue final : public replog::StateMachine {
   // ---- Status: after `after` in id order, at most `limit`. ----
   std::vector<QueuedMail> List(QueueId after, std::uint32_t limit) const;
   std::optional<QueuedMail> Show(QueueId id) const;
+  bool Contains(QueueId id) const;
+  // Whether the notice that comes with these outcomes would be queued, if they were applied now.
+  bool TakesNotice(replog::PartitionId partition, const OutcomeEntry& outcome) const;
   QueueStatus Status() const;
 
   // ---- Control: durable when they return. Errors: kNotFound, and as Enqueue. ----

@@ -39,6 +39,12 @@ mffs::RecordOwner::CheckpointState Checkpoints::Take() {
   state.queue_partitions = context_->options.queue_partitions;
   state.settled_lsn = context_->settled_lsn;
   state.scan_after = context_->open_bodies->NeededAfter(context_->lsn_floor);
+  state.guest = context_->guest_state;
+  if (Guest* const guest = context_->options.guest; guest != nullptr) {
+    Guest::State taken = guest->TakeState(context_->lsn_floor);
+    state.guest = std::move(taken.bytes);
+    state.scan_after = std::min(state.scan_after, taken.needed_after);
+  }
   releases_.clear();
   for (Partition* partition : context_->partitions.All()) {
     if (partition->never_used()) continue;

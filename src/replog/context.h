@@ -60,6 +60,8 @@ struct Context {
   std::function<void(const Partition*)> snapshot_wanted = [](const Partition*) {};
   bool space_refused = false;  // The volume had no room for an entry: what can be released is wanted now.
 
+  std::string guest_state;  // As found. Kept as it is while there is no guest.
+
   std::uint64_t damaged_places = 0;  // Of the volume, met at the start: what was there may be anybody's.
 
   // Why nothing can be proposed any more.

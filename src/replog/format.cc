@@ -7,6 +7,9 @@ namespace {
 
 constexpr std::size_t kEncodedPartitionState = 4 + 4 * 8 + mffs::Location::kEncodedSize;
 
+// Of a state that holds the guest's too.
+constexpr std::uint8_t kVersionWithGuest = 2;
+
 void Reserve(base::Encoder& out, int bytes) {
   for (int i = 0; i < bytes; ++i) out.U8(0);
 }
@@ -16,12 +19,14 @@ base::Error Damaged(std::string_view what) {
 }
 
 // Reads the version byte that every head begins with.
-base::Result<> CheckVersion(base::Decoder& in, std::string_view what) {
+base::Result<> CheckVersion(base::Decoder& in, std::string_view what, std::uint8_t newest = kFormatVersion,
+                            std::uint8_t* found = nullptr) {
   const std::uint8_t version = in.U8();
   if (!in.ok()) return Damaged(what);
-  if (version != kFormatVersion) {
+  if (found != nullptr) *found = version;
+  if (version < kFormatVersion || version > newest) {
     return base::Error(base::Errc::kUnsupported, "the " + std::string(what) + " has format version " +
-                                                     std::to_string(version) + ", this program knows version 1 only");
+                                                     std::to_string(version) + ", which this program does not know");
   }
   return {};
 }
@@ -234,7 +239,7 @@ base::Result<std::vector<MovedRecord>> DecodeMoves(std::string_view head, std::s
 std::string OwnerState::Encode() const {
   std::string out;
   base::Encoder e(out);
-  e.U8(kFormatVersion);
+  e.U8(guest.empty() ? kFormatVersion : kVersionWithGuest);
   Reserve(e, 3);
   e.U32(mailbox_partitions);
   e.U32(queue_partitions);
@@ -249,12 +254,17 @@ std::string OwnerState::Encode() const {
     e.U64(p.snapshot_epoch.value());
     p.snapshot_end.EncodeTo(e);
   }
+  if (!guest.empty()) {
+    e.U32(static_cast<std::uint32_t>(guest.size()));
+    out += guest;
+  }
   return out;
 }
 
 base::Result<OwnerState> OwnerState::Decode(std::string_view in) {
   base::Decoder d(in);
-  RETURN_IF_ERROR(CheckVersion(d, "log's state in the checkpoint"));
+  std::uint8_t version = 0;
+  RETURN_IF_ERROR(CheckVersion(d, "log's state in the checkpoint", kVersionWithGuest, &version));
   d.Raw(3);
   OwnerState state;
   state.mailbox_partitions = d.U32();
@@ -262,7 +272,7 @@ base::Result<OwnerState> OwnerState::Decode(std::string_view in) {
   state.settled_lsn = mffs::Lsn(d.U64());
   state.scan_after = mffs::Lsn(d.U64());
   const std::uint32_t count = d.U32();
-  if (!d.ok() || d.remaining() != count * kEncodedPartitionState) return Damaged("state in the checkpoint");
+  if (!d.ok() || d.remaining() / kEncodedPartitionState < count) return Damaged("state in the checkpoint");
   state.partitions.resize(count);
   for (PartitionState& p : state.partitions) {
     p.partition = PartitionId(d.U32());
@@ -272,6 +282,8 @@ base::Result<OwnerState> OwnerState::Decode(std::string_view in) {
     p.snapshot_epoch = Epoch(d.U64());
     p.snapshot_end = mffs::Location::DecodeFrom(d);
   }
+  if (version == kVersionWithGuest) state.guest = std::string(d.Raw(d.U32()));
+  if (!d.AtEnd()) return Damaged("state in the checkpoint");
   return state;
 }
 

@@ -128,6 +128,7 @@ struct OwnerState {
   mffs::Lsn settled_lsn;  // Moves noted up to here are complete; no other copy made by cleaning up to here exists.
   mffs::Lsn scan_after;
   std::vector<PartitionState> partitions;
+  std::string guest{};  // Guest::State::bytes.
   std::string Encode() const;
   static base::Result<OwnerState> Decode(std::string_view in);
 };

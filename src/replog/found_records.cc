@@ -62,6 +62,10 @@ std::string_view HeadStore::Keep(std::string_view head) {
 base::Result<> FoundRecords::Add(const mffs::RecordView& record) {
   // Released ones may be gone at any time: whoever needs a record never released it.
   if (!record.is_live) return {};
+  if (IsGuestType(record.key.type)) {
+    guests.push_back({record.key, record.location, record.lsn, std::string(record.head)});
+    return {};
+  }
   switch (static_cast<RecordType>(record.key.type)) {
     case RecordType::kEntry:
       return AddEntry(record);

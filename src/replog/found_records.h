@@ -12,6 +12,7 @@
 #include "base/result.h"
 #include "mffs/types.h"
 #include "replog/format.h"
+#include "replog/guest.h"
 #include "replog/moved_places.h"
 
 namespace replog {
@@ -72,6 +73,7 @@ struct FoundRecords {
   std::vector<FoundRecord> parts;
   std::vector<FoundRecord> snapshots;  // Pieces and ends.
   std::vector<FoundRecord> moves;
+  std::vector<Guest::Found> guests;
 
   // Errors: kUnsupported (a type of a later version), kCorrupt (the head of an entry).
   base::Result<> Add(const mffs::RecordView& record);

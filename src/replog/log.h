@@ -18,6 +18,7 @@
 #include "mffs/buffer_pool.h"
 #include "mffs/volume.h"
 #include "replog/body.h"
+#include "replog/guest.h"
 #include "replog/state_machine.h"
 #include "replog/types.h"
 
@@ -65,6 +66,7 @@ struct LogOptions {
   std::uint64_t releasable_bytes_max = 256u << 20;  // All partitions: records that only the log itself still needs; at
                                                     // most 1/16 of the volume.
   mffs::ProgressHook progress;                      // Told by Recover() ("partitions", then "entries"); may be empty.
+  Guest* guest = nullptr;  // Borrowed; outlives the log. Null: what a guest has left in the volume stays as it is.
   std::uint64_t body_cache_bytes_max = 128u << 20;  // Of the pool, for queued mail that is in memory and on disk.
 };
 

@@ -34,6 +34,13 @@ std::optional<StateMachine::BodyMove> BodyMoveOf(const MovedRecord& move) {
 async::Task<base::Result<>> Mover::Moved(std::vector<mffs::RecordOwner::Move> moves) {
   std::map<PartitionId, std::vector<MovedRecord>> by_partition;
   for (const mffs::RecordOwner::Move& move : moves) {
+    if (IsGuestType(move.key.type)) {
+      if (context_->options.guest == nullptr) {
+        co_return base::Error(base::Errc::kUnsupported, "a record of the history stays where it is: nobody keeps it");
+      }
+      context_->options.guest->Moved(move);
+      continue;
+    }
     Partition* partition = PartitionOf(move.key);
     if (partition != nullptr) {
       by_partition[partition->id].push_back({.type = move.key.type,

@@ -45,6 +45,7 @@ async::Task<base::Result<>> Recovery::Run() {
   Stopwatch watch;
   CO_RETURN_IF_ERROR(LoadState());
   CO_RETURN_IF_ERROR(co_await Scan());
+  CO_RETURN_IF_ERROR(co_await LoadGuest());
   context_->times.scan = watch.Lap();
   // Meanwhile the epochs that come next are taken: that is a wait for another disk's flush.
   async::TaskGroup epochs(context_->executor, "log epochs");
@@ -151,6 +152,12 @@ async::Task<base::Result<>> Recovery::Scan() {
     }
   }
   co_return base::Result<>();
+}
+
+async::Task<base::Result<>> Recovery::LoadGuest() {
+  context_->guest_state = std::move(state_.guest);
+  if (context_->options.guest == nullptr) co_return base::Result<>();
+  co_return co_await context_->options.guest->Load(context_->guest_state, std::move(found_.guests));
 }
 
 async::Task<base::Result<>> Recovery::LoadMoves() {

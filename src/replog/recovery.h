@@ -29,6 +29,7 @@ class Recovery {
  private:
   base::Result<> LoadState();
   async::Task<base::Result<>> Scan();
+  async::Task<base::Result<>> LoadGuest();
   Epoch LastEpochOf(const Partition& partition) const;
   async::Task<void> ReserveEpoch(Partition* partition, Epoch last);
   async::Task<base::Result<>> Restore();

@@ -149,6 +149,18 @@ void DescribeFlagsAndDate(std::string_view meta, json::object* where, json::obje
   (*out)["received"] = JsonTime(TimeOf(entry.date_us));
 }
 
+// Nothing: an entry of another type. Views into `meta`.
+std::optional<store::DeliverEntry> DecodeDelivery(std::uint8_t type, std::string_view meta) {
+  store::DeliverDirectEntry entry;
+  if (type == static_cast<std::uint8_t>(store::EntryType::kDeliver) && store::DecodeEntry(meta, entry.delivery)) {
+    return std::move(entry.delivery);
+  }
+  if (type == static_cast<std::uint8_t>(store::EntryType::kDeliverDirect) && store::DecodeEntry(meta, entry)) {
+    return std::move(entry.delivery);
+  }
+  return std::nullopt;
+}
+
 }  // namespace
 
 json::object DescribeEntry(const EntryPlace& entry, std::string_view meta) {
@@ -158,14 +170,11 @@ json::object DescribeEntry(const EntryPlace& entry, std::string_view meta) {
   if (IsQueue(entry.partition)) {
     const auto enqueue = queue::DecodeNewMail(entry.type, meta);
     if (enqueue.has_value()) AddEnvelope(&out, enqueue->envelope);
-  } else if (entry.type == static_cast<std::uint8_t>(store::EntryType::kDeliver)) {
-    store::DeliverEntry deliver;
-    if (store::DecodeEntry(meta, deliver)) {
-      std::string prefixes;
-      for (const store::DeliverEntry::Target& target : deliver.targets) prefixes += target.prefix;
-      AddPrefix(&out, prefixes);
-      out["received"] = JsonTime(TimeOf(deliver.date_us));
-    }
+  } else if (const auto deliver = DecodeDelivery(entry.type, meta); deliver.has_value()) {
+    std::string prefixes;
+    for (const store::DeliverEntry::Target& target : deliver->targets) prefixes += target.prefix;
+    AddPrefix(&out, prefixes);
+    out["received"] = JsonTime(TimeOf(deliver->date_us));
   } else if (entry.type == static_cast<std::uint8_t>(store::EntryType::kAppend)) {
     DescribeFlagsAndDate<store::AppendEntry>(meta, &where, &out);
   } else if (entry.type == static_cast<std::uint8_t>(store::EntryType::kImport)) {
@@ -182,11 +191,10 @@ json::object DescribeParts(replog::BodyId body) {
 }
 
 std::string PrefixOfEntry(const EntryPlace& entry, std::string_view meta) {
-  store::DeliverEntry deliver;
-  const bool is_delivery =
-      !IsQueue(entry.partition) && entry.type == static_cast<std::uint8_t>(store::EntryType::kDeliver);
-  if (!is_delivery || !store::DecodeEntry(meta, deliver) || deliver.targets.empty()) return {};
-  return std::string(deliver.targets.front().prefix);
+  if (IsQueue(entry.partition)) return {};
+  const auto deliver = DecodeDelivery(entry.type, meta);
+  if (!deliver.has_value() || deliver->targets.empty()) return {};
+  return std::string(deliver->targets.front().prefix);
 }
 
 void AddOwnWords(json::object* out, std::string_view head_of_mail) {

@@ -6,9 +6,11 @@
 #include <fmt/format.h>
 
 #include "base/bytes.h"
+#include "history/format.h"
 #include "queue/entry.h"
 #include "replog/format.h"
 #include "replog/found_records.h"
+#include "replog/guest.h"
 #include "salvage/log_records.h"
 #include "store/entries.h"
 
@@ -44,7 +46,8 @@ std::string_view EntryName(replog::PartitionId partition, std::uint8_t type) {
                                          "purge",          "import",
                                          "set UIDs",       "import flags",
                                          "store flags if", "special mailboxes",
-                                         "set quota",      "warning of a full mailbox"};
+                                         "set quota",      "warning of a full mailbox",
+                                         "credentials",    "deliver directly"};
   return type <= std::size(kNames) ? kNames[type - 1] : "of a type that is not known";
 }
 
@@ -205,6 +208,7 @@ std::string MeaningOf(const mffs::RecordKey& key, std::string_view head, std::st
     default:
       break;
   }
+  if (replog::IsGuestType(key.type)) return history::MeaningOf(key, head);
   const std::string partition = replog::NameOf(replog::PartitionId(key.partition));
   switch (static_cast<RecordType>(key.type)) {
     case RecordType::kEntry:

@@ -53,6 +53,8 @@ base::Result<std::string> Dispatch(Changeset& changes, const replog::EntryView& 
       return DecodeAndApply<RemoveAccountEntry>(changes, view);
     case EntryType::kDeliver:
       return DecodeAndApplyWithBody<DeliverEntry>(changes, view);
+    case EntryType::kDeliverDirect:
+      return DecodeAndApplyWithBody<DeliverDirectEntry>(changes, view);
     case EntryType::kCreateMailbox:
       return DecodeAndApply<CreateMailboxEntry>(changes, view);
     case EntryType::kDeleteMailbox:
@@ -98,6 +100,11 @@ base::Result<std::string> ApplyEntry(Changeset& changes, const replog::EntryView
   auto result = Dispatch(changes, entry);
   changes.EndEntry(entry.partition, entry.epoch.value(), entry.index.value());
   return result;
+}
+
+base::Result<std::string> Apply(Changeset& changes, replog::PartitionId partition, const DeliverDirectEntry& entry,
+                                const replog::BodyRef& body) {
+  return Apply(changes, partition, entry.delivery, body);
 }
 
 base::Result<std::string> Apply(Changeset& changes, replog::PartitionId partition, const DeliverEntry& entry,

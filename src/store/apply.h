@@ -44,7 +44,9 @@ base::Result<std::string> Apply(Changeset& changes, replog::PartitionId partitio
 base::Result<std::string> Apply(Changeset& changes, replog::PartitionId partition, const PurgeEntry& entry);
 base::Result<std::string> Apply(Changeset& changes, replog::PartitionId partition, const SetUidsEntry& entry);
 base::Result<std::string> Apply(Changeset& changes, replog::PartitionId partition, const ImportFlagsEntry& entry);
-// These four take the body over.
+// These five take the body over.
+base::Result<std::string> Apply(Changeset& changes, replog::PartitionId partition, const DeliverDirectEntry& entry,
+                                const replog::BodyRef& body);
 base::Result<std::string> Apply(Changeset& changes, replog::PartitionId partition, const DeliverEntry& entry,
                                 const replog::BodyRef& body);
 base::Result<std::string> Apply(Changeset& changes, replog::PartitionId partition, const AppendEntry& entry,

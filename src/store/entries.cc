@@ -133,6 +133,20 @@ bool DeliverEntry::Read(base::Decoder& in) {
   return in.ok();
 }
 
+void DeliverDirectEntry::Write(base::Encoder& out) const {
+  delivery.Write(out);
+  out.Text(mail_id);
+  out.Text(client_ip);
+  out.Text(helo);
+  out.Text(auth_account);
+  out.Text(protocol);
+}
+
+bool DeliverDirectEntry::Read(base::Decoder& in) {
+  return delivery.Read(in) && ReadText(in, mail_id) && ReadText(in, client_ip) && ReadText(in, helo) &&
+         ReadText(in, auth_account) && ReadText(in, protocol);
+}
+
 void CreateMailboxEntry::Write(base::Encoder& out) const {
   out.Varint(account);
   out.Text(name);

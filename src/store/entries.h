@@ -40,8 +40,9 @@ enum class EntryType : std::uint8_t {
   kSetQuota = 19,
   kQuotaWarning = 20,
   kCredentials = 21,
+  kDeliverDirect = 22,
 };
-inline constexpr EntryType kNewestEntryType = EntryType::kCredentials;
+inline constexpr EntryType kNewestEntryType = EntryType::kDeliverDirect;
 inline constexpr std::uint8_t kEntryVersion = 2;       // The newest.
 inline constexpr std::uint8_t kEntryVersionPlain = 1;  // Of all entries without an EntryQuota.
 inline constexpr std::uint8_t kEntryVersionWithQuota = 2;
@@ -109,6 +110,18 @@ struct DeliverEntry {
   std::vector<Target> targets;
   std::vector<Settled> settled;
   std::optional<EntryQuota> quota{};
+  void Write(base::Encoder& out) const;
+  bool Read(base::Decoder& in);
+};
+
+// Of a mail that did not go through the queue: with what only the history asks for.
+struct DeliverDirectEntry {
+  DeliverEntry delivery;
+  std::string_view mail_id;
+  std::string_view client_ip;
+  std::string_view helo;
+  std::string_view auth_account;
+  std::string_view protocol;
   void Write(base::Encoder& out) const;
   bool Read(base::Decoder& in);
 };
@@ -272,18 +285,30 @@ struct QuotaWarningEntry {
   bool Read(base::Decoder& in);
 };
 
+// The quota of an entry that brings mail.
 template <class Entry>
-concept BringsMailUnderQuota = requires(const Entry& entry) { entry.quota.has_value(); };
+  requires requires(Entry& entry) { entry.quota.has_value(); }
+auto& QuotaOf(Entry& entry) {
+  return entry.quota;
+}
+inline std::optional<EntryQuota>& QuotaOf(DeliverDirectEntry& entry) {
+  return entry.delivery.quota;
+}
+inline const std::optional<EntryQuota>& QuotaOf(const DeliverDirectEntry& entry) {
+  return entry.delivery.quota;
+}
+template <class Entry>
+concept BringsMailUnderQuota = requires(const Entry& entry) { QuotaOf(entry).has_value(); };
 
 template <class Entry>
 std::string EncodeEntry(const Entry& entry) {
   std::string text;
   base::Encoder out(text);
   if constexpr (BringsMailUnderQuota<Entry>) {
-    if (entry.quota.has_value()) {
+    if (QuotaOf(entry).has_value()) {
       out.U8(kEntryVersionWithQuota);
       entry.Write(out);
-      entry.quota->Write(out);
+      QuotaOf(entry)->Write(out);
       return text;
     }
   }
@@ -298,8 +323,8 @@ bool DecodeEntry(std::string_view text, Entry& entry) {
   base::Decoder in(text);
   const std::uint8_t version = in.U8();
   if constexpr (BringsMailUnderQuota<Entry>) {
-    entry.quota.reset();
-    if (version == kEntryVersionWithQuota) return entry.Read(in) && entry.quota.emplace().Read(in) && in.AtEnd();
+    QuotaOf(entry).reset();
+    if (version == kEntryVersionWithQuota) return entry.Read(in) && QuotaOf(entry).emplace().Read(in) && in.AtEnd();
   }
   return version == kEntryVersionPlain && entry.Read(in) && in.AtEnd();
 }

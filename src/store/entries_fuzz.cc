@@ -45,7 +45,7 @@ void TryWatermark(std::string_view text) {
 }
 
 // The first byte of an input says which: new ones go last, so that the corpus keeps its meaning.
-constexpr std::array<void (*)(std::string_view), 30> kTries = {TryEntry<store::CreateAccountEntry>,
+constexpr std::array<void (*)(std::string_view), 31> kTries = {TryEntry<store::CreateAccountEntry>,
                                                                TryEntry<store::SetPasswordEntry>,
                                                                TryEntry<store::RemoveAccountEntry>,
                                                                TryEntry<store::DeliverEntry>,
@@ -72,6 +72,7 @@ constexpr std::array<void (*)(std::string_view), 30> kTries = {TryEntry<store::C
                                                                TryEntry<store::StoreFlagsIfEntry>,
                                                                TryEntry<store::SpecialMailboxesEntry>,
                                                                TryEntry<store::CredentialsEntry>,
+                                                               TryEntry<store::DeliverDirectEntry>,
                                                                TryEntry<store::SetQuotaEntry>,
                                                                TryEntry<store::QuotaWarningEntry>,
                                                                TryRow<store::QuotaRow>};

@@ -51,13 +51,23 @@ struct Settled {
   std::vector<replog::Index> except;  // Ascending, each below `below`; at most Watermark::kExceptMax.
 };
 
+// Where a mail came from that was delivered without the queue: for the history.
+struct DeliveryOrigin {
+  std::string mail_id;
+  std::string client_ip;
+  std::string helo;
+  std::string auth_account;
+  std::string protocol;
+};
+
 struct Delivery {
   mail::Class cls = mail::Class::kNormal;
   base::WallTime internal_date;
   std::vector<DeliveryTarget> targets;  // All in one partition.
   replog::Body body;
   mffs::Need need = mffs::Need::kNew;  // kAccepted: from the queue.
-  std::vector<Settled> settled;        // From the queue's leader, with mail that comes from the queue.
+  std::optional<DeliveryOrigin> origin{};
+  std::vector<Settled> settled;  // From the queue's leader, with mail that comes from the queue.
 };
 
 enum class FlagsChange : std::uint8_t { kReplace, kAdd, kRemove };

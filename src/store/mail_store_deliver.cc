@@ -57,6 +57,16 @@ void AddSettled(const std::vector<Settled>& settled, DeliverEntry* entry) {
   }
 }
 
+std::string Encode(DeliverEntry entry, const std::optional<DeliveryOrigin>& origin) {
+  if (!origin.has_value()) return EncodeEntry(entry);
+  return EncodeEntry(DeliverDirectEntry{.delivery = std::move(entry),
+                                        .mail_id = origin->mail_id,
+                                        .client_ip = origin->client_ip,
+                                        .helo = origin->helo,
+                                        .auth_account = origin->auth_account,
+                                        .protocol = origin->protocol});
+}
+
 // Positions in the delivery, of all targets of the accounts that the apply has refused.
 std::vector<std::size_t> RefusedTargets(const std::vector<std::uint32_t>& refused,
                                         const std::vector<std::size_t>& entry_target_of) {
@@ -101,11 +111,13 @@ async::Task<base::Result<std::vector<std::size_t>>> MailStore::Deliver(Delivery 
   const bool is_sure = room.Take(accounts, entry, delivery.body.size_bytes());
   entry.quota = engine_->QuotaOfEntry(!is_sure);
   replog::Draft draft;
-  draft.type = static_cast<std::uint8_t>(EntryType::kDeliver);
+  // What may be refused is no arrival yet: the history is told of none.
+  if (!is_sure) delivery.origin.reset();
+  draft.type = static_cast<std::uint8_t>(delivery.origin.has_value() ? EntryType::kDeliverDirect : EntryType::kDeliver);
   draft.cls = delivery.cls;
   draft.stream = engine_->StreamOfInboxes(accounts);
   draft.need = delivery.need;
-  draft.meta = EncodeEntry(entry);
+  draft.meta = Encode(std::move(entry), delivery.origin);
   draft.body = std::move(delivery.body);
   if (is_sure) {
     CO_RETURN_IF_ERROR(co_await engine_->log().ProposeCommitted(partition, std::move(draft)));

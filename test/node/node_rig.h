@@ -111,6 +111,7 @@ class NodeRig {
   mffs::Volume& volume() { return *node_->parts().volume; }
   store::MailStore& store() { return *node_->parts().store; }
   queue::MailQueue& queue() { return *node_->parts().queue; }
+  app::Node::Parts& parts() { return node_->parts(); }
   // ... to here.
   // Mails that the queue holds now.
   std::uint64_t QueuedMails();

@@ -96,7 +96,7 @@ class QueueState:
         cursor = Cursor(entry.meta(), f"entry {entry.index} of queue partition {self.partition:08x}")
         if entry.type not in (ENQUEUE, OUTCOME, CONTROL, OUTCOME_WITH_NOTICE):
             raise Damaged(f"{cursor.what} has type {entry.type}, which a newer program wrote")
-        version = cursor.version(1, 2 if entry.type == OUTCOME else 1)
+        version = cursor.version(1, 3 if entry.type == OUTCOME else 1)
         if entry.type == ENQUEUE:
             self._enqueue(entry, cursor)
         elif entry.type == OUTCOME:
@@ -118,7 +118,7 @@ class QueueState:
 
     def _outcome_with_notice(self, entry, cursor):
         outcome = Cursor(cursor.text(), cursor.what)
-        takes_notice = self._outcome(outcome, outcome.version(1, 2))
+        takes_notice = self._outcome(outcome, outcome.version(1, 3))
         cursor.version()
         if takes_notice:
             self._enqueue(entry, cursor)
@@ -126,7 +126,13 @@ class QueueState:
     def _outcome(self, cursor, version):
         """Whether a notice that comes with it is taken: it tells something new."""
         index = cursor.varint()
-        changes = [(cursor.varint(), *read_state(cursor, version), cursor.i64(), cursor.string()) for _ in range(cursor.count(RECIPIENTS_MAX, 11))]
+        if version >= 3:
+            cursor.i64()
+        changes = []
+        for _ in range(cursor.count(RECIPIENTS_MAX, 11)):
+            changes.append((cursor.varint(), *read_state(cursor, version), cursor.i64(), cursor.string()))
+            if version >= 3:
+                cursor.text(), cursor.text()
         cursor.end()
         mail = self.mails.get(index)
         if mail is None:

@@ -121,13 +121,15 @@ class Log:
     def _read_state(self, text):
         cursor = Cursor(text, "the log's state in the checkpoint")
         try:
-            cursor.version()
+            version = cursor.version(1, 2)
             cursor.take(3)
             self.mailbox_partitions, self.queue_partitions = cursor.u32(), cursor.u32()
             self.settled_lsn, self.scan_lsn = cursor.u64(), cursor.u64()
             for _ in range(cursor.u32()):
                 partition, epoch, committed, index, index_epoch = cursor.number("<I"), *struct.unpack("<4Q", cursor.take(32))
                 self.states[partition] = PartitionState(partition, epoch, committed, index, index_epoch, read_location(cursor))
+            if version == 2:
+                cursor.take(cursor.u32())   # Of the history.
             cursor.end()
         except Damaged as error:
             self.problems.append(str(error))

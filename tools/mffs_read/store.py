@@ -7,7 +7,7 @@ from mffs_read.replog import Body, read_body_reference
 from mffs_read.wire import Cursor, Damaged
 
 (CREATE_ACCOUNT, SET_PASSWORD, REMOVE_ACCOUNT, DELIVER, CREATE_MAILBOX, DELETE_MAILBOX, RENAME_MAILBOX, SUBSCRIBE, APPEND, STORE_FLAGS, COPY,
- EXPUNGE, PURGE, IMPORT, SET_UIDS, IMPORT_FLAGS, STORE_FLAGS_IF, SPECIAL_MAILBOXES, SET_QUOTA, QUOTA_WARNING, CREDENTIALS) = range(1, 22)
+ EXPUNGE, PURGE, IMPORT, SET_UIDS, IMPORT_FLAGS, STORE_FLAGS_IF, SPECIAL_MAILBOXES, SET_QUOTA, QUOTA_WARNING, CREDENTIALS, DELIVER_DIRECT) = range(1, 23)
 MAKES_ACCOUNT, ADDS_KEYS = 0, 2
 SYSTEM_FLAGS = ("\\Seen", "\\Answered", "\\Flagged", "\\Deleted", "\\Draft")
 DELETED = 8
@@ -392,10 +392,12 @@ class StoreState:
             for name in gone.names.values():
                 self.mailboxes.pop(name.mailbox, None)
 
-    def _deliver(self, cursor, entry):
+    def _deliver(self, cursor, entry, origin_fields=0):
         date, hours = cursor.i64(), cursor.varint()
         targets = [(cursor.varint(), cursor.u8(), cursor.take(16), cursor.text()) for _ in range(cursor.count(ITEMS_MAX, 19))]
         settled = [(cursor.varint(), Watermark(cursor)) for _ in range(cursor.count(ITEMS_MAX, 3))]
+        for _ in range(origin_fields):
+            cursor.text()
         quota = self._read_quota(cursor)
         cursor.end()
         self.time = max(self.time, date)
@@ -413,6 +415,9 @@ class StoreState:
         for partition, watermark in settled:
             if partition not in self.watermarks or watermark.index > self.watermarks[partition].index:
                 self.watermarks[partition] = watermark
+
+    def _deliver_direct(self, cursor, entry):
+        self._deliver(cursor, entry, origin_fields=5)
 
     def _is_new(self, mailbox, form, identity):
         """Notes a delivery id; False when it was delivered before."""
@@ -605,7 +610,7 @@ class StoreState:
     def _purge(self, cursor, _):
         pass
 
-    _HANDLERS = {CREATE_ACCOUNT: _create_account, SET_PASSWORD: _set_password, REMOVE_ACCOUNT: _remove_account, DELIVER: _deliver,
+    _HANDLERS = {CREATE_ACCOUNT: _create_account, SET_PASSWORD: _set_password, REMOVE_ACCOUNT: _remove_account, DELIVER: _deliver, DELIVER_DIRECT: _deliver_direct,
                  CREATE_MAILBOX: _create_mailbox, DELETE_MAILBOX: _delete_mailbox, RENAME_MAILBOX: _rename_mailbox, SUBSCRIBE: _subscribe,
                  APPEND: _append, STORE_FLAGS: _store_flags, COPY: _copy, EXPUNGE: _expunge, PURGE: _purge,
                  IMPORT: _import, SET_UIDS: _set_uids, IMPORT_FLAGS: _import_flags, STORE_FLAGS_IF: _store_flags,

@@ -101,6 +101,9 @@ class Session {
   std::string TraceHeader() const;
   mail::Envelope MakeEnvelope() const;
   bool takes_direct_path() const;
+  // In its mailbox, of a mail of this size.
+  std::uint64_t StoredBytes(const Accepted& accepted, std::uint64_t size_bytes) const;
+  bool IsFull(std::uint64_t size_bytes) const;
   bool IsSureOfRoom(std::uint64_t size_bytes) const;
   mffs::Stream StreamOfMail() const;
   Refusal RefuseFor(const base::Error& error);

@@ -222,7 +222,8 @@ async::Task<base::Result<>> Session::Store(replog::Body body, base::SteadyTime b
   std::string header;  // For the notice, which is written when the mail is stored.
   if (!transaction_->expanded().empty()) header = body.head().substr(0, mail::HeaderSize(body.head()));
   // One answer stands for all recipients: a mailbox that may be full is left to the queue, which has one for each.
-  const bool direct = takes_direct_path() && (transaction_->recipients().size() == 1 || IsSureOfRoom(size_bytes));
+  if (takes_direct_path() && IsFull(size_bytes)) co_return base::Error(base::Errc::kDenied, "the mailbox is full");
+  const bool direct = takes_direct_path() && IsSureOfRoom(size_bytes);
   if (direct) {
     CO_RETURN_IF_ERROR(co_await DeliverDirectly(std::move(body)));
   } else {
@@ -248,10 +249,20 @@ async::Task<base::Result<>> Session::Store(replog::Body body, base::SteadyTime b
   co_return base::Result<>();
 }
 
+std::uint64_t Session::StoredBytes(const Accepted& accepted, std::uint64_t size_bytes) const {
+  return size_bytes + mail::DeliveryPrefix(transaction_->return_path(), accepted.recipient.address).size();
+}
+
+// Of one recipient it can be said in the answer to the mail; of several the queue says it for each.
+bool Session::IsFull(std::uint64_t size_bytes) const {
+  const auto& recipients = transaction_->recipients();
+  return recipients.size() == 1 &&
+         !services_->store->HasRoom(recipients.front().account, StoredBytes(recipients.front(), size_bytes));
+}
+
 bool Session::IsSureOfRoom(std::uint64_t size_bytes) const {
   return std::ranges::all_of(transaction_->recipients(), [&](const Accepted& accepted) {
-    const std::string prefix = mail::DeliveryPrefix(transaction_->return_path(), accepted.recipient.address);
-    return services_->store->SurelyHasRoom(accepted.account, size_bytes + prefix.size());
+    return services_->store->SurelyHasRoom(accepted.account, StoredBytes(accepted, size_bytes));
   });
 }
 
@@ -291,6 +302,11 @@ async::Task<base::Result<>> Session::DeliverDirectly(replog::Body body) {
     }
     delivery.targets.push_back(std::move(target));
   }
+  delivery.origin = store::DeliveryOrigin{.mail_id = transaction_->id(),
+                                          .client_ip = connection_->peer().ip,
+                                          .helo = helo_,
+                                          .auth_account = account_,
+                                          .protocol = std::string(protocol())};
   delivery.body = std::move(body);
   const std::size_t targets = delivery.targets.size();
   ASSIGN_OR_CO_RETURN(const std::vector<std::size_t> full, co_await services_->store->Deliver(std::move(delivery)));
