@@ -178,17 +178,17 @@ TEST_F(CommandsTest, ShowsAndSetsAnAccountsQuota) {
   json::object quota = Do({{"command", "user.quota"}, {"address", "Alice@example.test"}});
   EXPECT_EQ(json::serialize(quota),
             R"({"address":"alice@example.test","mails":0,"bytes":0,"mails_max":0,"bytes_max":1000,"percent":0,)"
-            R"("own_mails_max":false,"own_bytes_max":false})");
+            R"("own_mails_max":false,"own_bytes_max":false,"scram":true})");
   quota = Do({{"command", "user.quota"}, {"address", "alice@example.test"}, {"mails_max", "5"}});
-  EXPECT_EQ(quota.at("mails_max").as_uint64(), 5u);
+  EXPECT_EQ(quota.at("mails_max").to_number<unsigned>(), 5u);
   quota = Do({{"command", "user.quota"}, {"address", "alice@example.test"}, {"bytes_max", "none"}});
-  EXPECT_EQ(quota.at("bytes_max").as_uint64(), 0u);
+  EXPECT_EQ(quota.at("bytes_max").to_number<unsigned>(), 0u);
   EXPECT_TRUE(quota.at("own_bytes_max").as_bool());
-  EXPECT_EQ(quota.at("mails_max").as_uint64(), 5u) << "what is not named stays";
+  EXPECT_EQ(quota.at("mails_max").to_number<unsigned>(), 5u) << "what is not named stays";
   quota = Do({{"command", "user.quota"}, {"address", "alice@example.test"}, {"bytes_max", "default"}});
-  EXPECT_EQ(quota.at("bytes_max").as_uint64(), 1000u);
+  EXPECT_EQ(quota.at("bytes_max").to_number<unsigned>(), 1000u);
   const json::object listed = Do({{"command", "user.list"}});
-  EXPECT_EQ(listed.at("accounts").at(0).at("mails_max").as_uint64(), 5u);
+  EXPECT_EQ(listed.at("accounts").at(0).at("mails_max").to_number<unsigned>(), 5u);
   EXPECT_EQ(Fail({{"command", "user.quota"}, {"address", "alice@example.test"}, {"bytes_max", "a lot"}}),
             "invalid: bytes_max must be a number, \"none\" or \"default\"");
   EXPECT_EQ(Fail({{"command", "user.quota"}, {"address", "bob@example.test"}, {"mails_max", "1"}}),

@@ -41,6 +41,7 @@ class NodeMetricsTest : public testing::Test {
          .history =
              [] { return history::HistoryStatus{.bytes = 70'000, .counts = {.events_written = 11, .events_lost = 1}}; },
          .buffers_used_bytes = [] { return 8192u; },
+         .full_accounts = [] { return 3u; },
          .sessions = {{"imap", [] { return 2u; }}, {"smtp", [] { return 9u; }}}});
   }
 
@@ -69,6 +70,7 @@ TEST_F(NodeMetricsTest, ReadsTheNodeWhenAsked) {
                                  "posthorn_history_events_written_total 11\n",
                                  "posthorn_history_events_lost_total 1\n",
                                  "posthorn_buffers_used_bytes 8192\n",
+                                 "posthorn_accounts_full 3\n",
                                  "posthorn_sessions{protocol=\"imap\"} 2\n",
                                  "posthorn_sessions{protocol=\"smtp\"} 9\n"}) {
     EXPECT_NE(before.find("\n" + line), std::string::npos) << line << before;

@@ -26,11 +26,11 @@ TEST(QuotaWarning, SaysWhatIsUsedAndWhatToDo) {
 TEST(QuotaWarning, IsMarkedAsMadeByAProgram) {
   const std::string mail = ComposeQuotaWarning(kWarning);
   const std::string_view header = std::string_view(mail).substr(0, HeaderSize(mail));
-  EXPECT_EQ(FindHeader(header, "Auto-Submitted"), "auto-generated");
-  EXPECT_EQ(FindHeader(header, "From"), "Mail system <postmaster@example.test>");
-  EXPECT_EQ(FindHeader(header, "To"), "<alice@example.test>");
-  EXPECT_EQ(FindHeader(header, "Subject"), "Your mailbox is 80% full");
-  EXPECT_EQ(FindHeader(header, "Message-ID"), "<quota-0123abcd@example.test>");
+  EXPECT_EQ(FindHeader(header, "Auto-Submitted"), " auto-generated");
+  EXPECT_EQ(FindHeader(header, "From"), " Mail system <postmaster@example.test>");
+  EXPECT_EQ(FindHeader(header, "To"), " <alice@example.test>");
+  EXPECT_EQ(FindHeader(header, "Subject"), " Your mailbox is 80% full");
+  EXPECT_EQ(FindHeader(header, "Message-ID"), " <quota-0123abcd@example.test>");
   EXPECT_TRUE(FindHeader(header, "Date").has_value());
 }
 

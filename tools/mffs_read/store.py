@@ -290,7 +290,7 @@ class StoreState:
         handler = self._HANDLERS.get(entry.type)
         if handler is None:
             raise Damaged(f"{cursor.what} has type {entry.type}, which a newer program wrote")
-        version = cursor.version(1, 2 if entry.type in (DELIVER, APPEND, COPY) else 1)
+        version = cursor.version(1, 2 if entry.type in (DELIVER, DELIVER_DIRECT, APPEND, COPY) else 1)
         self._has_quota = version == 2
         handler(self, cursor, entry)
 
