@@ -29,8 +29,8 @@ constexpr std::uint64_t kSecondsMax = 1ull << 40;
 
 // "x.test" is "@x.test".
 std::string AddressOrDomain(std::string text) {
-  const bool is_domain = !text.empty() && text != "<>" && !text.contains('@');
-  return is_domain ? "@" + text : text;
+  if (!text.empty() && text != "<>" && !text.contains('@')) text.insert(0, 1, '@');
+  return text;
 }
 
 Result<std::optional<base::WallTime>> TimeIn(const Arguments& arguments, std::string_view name) {
