@@ -26,8 +26,8 @@ class TlsContextTest : public testing::Test {
   }
   ~TlsContextTest() override { std::filesystem::remove_all(dir_); }
 
-  std::string LoadError(TlsFiles files, Errc code) {
-    const auto context = TlsContext::Load(std::move(files));
+  std::string LoadError(const TlsFiles& files, Errc code) {
+    const auto context = TlsContext::Load(files);
     if (context.has_value()) return "loaded";
     EXPECT_EQ(context.error().code(), code);
     return context.error().message();
