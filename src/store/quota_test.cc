@@ -295,7 +295,7 @@ TEST(QuotaUpgrade, CountsWhatAnOlderProgramHasLeft) {
     put(db, RowKey(partition, RowKind::kPartition), PartitionRow{.index = 5});
     for (const std::uint32_t box : {1u, 2u, 4u}) {
       put(db, RowKey(partition, RowKind::kMailbox).U32(box),
-          MailboxRow{.account = box == 4 ? 4u : 1u, .messages = box, .bytes = box * 100, .name = "x"});
+          MailboxRow{.account = box == 4 ? 4u : 1u, .messages = box, .bytes = box * 100ull, .name = "x"});
       put(db, RowKey(partition, RowKind::kName).U32(box == 4 ? 4 : 1).Text(std::to_string(box)),
           NameRow{.mailbox = box});
     }
