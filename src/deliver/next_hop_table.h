@@ -18,7 +18,7 @@ namespace deliver {
 struct NextHopSettings {
   smtp::ClientTls tls = smtp::ClientTls::kOpportunistic;
   std::shared_ptr<net::TlsContext> tls_context;  // Null: the courier's own, which verifies nothing.
-  std::string username;                    // Empty: no AUTH.
+  std::string username;                          // Empty: no AUTH.
   std::string password;
 };
 

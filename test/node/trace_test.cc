@@ -1,5 +1,5 @@
-// What became of a mail, asked of the complete node: direct delivery, delivery through the queue, a bounce, a removal by an operator; after a
-// restart and after a power cut.
+// What became of a mail, asked of the complete node: direct delivery, delivery through the queue, a bounce, a removal
+// by an operator; after a restart and after a power cut.
 #include <algorithm>
 #include <set>
 
