@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -35,6 +36,7 @@ connections_per_client = 20000
 {extra}
 """
 VOLUME_SIZE = "8GiB"
+PHASES = ("volume_ms", "index_ms", "scan_ms", "snapshots_ms", "replay_ms", "lead_ms", "apply_ms", "accounts_ms", "services_ms")
 
 
 def written_volume(path=os.path.join(WORK, "volume.mffs"), size=8 << 30):
@@ -68,6 +70,15 @@ class BenchNode(NodeProcess):
     def stop(self, seconds=120):
         """Longer than a test's: there is more to flush."""
         return super().stop(seconds)
+
+    def phases(self):
+        """The last start's in milliseconds, and what it counted, from its line in the log."""
+        line = [line for line in self.log().splitlines() if " start total_ms=" in line][-1]
+        return {key: int(value) for key, value in re.findall(r"(\w+)=(\d+)", line)}
+
+    def phases_text(self):
+        phases = self.phases()
+        return "the last, in ms: " + ", ".join(f"{name[:-3]} {phases[name]}" for name in PHASES if name in phases)
 
     def make_accounts(self):
         """The accounts 1user@bench.test .. 1000user@bench.test, made by naming them in RCPT (auto_create_accounts)."""

@@ -11,7 +11,6 @@ Usage: reopen.py [--runs 3] [--no-volume] [MAILS ...]      (default: 100000 1000
 
 import argparse
 import os
-import re
 import socket
 import subprocess
 import sys
@@ -29,7 +28,6 @@ BYTES_A_MAIL_BAR = 128
 FULL_VOLUME = os.path.join(WORK, "full.mffs")
 FULL_VOLUME_GIB = 16
 FULL_SHARE = 0.9
-PHASES = ("volume_ms", "index_ms", "scan_ms", "snapshots_ms", "replay_ms", "lead_ms", "apply_ms", "accounts_ms", "services_ms")
 
 
 def recipient_bytes(address):
@@ -62,10 +60,6 @@ class QueueNode(BenchNode):
                 sys.exit("no greeting")
         return time.monotonic() - began
 
-    def phases(self):
-        """The last start's, from its line in the log."""
-        line = [line for line in self.log().splitlines() if " start total_ms=" in line][-1]
-        return {key: int(value) for key, value in re.findall(r"(\w+)=(\d+)", line)}
 
 
 def fill(node, is_done, size):
@@ -90,10 +84,7 @@ def reopen(node, results, case, runs):
                 sys.exit(f"the queue told {before}, after the start {node.queue()}")
         seconds[closing] = median(times)
         results.add(case, f"ready {closing}", median(times), "s", bar=SECONDS_BAR, holds=median(times) < SECONDS_BAR, runs=runs)
-        phases = node.phases()
-        print(f"{'':<28} of {spread(times)} s; the last, in ms: " +
-              ", ".join(f"{name[:-3]} {phases[name]}" for name in PHASES if name in phases) +
-              f"; {phases['entries_replayed']:,} entries replayed", flush=True)
+        print(f"{'':<28} of {spread(times)} s; {node.phases_text()}; {node.phases()['entries_replayed']:,} entries replayed", flush=True)
     return seconds
 
 

@@ -29,7 +29,6 @@ START_BAR_SECONDS = 2.0
 VOLUME = os.path.join(WORK, "trace.mffs")
 VOLUME_GIB = 8
 SENDER = "from@src.test"
-PHASES = ("volume_ms", "index_ms", "scan_ms", "snapshots_ms", "replay_ms", "lead_ms", "apply_ms", "accounts_ms", "services_ms")
 
 
 class TraceNode(BenchNode):
@@ -68,9 +67,6 @@ class TraceNode(BenchNode):
         with urllib.request.urlopen(f"http://127.0.0.1:{self.ports['http']}/metrics") as page:
             return float(re.search(rf"^{name} (\S+)$", page.read().decode(), re.MULTILINE).group(1))
 
-    def phases(self):
-        line = [line for line in self.log().splitlines() if " start total_ms=" in line][-1]
-        return {key: int(value) for key, value in re.findall(r"(\w+)=(\d+)", line)}
 
 
 def fill(node, mails):
@@ -143,8 +139,7 @@ def measure_starts(results, node, case, runs=3):
             close()
             slowest = max(slowest, node.start())
         results.add(case, f"start {closing}", slowest, "s", None, None, None, START_BAR_SECONDS, slowest < START_BAR_SECONDS, runs)
-        phases = node.phases()
-        print(f"{'':<28} the last, in ms: " + ", ".join(f"{name[:-3]} {phases[name]}" for name in PHASES if name in phases), flush=True)
+        print(f"{'':<28} {node.phases_text()}", flush=True)
 
 
 def main():

@@ -29,6 +29,16 @@ json::object ObjectOf(const json::object& object, std::string_view name) {
   return value != nullptr && value->is_object() ? value->get_object() : json::object();
 }
 
+std::vector<json::object> RowsOf(const json::object& object, std::string_view name) {
+  std::vector<json::object> rows;
+  const json::value* const list = object.if_contains(name);
+  if (list == nullptr || !list->is_array()) return rows;
+  for (const json::value& row : list->get_array()) {
+    if (row.is_object()) rows.push_back(row.get_object());
+  }
+  return rows;
+}
+
 base::Result<> ForEachRow(admin::ControlClient* node, const PagedCommand& command,
                           const std::function<void(const json::object&)>& visit) {
   std::string after;

@@ -5,6 +5,7 @@
 #include <functional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include <boost/json/object.hpp>
 
@@ -18,6 +19,8 @@ std::string TextOf(const boost::json::object& object, std::string_view name);
 std::uint64_t NumberOf(const boost::json::object& object, std::string_view name);
 bool FlagOf(const boost::json::object& object, std::string_view name);
 boost::json::object ObjectOf(const boost::json::object& object, std::string_view name);
+// The members of a list that are objects.
+std::vector<boost::json::object> RowsOf(const boost::json::object& object, std::string_view name);
 
 struct PagedCommand {
   std::string_view command;  // "queue.list".

@@ -43,17 +43,6 @@ std::string DueOf(const json::object& object) {
   return seconds == 0 ? "now" : "in " + Seconds(seconds);
 }
 
-// The members of a list that are objects.
-std::vector<json::object> RowsOf(const json::object& object, std::string_view name) {
-  std::vector<json::object> rows;
-  const json::value* const list = object.if_contains(name);
-  if (list == nullptr || !list->is_array()) return rows;
-  for (const json::value& row : list->get_array()) {
-    if (row.is_object()) rows.push_back(row.get_object());
-  }
-  return rows;
-}
-
 std::string Cut(std::string_view text, std::size_t columns) {
   std::size_t seen = 0;
   std::size_t fits = 0;  // Where the text is cut if it is too long: room is left for the ellipsis.

@@ -18,16 +18,6 @@ namespace json = boost::json;
 
 namespace {
 
-std::vector<json::object> RowsOf(const json::object& object, std::string_view name) {
-  std::vector<json::object> rows;
-  const json::value* const list = object.if_contains(name);
-  if (list == nullptr || !list->is_array()) return rows;
-  for (const json::value& row : list->get_array()) {
-    if (row.is_object()) rows.push_back(row.get_object());
-  }
-  return rows;
-}
-
 std::string LocalTime(const json::object& event) {
   const auto seconds = static_cast<std::time_t>(NumberOf(event, "time_us") / 1'000'000);
   std::tm local{};
